@@ -1,0 +1,93 @@
+// csrc/kernels/contour.h: exact silhouette coverage from contour edges.  See ops/contour.py.
+#pragma once
+#include "../core/pixel_union.h"
+
+#define LRAST_JOIN_(name, isa) name##_##isa
+#define LRAST_JOIN(name, isa) LRAST_JOIN_(name, isa)
+
+// Plain records carry no code, so all ISA levels share them.
+namespace lrast {
+
+/// Who touches whom; the layout is that of lightning_rast.scene.Topology.
+struct ContourTopology {
+  const int32_t* faces;              // (F, 3)
+  const int32_t* edge_verts;         // (E, 2), the num_regular regular edges first
+  const int32_t* edge_faces;         // (R, 2): face that runs a -> b, face that runs b -> a
+  const int32_t* irregular_offsets;  // (E - R + 1,)
+  const int32_t* irregular_codes;    // (K,): 2 * face + (1 if the face runs b -> a)
+  int64_t num_verts, num_faces, num_edges, num_regular;
+};
+
+template <typename T> struct ContourArgs {
+  ContourTopology topology;
+  const T* verts_clip;  // (N, V, 4)
+  T* coverage;          // (N, H, W)
+  int64_t num_views;
+  int32_t height, width;
+  int32_t num_threads;
+  double* stage_ms;     // (kNumContourStages,) or null: adds each stage's time
+};
+
+template <typename T> struct ContourBackwardArgs {
+  const T* verts_clip;      // (N, V, 4)
+  const T* grad_coverage;   // (N, H, W)
+  const uint8_t* tape;      // what the forward pass recorded
+  T* grad_verts_clip;       // (N, V, 4), zero on entry
+  int64_t num_views, num_verts;
+  int32_t height, width;
+  int32_t num_threads;
+};
+
+enum ContourStage { kProject, kSign, kWeight, kBin, kSweep, kRecord, kNumContourStages };
+
+/// Outcome of a forward call. On failure `view` and `vert` name the vertex.
+struct ContourStatus {
+  enum Code { kOk, kNotFinite, kNotInFront, kNoMemory, kNoIsa };
+  int32_t code;
+  int64_t view, vert;
+};
+
+/// One end of the tape's records; all fields are fixed-size so that a tape is plain bytes.
+struct TapeEdge {
+  double dx, dy;        // bottom end minus top end, screen
+  int32_t top, bottom;  // vertex numbers; num_verts + k names the view's k-th near-plane cut
+};
+struct TapeCut { int32_t visible, hidden; };  // vertices of an edge cut at the near plane
+template <typename T> struct TapePiece {
+  int32_t pixel, edge;
+  T top, bottom;        // d coverage / d edge, the integrals of end_weights()
+};
+struct TapeView { int64_t edges, cuts, pieces; };  // how many of each; the records follow
+
+/// Entry points of one ISA level. `tape`, if not null, receives malloc'ed bytes and their
+/// number;
+/// backward returns false when out of memory.
+struct ContourKernels {
+  ContourStatus (*forward_f32)(const ContourArgs<float>&, uint8_t** tape, int64_t* tape_bytes);
+  ContourStatus (*forward_f64)(const ContourArgs<double>&, uint8_t** tape, int64_t* tape_bytes);
+  bool (*backward_f32)(const ContourBackwardArgs<float>&);
+  bool (*backward_f64)(const ContourBackwardArgs<double>&);
+};
+
+extern const ContourKernels LRAST_JOIN(contour_kernels, LRAST_ISA);
+
+}  // namespace lrast
+
+LRAST_BEGIN
+
+/// Weight of an edge in the direction a -> b.
+LRAST_HD int edge_weight(const ContourTopology& topology, const int8_t* signs, int64_t edge) {
+  if (edge < topology.num_regular) {
+    const int32_t* faces = topology.edge_faces + 2 * edge;
+    return signs[faces[0]] - signs[faces[1]];
+  }
+  const int64_t row = edge - topology.num_regular;
+  int weight = 0;
+  for (int32_t i = topology.irregular_offsets[row]; i < topology.irregular_offsets[row + 1]; ++i) {
+    const int32_t code = topology.irregular_codes[i];
+    weight += code & 1 ? -signs[code >> 1] : signs[code >> 1];
+  }
+  return weight;
+}
+
+LRAST_END

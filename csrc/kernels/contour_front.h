@@ -1,0 +1,193 @@
+// csrc/kernels/contour_front.h: from vertices to the contour edges of one view (CPU).
+#pragma once
+#include <math.h>
+
+#include "buffer.h"
+#include "contour.h"
+#include "parallel.h"
+
+LRAST_BEGIN
+
+/// One view's geometry on its way from vertices to contour edges; reused from call to call.
+struct ContourFront {
+  Buffer<ScreenPoint> screen;  // (V,), NaN where the vertex is behind the near plane
+  Buffer<int8_t> signs;        // (F,)
+  Buffer<ContourEdge> edges;
+  Buffer<TapeCut> cuts;
+  Buffer<Buffer<int32_t>*> found;  // edges with a weight, per chunk
+  bool any_hidden = false;
+
+  ~ContourFront() {
+    for (int64_t i = 0; i < found.size(); ++i) delete found[i];
+  }
+  Buffer<int32_t>& found_in(int chunk) {
+    while (found.size() <= chunk) found.push(new Buffer<int32_t>());
+    return *found[chunk];
+  }
+};
+
+/// Projects the vertices. False if one has no finite place on the screen.
+template <typename T>
+bool project_vertices(const ContourArgs<T>& args, int64_t view, int threads, ContourFront& front) {
+  const int64_t num_verts = args.topology.num_verts;
+  const double width = args.width, height = args.height;
+  const T* verts = args.verts_clip + 4 * num_verts * view;
+  front.screen.resize(num_verts);
+  ScreenPoint* screen = front.screen.data();
+  const int chunks = num_chunks(num_verts, threads);
+  Buffer<uint8_t> flags;
+  flags.zero(2 * chunks);
+  parallel_chunks(num_verts, chunks, threads, [&](int chunk, int64_t begin, int64_t end) {
+    int hidden = 0, bad = 0;
+    for (int64_t v = begin; v < end; ++v) {
+      const ClipPoint p = load_clip(verts + 4 * v);
+      const ScreenPoint s = screen_from_clip(p, width, height);
+      const double distance = near_distance(p);
+      const bool visible = distance >= 0.0;
+      // x - x is 0 for finite x and NaN otherwise.
+      const double finite = (p.x - p.x) + (p.y - p.y) + (distance - distance);
+      const double placed = (s.x - s.x) + (s.y - s.y);
+      bad |= int(!(finite == 0.0)) | (int(visible) & int(!((p.w > 0.0) & (placed == 0.0))));
+      hidden |= int(!visible);
+      screen[v] = {visible ? s.x : double(NAN), visible ? s.y : double(NAN)};
+    }
+    flags[2 * chunk] = uint8_t(hidden);
+    flags[2 * chunk + 1] = uint8_t(bad);
+  });
+  int hidden = 0, bad = 0;
+  for (int i = 0; i < chunks; ++i) {
+    hidden |= flags[2 * i];
+    bad |= flags[2 * i + 1];
+  }
+  front.any_hidden = hidden != 0;
+  return bad == 0;
+}
+
+/// The first vertex that project_vertices() refused, and why.
+template <typename T> ContourStatus find_refused(const ContourArgs<T>& args, int64_t view) {
+  const int64_t num_verts = args.topology.num_verts;
+  for (int64_t v = 0; v < num_verts; ++v) {
+    const ClipPoint p = load_clip(args.verts_clip + 4 * (num_verts * view + v));
+    if (!isfinite(p.x) || !isfinite(p.y) || !isfinite(p.z) || !isfinite(p.w))
+      return {ContourStatus::kNotFinite, view, v};
+    if (near_distance(p) < 0.0) continue;
+    if (!(p.w > 0.0)) return {ContourStatus::kNotInFront, view, v};
+    const ScreenPoint s = screen_from_clip(p, args.width, args.height);
+    if (!isfinite(s.x) || !isfinite(s.y)) return {ContourStatus::kNotFinite, view, v};
+  }
+  return {ContourStatus::kOk, 0, 0};
+}
+
+inline bool is_hidden(const ContourFront& front, int32_t vert) {
+  return isnan(front.screen[vert].x);
+}
+
+/// Signs of the projected faces, for those wholly in front of the near plane; others get 0.
+inline void sign_faces(const ContourTopology& topology, int threads, ContourFront& front) {
+  front.signs.resize(topology.num_faces);
+  int8_t* signs = front.signs.data();
+  const ScreenPoint* screen = front.screen.data();
+  const int32_t* faces = topology.faces;
+  parallel_chunks(topology.num_faces, num_chunks(topology.num_faces, threads), threads,
+                  [&](int, int64_t begin, int64_t end) {
+    for (int64_t f = begin; f < end; ++f)
+      signs[f] = int8_t(face_sign(screen[faces[3 * f]], screen[faces[3 * f + 1]],
+                                  screen[faces[3 * f + 2]]));
+  });
+}
+
+/// Screen position of the cut between a visible and a hidden vertex, or false if it has none.
+template <typename T>
+bool cut_edge(const ContourArgs<T>& args, int64_t view, TapeCut cut, ScreenPoint& point) {
+  const T* verts = args.verts_clip + 4 * args.topology.num_verts * view;
+  const ClipPoint p = clip_at_near(load_clip(verts + 4 * int64_t(cut.visible)),
+                                   load_clip(verts + 4 * int64_t(cut.hidden)));
+  point = screen_from_clip(p, args.width, args.height);
+  return p.w > 0.0 && isfinite(point.x) && isfinite(point.y);
+}
+
+/// Signs of the faces that the near plane cuts, and the edges along the cut. Both faces at an edge
+/// compute its cut from the visible to the hidden vertex, so that they agree bit for bit.
+template <typename T>
+ContourStatus cut_faces(const ContourArgs<T>& args, int64_t view, ContourFront& front) {
+  const int32_t num_verts = int32_t(args.topology.num_verts);
+  for (int64_t f = 0; f < args.topology.num_faces; ++f) {
+    const int32_t* face = args.topology.faces + 3 * f;
+    bool hidden[3];
+    int num_hidden = 0;
+    for (int i = 0; i < 3; ++i) num_hidden += hidden[i] = is_hidden(front, face[i]);
+    if (num_hidden == 0 || num_hidden == 3) continue;
+    ScreenPoint polygon[4], leaving{}, entering{};
+    TapeCut cut_leaving{}, cut_entering{};
+    int count = 0;
+    for (int i = 0; i < 3; ++i) {
+      const int j = i == 2 ? 0 : i + 1;
+      if (!hidden[i]) polygon[count++] = front.screen[face[i]];
+      if (hidden[i] == hidden[j]) continue;
+      const TapeCut cut = hidden[j] ? TapeCut{face[i], face[j]} : TapeCut{face[j], face[i]};
+      ScreenPoint point;
+      if (!cut_edge(args, view, cut, point))
+        return {ContourStatus::kNotInFront, view, cut.visible};
+      polygon[count++] = point;
+      (hidden[j] ? leaving : entering) = point;
+      (hidden[j] ? cut_leaving : cut_entering) = cut;
+    }
+    double area = 0.0;
+    for (int i = 1; i + 1 < count; ++i)
+      area += (polygon[i].x - polygon[0].x) * (polygon[i + 1].y - polygon[0].y) -
+              (polygon[i].y - polygon[0].y) * (polygon[i + 1].x - polygon[0].x);
+    const int sign = (area > 0.0) - (area < 0.0);
+    front.signs[f] = int8_t(sign);
+    if (sign == 0) continue;
+    const int32_t first = num_verts + int32_t(front.cuts.size());
+    front.cuts.push(cut_leaving);
+    front.cuts.push(cut_entering);
+    front.edges.push(make_contour_edge(leaving, entering, first, first + 1, sign));
+  }
+  return {ContourStatus::kOk, 0, 0};
+}
+
+/// Appends the edges whose faces do not cancel, in the order of the topology.
+template <typename T>
+ContourStatus weigh_edges(const ContourArgs<T>& args, int64_t view, int threads,
+                          ContourFront& front) {
+  const ContourTopology& topology = args.topology;
+  const int8_t* signs = front.signs.data();
+  const int chunks = num_chunks(topology.num_edges, threads);
+  for (int i = 0; i < chunks; ++i) front.found_in(i).clear();
+  parallel_chunks(topology.num_edges, chunks, threads, [&](int chunk, int64_t begin, int64_t end) {
+    Buffer<int32_t>& found = *front.found[chunk];
+    const int64_t regular_end = smaller(end, topology.num_regular);
+    const int32_t* faces = topology.edge_faces;
+    int64_t e = begin;
+    for (; e < regular_end; ++e)
+      if (signs[faces[2 * e]] != signs[faces[2 * e + 1]]) found.push(int32_t(e));
+    for (; e < end; ++e)
+      if (edge_weight(topology, signs, e) != 0) found.push(int32_t(e));
+  });
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    const Buffer<int32_t>& found = *front.found[chunk];
+    for (int64_t i = 0; i < found.size(); ++i) {
+      const int32_t* ends = topology.edge_verts + 2 * int64_t(found[i]);
+      const int weight = edge_weight(topology, signs, found[i]);
+      int32_t vert[2] = {ends[0], ends[1]};
+      ScreenPoint point[2] = {front.screen[ends[0]], front.screen[ends[1]]};
+      if (front.any_hidden) {
+        const bool hidden_a = is_hidden(front, ends[0]), hidden_b = is_hidden(front, ends[1]);
+        if (hidden_a && hidden_b) continue;
+        if (hidden_a || hidden_b) {
+          const int side = hidden_a ? 0 : 1;
+          const TapeCut cut{ends[1 - side], ends[side]};
+          if (!cut_edge(args, view, cut, point[side]))
+            return {ContourStatus::kNotInFront, view, cut.visible};
+          vert[side] = int32_t(topology.num_verts + front.cuts.size());
+          front.cuts.push(cut);
+        }
+      }
+      front.edges.push(make_contour_edge(point[0], point[1], vert[0], vert[1], weight));
+    }
+  }
+  return {ContourStatus::kOk, 0, 0};
+}
+
+LRAST_END

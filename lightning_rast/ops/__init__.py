@@ -1,0 +1,3 @@
+"""Differentiable operators on tensors; one file per operator."""
+
+from lightning_rast.ops.contour import contour_coverage as contour_coverage

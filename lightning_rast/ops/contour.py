@@ -1,0 +1,287 @@
+"""Exact silhouette coverage from contour edges."""
+
+import ctypes
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lightning_rast.ops._library import bind, core
+from lightning_rast.ops._registry import OPERATORS, raise_status
+
+if TYPE_CHECKING:
+    from lightning_rast.scene import Topology
+
+
+def contour_coverage(
+    verts_clip: Float[Tensor, "N V 4"],
+    topology: "Topology",
+    image_size: tuple[int, int],
+) -> Float[Tensor, "N H W"]:
+    """Fraction of each pixel's square that the mesh's silhouette covers.
+
+    The union of all projected faces is filtered with a box of one pixel, exactly: no samples, no
+    blur, no limit on faces per pixel. Only contour edges matter for that union, so the cost grows
+    with the outline and not with the faces. `docs/coverage.md` derives it.
+
+    Args:
+        verts_clip: OpenGL clip space, float32 or float64: `ndc = xyz / w`, y up, visible where
+            `z >= -w`. Faces that cross this near plane are cut there; there is no far plane.
+        topology: `Topology.from_faces(faces, V)`, on the same device. Any mesh will do: closed or
+            open, non-manifold, wound inconsistently, inside out. Vertices at equal positions must
+            be merged first (`Mesh.weld`), or each seam costs time as an outline would.
+        image_size: (H, W) in pixels. Row 0 is at the top, pixel centres are at +0.5.
+
+    Returns:
+        Coverage in [0, 1], of the dtype of `verts_clip`. The same bits on every run, for any
+        number of threads and any instruction set.
+
+    Differentiable once in `verts_clip` (x, y, w everywhere; z where the near plane cuts a face):
+    the exact derivative, an integral of the incoming gradient along the visible outline. It does
+    not exist where a face is seen exactly edge-on or two outlines touch; there, one side's
+    derivative is returned. A mesh that covers no pixel partly has zero gradient.
+
+    Raises:
+        ValueError: a shape does not fit, or (CPU) a vertex is not finite. On CUDA, where looking
+            would stall the device, faces with such a vertex are left out.
+    """
+    _check(verts_clip, topology, image_size)
+    record = torch.is_grad_enabled() and verts_clip.requires_grad
+    coverage, _ = torch.ops.lightning_rast.contour_coverage(
+        verts_clip, *_topology_tensors(topology), image_size[0], image_size[1], record
+    )
+    return coverage
+
+
+def profile_contour_coverage(
+    verts_clip: Float[Tensor, "N V 4"], topology: "Topology", image_size: tuple[int, int]
+) -> dict[str, float]:
+    """Milliseconds per stage of one forward pass over all views, on one CPU thread."""
+    _check(verts_clip, topology, image_size)
+    stage_ms = (ctypes.c_double * len(_STAGES))()
+    _forward(verts_clip.detach(), *_topology_tensors(topology), *image_size, True, stage_ms)
+    return dict(zip(_STAGES, stage_ms, strict=True))
+
+
+_STAGES = ("project", "sign", "weight", "bin", "sweep", "record")
+
+
+def _topology_tensors(topology: "Topology") -> tuple[Tensor, ...]:
+    return (
+        topology.faces,
+        topology.edge_verts,
+        topology.edge_faces,
+        topology.irregular_offsets,
+        topology.irregular_codes,
+    )
+
+
+def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]) -> None:
+    if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
+        raise ValueError(
+            f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}"
+        )
+    if verts_clip.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"contour_coverage: verts_clip must be float32 or float64, got {verts_clip.dtype}"
+        )
+    if verts_clip.shape[1] != topology.num_verts:
+        raise ValueError(
+            f"contour_coverage: verts_clip has {verts_clip.shape[1]} vertices, "
+            f"the topology was built for {topology.num_verts}"
+        )
+    if topology.faces.device != verts_clip.device:
+        raise ValueError(
+            f"contour_coverage: verts_clip is on {verts_clip.device}, the topology on "
+            f"{topology.faces.device}; use topology.to(verts_clip.device)"
+        )
+    height, width = image_size
+    if height < 1 or width < 1 or height * width >= 2**31:
+        raise ValueError(
+            f"contour_coverage: image_size must be (H, W) with H, W >= 1 and H * W < 2**31, "
+            f"got {tuple(image_size)}"
+        )
+
+
+# The tape's size depends on the picture, which a traced graph cannot know. So the operator returns
+# its first element only, a tensor of fixed shape over a larger storage. If a copy has lost the rest
+# (offloading hooks copy what they save), the backward pass makes it again.
+OPERATORS.define(
+    "contour_coverage(Tensor verts_clip, Tensor faces, Tensor edge_verts, Tensor edge_faces, "
+    "Tensor irregular_offsets, Tensor irregular_codes, int height, int width, bool record) "
+    "-> (Tensor coverage, Tensor tape)"
+)
+OPERATORS.define(
+    "contour_coverage_backward(Tensor grad_coverage, Tensor tape, Tensor verts_clip, "
+    "Tensor faces, Tensor edge_verts, Tensor edge_faces, Tensor irregular_offsets, "
+    "Tensor irregular_codes) -> Tensor grad_verts_clip"
+)
+
+_NOT_FINITE, _NOT_IN_FRONT = 1, 2
+_SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
+_P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+
+
+@functools.cache
+def _forward_function(dtype: torch.dtype) -> Callable[..., int]:
+    sizes_and_arrays = (_P, _I64, _I64, _P, _I64, _P, _I64, _P, _I64, _P, _P, _P)
+    return bind(
+        core(),
+        f"lrast_contour_forward_{_SUFFIX[dtype]}",
+        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _P, _P, _P),
+    )
+
+
+@functools.cache
+def _backward_function(dtype: torch.dtype) -> Callable[..., int]:
+    return bind(
+        core(),
+        f"lrast_contour_backward_{_SUFFIX[dtype]}",
+        *(_P, _I64, _I64, _P, _I32, _I32, _P, _I32, _P),
+    )
+
+
+@functools.cache
+def _free_function() -> Callable[..., int]:
+    return bind(core(), "lrast_free", _P)
+
+
+def _raise_status(status: int, where: tuple[int, int], verts_clip: Tensor) -> None:
+    view, vert = where
+    if status in (_NOT_FINITE, _NOT_IN_FRONT):
+        values = ", ".join(f"{value:g}" for value in verts_clip[view, vert].tolist())
+        place = f"contour_coverage: verts_clip[{view}, {vert}] = ({values})"
+        if status == _NOT_FINITE:
+            raise ValueError(f"{place} is not finite on the screen; check for NaN or a diverged fit")
+        raise ValueError(
+            f"{place}: in front of the near plane (z >= -w), w must be positive. verts_clip must "
+            "come from an OpenGL projection, z included; Camera.world_to_clip makes one"
+        )
+    raise_status("contour_coverage", status)
+
+
+def _forward(
+    verts_clip: Tensor,
+    faces: Tensor,
+    edge_verts: Tensor,
+    edge_faces: Tensor,
+    irregular_offsets: Tensor,
+    irregular_codes: Tensor,
+    height: int,
+    width: int,
+    record: bool,
+    stage_ms: ctypes.Array[ctypes.c_double] | None = None,
+) -> tuple[Tensor, Tensor]:
+    verts_clip = verts_clip.contiguous()
+    num_views, num_verts = verts_clip.shape[:2]
+    coverage = verts_clip.new_empty(num_views, height, width)
+    memory, num_bytes = ctypes.c_void_p(), ctypes.c_int64()
+    where = (ctypes.c_int64 * 2)()
+    status = _forward_function(verts_clip.dtype)(
+        verts_clip.data_ptr(),
+        num_views,
+        num_verts,
+        faces.data_ptr(),
+        faces.shape[0],
+        edge_verts.data_ptr(),
+        edge_verts.shape[0],
+        edge_faces.data_ptr(),
+        edge_faces.shape[0],
+        irregular_offsets.data_ptr(),
+        irregular_codes.data_ptr(),
+        coverage.data_ptr(),
+        height,
+        width,
+        torch.get_num_threads(),
+        ctypes.byref(memory) if record else None,
+        ctypes.byref(num_bytes),
+        where,
+        stage_ms,
+    )
+    if status != 0:
+        _raise_status(status, (where[0], where[1]), verts_clip)
+    if not record:
+        return coverage, torch.zeros(1, dtype=torch.int64)
+    tape = torch.empty(max(1, -(-num_bytes.value // 8)), dtype=torch.int64)
+    ctypes.memmove(tape.data_ptr(), memory, num_bytes.value)
+    _free_function()(memory)
+    return coverage, tape[:1]
+
+
+def _backward(
+    grad_coverage: Tensor,
+    tape: Tensor,
+    verts_clip: Tensor,
+    faces: Tensor,
+    edge_verts: Tensor,
+    edge_faces: Tensor,
+    irregular_offsets: Tensor,
+    irregular_codes: Tensor,
+) -> Tensor:
+    num_views, num_verts = verts_clip.shape[:2]
+    height, width = grad_coverage.shape[1:]
+    verts_clip, grad_coverage = verts_clip.contiguous(), grad_coverage.contiguous()
+    if tape.untyped_storage().nbytes() < (num_views + 1) * 8 or int(tape[0]) == 0:
+        topology = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
+        _, tape = _forward(verts_clip, *topology, height, width, True)
+    grad_verts_clip = torch.zeros_like(verts_clip)
+    status = _backward_function(verts_clip.dtype)(
+        verts_clip.data_ptr(),
+        num_views,
+        num_verts,
+        grad_coverage.data_ptr(),
+        height,
+        width,
+        tape.data_ptr(),
+        torch.get_num_threads(),
+        grad_verts_clip.data_ptr(),
+    )
+    if status != 0:
+        raise_status("contour_coverage", status)
+    return grad_verts_clip
+
+
+OPERATORS.impl("contour_coverage", _forward, "CPU")
+OPERATORS.impl("contour_coverage_backward", _backward, "CPU")
+
+
+@torch.library.register_fake("lightning_rast::contour_coverage")
+def _(
+    verts_clip: Tensor,
+    faces: Tensor,
+    edge_verts: Tensor,
+    edge_faces: Tensor,
+    irregular_offsets: Tensor,
+    irregular_codes: Tensor,
+    height: int,
+    width: int,
+    record: bool,
+) -> tuple[Tensor, Tensor]:
+    return (
+        verts_clip.new_empty(verts_clip.shape[0], height, width),
+        verts_clip.new_empty(1, dtype=torch.int64),
+    )
+
+
+@torch.library.register_fake("lightning_rast::contour_coverage_backward")
+def _(grad_coverage: Tensor, tape: Tensor, verts_clip: Tensor, *topology: Tensor) -> Tensor:
+    return torch.empty_like(verts_clip, memory_format=torch.contiguous_format)
+
+
+def _setup_context(ctx, inputs, output) -> None:
+    ctx.save_for_backward(output[1], *inputs[:6])
+    ctx.mark_non_differentiable(output[1])
+
+
+def _autograd_backward(ctx, grad_coverage: Tensor, _grad_tape: Tensor | None):
+    tape, *inputs = ctx.saved_tensors
+    grad = torch.ops.lightning_rast.contour_coverage_backward(grad_coverage, tape, *inputs)
+    return grad, None, None, None, None, None, None, None, None
+
+
+torch.library.register_autograd(
+    "lightning_rast::contour_coverage", _autograd_backward, setup_context=_setup_context
+)
