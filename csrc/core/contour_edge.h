@@ -44,9 +44,15 @@ LRAST_HD double edge_x_at(const ContourEdge& e, double y) {
   return e.x0 < e.x1 ? clamped(x, e.x0, e.x1) : clamped(x, e.x1, e.x0);
 }
 
+/// Rows that an edge from y0 down to y1 crosses: row_begin(y0) until row_end(y1). It passes the top
+/// line of those from row_end(y0) until row_end(y1).
+LRAST_HD int row_begin(double y, int height) { return int(clamped(floor(y), 0.0, double(height))); }
+LRAST_HD int row_end(double y, int height) { return int(clamped(ceil(y), 0.0, double(height))); }
+
 /// Part of a contour edge inside one pixel, in the pixel's own frame [0, 1] x [0, 1].
 struct Piece {
   double x0, y0, x1, y1;  // y0 <= y1
+  double dx_dy;           // the edge's
   int32_t weight, edge;
 };
 
@@ -81,7 +87,7 @@ LRAST_HD void cut_row(const ContourEdge& e, int32_t edge, int row, int width, Em
       // Rounding may put a cut a hair outside its pixel; the frame is closed.
       const Piece piece{column < 0 ? -1.0 : clamped(x - c, 0.0, 1.0), y - top,
                         column < 0 ? -1.0 : clamped(x_next - c, 0.0, 1.0), y_next - top,
-                        e.weight, edge};
+                        e.dx_dy, e.weight, edge};
       if (piece_matters(piece)) emit(column, piece);
     }
     if (column == last) return;

@@ -2,60 +2,39 @@
 // Frame: the pixel's own, [0, 1] x [0, 1].
 #pragma once
 #include "contour_edge.h"
+#include "sort.h"
 
 LRAST_BEGIN
 
 /// A piece that reaches into the current slab of rows: x at the slab's top and bottom.
 struct ActiveSide {
   double x_top, x_bottom;
+  double after_top, after_bottom;  // least x_top and x_bottom of the sides from this one on
   int64_t key;  // x at mid height on a 2^-40 grid, so that coincident sides tie exactly
-  int32_t piece;
+  int32_t piece, weight;
 };
 
 // Two sides whose order differs at the slab's ends by less than this are taken as touching; it is
 // far above rounding (1e-16) and far below anything visible.
 constexpr double kTouching = 0x1p-38;
 
-LRAST_HD bool starts_before(const Piece* pieces, int32_t a, int32_t b) {
-  return pieces[a].y0 < pieces[b].y0 || (pieces[a].y0 == pieces[b].y0 && a < b);
-}
-
-/// Sorts piece numbers by where they start; ties by number. Heap sort beyond a few, because a
-/// distant mesh may put tens of thousands of pieces into one pixel.
-LRAST_HD void sort_by_start(const Piece* pieces, int32_t* order, int count) {
-  if (count <= 24) {
-    for (int i = 1; i < count; ++i) {
-      const int32_t item = order[i];
-      int j = i;
-      for (; j > 0 && starts_before(pieces, item, order[j - 1]); --j) order[j] = order[j - 1];
-      order[j] = item;
-    }
-    return;
+/// Order of piece numbers by where they start; ties by number.
+struct StartsBefore {
+  const Piece* pieces;
+  LRAST_HD bool operator()(int32_t a, int32_t b) const {
+    return pieces[a].y0 < pieces[b].y0 || (pieces[a].y0 == pieces[b].y0 && a < b);
   }
-  for (int begin = count / 2, end = count; end > 1;) {
-    int32_t item;
-    if (begin > 0) {
-      item = order[--begin];
-    } else {
-      item = order[--end];
-      order[end] = order[0];
-    }
-    int hole = begin;
-    for (int child = 2 * hole + 1; child < end; child = 2 * hole + 1) {
-      if (child + 1 < end && starts_before(pieces, order[child], order[child + 1])) ++child;
-      if (!starts_before(pieces, item, order[child])) break;
-      order[hole] = order[child];
-      hole = child;
-    }
-    order[hole] = item;
-  }
-}
+};
 
+/// x of a piece at y; its ends take their own values. Selections, not branches: y is at an end as
+/// often as not, and nothing predicts which.
 LRAST_HD double piece_x_at(const Piece& p, double y) {
-  if (y >= p.y1) return p.x1;
-  if (y <= p.y0) return p.x0;
-  const double x = p.x0 + (y - p.y0) * ((p.x1 - p.x0) / (p.y1 - p.y0));
-  return p.x0 < p.x1 ? clamped(x, p.x0, p.x1) : clamped(x, p.x1, p.x0);
+  const double low = p.x0 < p.x1 ? p.x0 : p.x1, high = p.x0 < p.x1 ? p.x1 : p.x0;
+  double x = p.x0 + (y - p.y0) * p.dx_dy;
+  x = x > low ? x : low;
+  x = x < high ? x : high;
+  x = y <= p.y0 ? p.x0 : x;
+  return y >= p.y1 ? p.x1 : x;
 }
 
 /// What the winding at the pixel's left side does at a piece's two ends.  An edge that comes in
@@ -74,57 +53,56 @@ LRAST_HD void see(VisibleSpan& span, int sign, double y_top, double y_bottom) {
   span.y_dy += dy * 0.5 * (y_top + y_bottom);
 }
 
-LRAST_HD bool lies_before(const Piece* pieces, const ActiveSide& a, const ActiveSide& b) {
+LRAST_HD bool lies_before(const ActiveSide& a, const ActiveSide& b) {
   if (a.key != b.key) return a.key < b.key;
   // Coincident sides: entering first keeps the winding positive, so that a seam between touching
   // pieces of surface is not an outline.
-  const int32_t wa = pieces[a.piece].weight, wb = pieces[b.piece].weight;
-  if (wa != wb) return wa > wb;
+  if (a.weight != b.weight) return a.weight > b.weight;
   return a.piece < b.piece;
 }
 
 /// Sorts the sides of a slab by x at mid height.
-LRAST_HD void sort_sides(const Piece* pieces, ActiveSide* sides, int count) {
+LRAST_HD void sort_sides(ActiveSide* sides, int count) {
   for (int i = 0; i < count; ++i)
     sides[i].key = int64_t((sides[i].x_top + sides[i].x_bottom) * 0x1p39 + 0.5);
   for (int i = 1; i < count; ++i) {
-    if (!lies_before(pieces, sides[i], sides[i - 1])) continue;
+    if (!lies_before(sides[i], sides[i - 1])) continue;
     const ActiveSide item = sides[i];
     int j = i;
-    for (; j > 0 && lies_before(pieces, item, sides[j - 1]); --j) sides[j] = sides[j - 1];
+    for (; j > 0 && lies_before(item, sides[j - 1]); --j) sides[j] = sides[j - 1];
     sides[j] = item;
   }
 }
 
-/// The crossing of neighbouring sides that is closest to the slab's middle; `y_bottom` if none.
-LRAST_HD double find_crossing(const ActiveSide* sides, int count, double y_top, double y_bottom) {
-  double best = y_bottom, best_distance = 1.0;
+/// A crossing of neighbouring sides as close to the slab's middle as there is; `y_bottom` if none.
+/// `distance` holds the closest so far, in slab heights.
+LRAST_HD double find_crossing(const ActiveSide* sides, int count, double y_top, double y_bottom,
+                              double best, double& distance) {
   for (int i = 0; i + 1 < count; ++i) {
     const double gap_top = sides[i + 1].x_top - sides[i].x_top;
     const double gap_bottom = sides[i + 1].x_bottom - sides[i].x_bottom;
     if (gap_top >= -kTouching && gap_bottom >= -kTouching) continue;
     const double t = gap_top / (gap_top - gap_bottom);
     const double y = y_top + (y_bottom - y_top) * t;
-    const double distance = fabs(t - 0.5);
-    if (y > y_top && y < y_bottom && distance < best_distance) {
+    if (y > y_top && y < y_bottom && fabs(t - 0.5) < distance) {
       best = y;
-      best_distance = distance;
+      distance = fabs(t - 0.5);
     }
   }
   return best;
 }
 
-/// Area of a slab whose sides are in order all the way down.
-LRAST_HD double slab_area(const Piece* pieces, const ActiveSide* sides, int count, int winding,
-                          double y_top, double y_bottom, VisibleSpan* visible) {
-  const double height = y_bottom - y_top;
-  double area = winding > 0 ? height : 0.0;
+/// What sides in order all the way down a slab add to its area, beyond the whole of it where it is
+/// covered from the left. `winding` is carried from the left of the first to the right of the last.
+LRAST_HD double ordered_area(const ActiveSide* sides, int count, int& winding, double y_top,
+                             double y_bottom, VisibleSpan* visible) {
+  double area = 0.0;
   for (int i = 0; i < count; ++i) {
-    const int right = winding + pieces[sides[i].piece].weight;
+    const int right = winding + sides[i].weight;
     const int sign = coverage_step(winding, right);
     winding = right;
     if (sign == 0) continue;
-    area += sign * height * (1.0 - 0.5 * (sides[i].x_top + sides[i].x_bottom));
+    area += sign * (y_bottom - y_top) * (1.0 - 0.5 * (sides[i].x_top + sides[i].x_bottom));
     see(visible[sides[i].piece], sign, y_top, y_bottom);
   }
   return area;
@@ -151,9 +129,90 @@ LRAST_HD double union_of_stack(const Piece* pieces, const int32_t* order, int co
   return winding > 0 ? area + (1.0 - y) : area;
 }
 
-/// Pieces that overlap in y: sweep down slab by slab. A slab ends at the next start or end of a
-/// piece, or at a crossing inside it. Splitting at a crossing is always valid and takes that pair
+/// A run of sorted sides that lies wholly to the left of the next one.
+struct SideBlock {
+  int end;          // one past its last side
+  int weight;       // sum over its sides
+  bool hidden;      // the winding stays positive in whatever order the sides come
+};
+
+/// The block that begins at a side. Most blocks are single sides.
+LRAST_HD SideBlock block_at(const ActiveSide* sides, int count, int begin, int winding) {
+  double most_top = sides[begin].x_top, most_bottom = sides[begin].x_bottom;
+  int weight = sides[begin].weight, negative = smaller(weight, 0), end = begin + 1;
+  for (; end < count; ++end) {
+    // The block goes on while anything further on reaches back over it.
+    const ActiveSide& side = sides[end];
+    if (side.after_top >= most_top - kTouching && side.after_bottom >= most_bottom - kTouching)
+      break;
+    most_top = larger(most_top, side.x_top);
+    most_bottom = larger(most_bottom, side.x_bottom);
+    weight += side.weight;
+    negative += smaller(side.weight, 0);
+  }
+  return {end, weight, winding + negative > 0};
+}
+
+/// Sorts the sides and finds where to split the slab, or y_bottom if their order holds wherever it
+/// can be seen.
+LRAST_HD double order_sides(ActiveSide* sides, int count, int winding, double y_top,
+                            double y_bottom) {
+  if (count < 2) return y_bottom;
+  sort_sides(sides, count);
+  double least_top = sides[count - 1].x_top, least_bottom = sides[count - 1].x_bottom;
+  for (int i = count - 1; i >= 0; --i) {
+    sides[i].after_top = least_top = smaller(least_top, sides[i].x_top);
+    sides[i].after_bottom = least_bottom = smaller(least_bottom, sides[i].x_bottom);
+  }
+  double best = y_bottom, distance = 1.0;
+  for (int begin = 0; begin < count;) {
+    const SideBlock block = block_at(sides, count, begin, winding);
+    if (!block.hidden)
+      best = find_crossing(sides + begin, block.end - begin, y_top, y_bottom, best, distance);
+    winding += block.weight;
+    begin = block.end;
+  }
+  return best;
+}
+
+/// Area of the slab from y_top to y_bottom, which no piece starts or ends in.
+///
+/// Where sides cross in sight, the slab is split there. That is always valid, and takes the pair
 /// out of disorder on both sides, so the loop ends; what is left is below kTouching.
+LRAST_HD double slab_area(const Piece* pieces, ActiveSide* sides, int count, int winding,
+                          double y_top, double y_bottom, VisibleSpan* visible) {
+  constexpr int kMostPending = 12;  // when full, a bottom is forgotten and found again
+  double pending[kMostPending];
+  int num_pending = 0;
+  double area = 0.0, top = y_top, bottom = y_bottom;
+  for (int i = 0; i < count; ++i) {
+    const Piece& p = pieces[sides[i].piece];
+    sides[i].x_top = piece_x_at(p, top);
+    sides[i].x_bottom = piece_x_at(p, bottom);
+  }
+  for (;;) {
+    const double crossing = order_sides(sides, count, winding, top, bottom);
+    if (crossing < bottom) {
+      if (num_pending < kMostPending) pending[num_pending++] = bottom;
+      bottom = crossing;
+      for (int i = 0; i < count; ++i)
+        sides[i].x_bottom = piece_x_at(pieces[sides[i].piece], bottom);
+      continue;
+    }
+    if (winding > 0) area += bottom - top;
+    int carried = winding;
+    area += ordered_area(sides, count, carried, top, bottom, visible);
+    if (bottom >= y_bottom) return area;
+    top = bottom;
+    bottom = num_pending > 0 ? pending[--num_pending] : y_bottom;
+    for (int i = 0; i < count; ++i) {
+      sides[i].x_top = sides[i].x_bottom;
+      sides[i].x_bottom = piece_x_at(pieces[sides[i].piece], bottom);
+    }
+  }
+}
+
+/// Pieces that overlap in y: sweep down, slab by slab between the starts and ends of pieces.
 LRAST_HD double union_by_sweep(const Piece* pieces, const int32_t* order, int count, int winding,
                                ActiveSide* sides, VisibleSpan* visible) {
   double area = 0.0, y = 0.0;
@@ -163,7 +222,8 @@ LRAST_HD double union_by_sweep(const Piece* pieces, const int32_t* order, int co
       const Piece& p = pieces[order[next]];
       winding += step_at_start(p);
       if (p.y0 < p.y1) {
-        sides[num_sides++] = {p.x0, p.x0, 0, order[next]};
+        sides[num_sides].weight = p.weight;
+        sides[num_sides++].piece = order[next];
         negative += smaller(p.weight, 0);
       } else {
         winding += step_at_end(p);
@@ -172,32 +232,22 @@ LRAST_HD double union_by_sweep(const Piece* pieces, const int32_t* order, int co
     double y_next = next < count ? pieces[order[next]].y0 : 1.0;
     for (int i = 0; i < num_sides; ++i) y_next = smaller(y_next, pieces[sides[i].piece].y1);
 
-    // The winding is positive everywhere in the slab: nothing to sort.
-    const bool hidden = winding + negative > 0;
-    for (;;) {
-      for (int i = 0; i < num_sides; ++i)
-        sides[i].x_bottom = piece_x_at(pieces[sides[i].piece], y_next);
-      if (hidden || num_sides < 2) break;
-      sort_sides(pieces, sides, num_sides);
-      const double crossing = find_crossing(sides, num_sides, y, y_next);
-      if (crossing >= y_next) break;
-      y_next = crossing;
-    }
-    area += hidden ? y_next - y
-                   : slab_area(pieces, sides, num_sides, winding, y, y_next, visible);
+    // Folded meshes: mostly the winding stays positive throughout the slab, and no x is needed.
+    if (winding + negative > 0)
+      area += y_next - y;
+    else if (num_sides > 0)
+      area += slab_area(pieces, sides, num_sides, winding, y, y_next, visible);
 
-    int kept = 0;
-    for (int i = 0; i < num_sides; ++i) {
+    for (int i = 0; i < num_sides;) {
       const Piece& p = pieces[sides[i].piece];
       if (p.y1 > y_next) {
-        sides[kept] = sides[i];
-        sides[kept++].x_top = sides[i].x_bottom;
-      } else {
-        winding += step_at_end(p);
-        negative -= smaller(p.weight, 0);
+        ++i;
+        continue;
       }
+      winding += step_at_end(p);
+      negative -= smaller(p.weight, 0);
+      sides[i] = sides[--num_sides];
     }
-    num_sides = kept;
     y = y_next;
   }
   return area;
@@ -223,7 +273,7 @@ LRAST_HD double pixel_union(const Piece* pieces, int count, int winding, int32_t
   if (lowest > 0) return 1.0;
 
   for (int i = 0; i < count; ++i) order[i] = i;
-  sort_by_start(pieces, order, count);
+  sort_numbers(order, count, StartsBefore{pieces});
   bool stacked = true;
   for (int i = 0; i + 1 < count && stacked; ++i)
     stacked = pieces[order[i]].y1 <= pieces[order[i + 1]].y0;

@@ -12,6 +12,7 @@ template <typename T> struct Workspace {
   ContourFront front;
   RowBins bins;
   Buffer<RowScratch<T>*> rows;  // per chunk of rows
+  Buffer<int32_t> tape_number;  // of each contour edge that is seen
 
   ~Workspace() {
     for (int64_t i = 0; i < rows.size(); ++i) delete rows[i];
@@ -43,22 +44,35 @@ template <typename Item> uint8_t* append(uint8_t* out, const Item* items, int64_
   return out + count * int64_t(sizeof(Item));
 }
 
-/// The view's tape: counts, edges, cuts, pieces in row order.
+/// The view's tape: counts, the edges that are seen, cuts, pieces in row order.
 template <typename T> void write_tape(Workspace<T>& space, int chunks, Buffer<uint8_t>& tape) {
   const Buffer<ContourEdge>& edges = space.front.edges;
-  TapeView head{edges.size(), space.front.cuts.size(), 0};
-  for (int i = 0; i < chunks; ++i) head.pieces += space.rows[i]->record.size();
+  TapeView head{0, space.front.cuts.size(), 0};
+  Buffer<int32_t>& number = space.tape_number;
+  number.zero(edges.size());
+  for (int i = 0; i < chunks; ++i) {
+    const Buffer<TapePiece<T>>& pieces = space.rows[i]->record;
+    head.pieces += pieces.size();
+    for (int64_t k = 0; k < pieces.size(); ++k) number[pieces[k].edge] = 1;
+  }
+  for (int64_t i = 0; i < edges.size(); ++i) head.edges += number[i];
   tape.resize(int64_t(sizeof(TapeView)) + head.edges * int64_t(sizeof(TapeEdge)) +
               head.cuts * int64_t(sizeof(TapeCut)) + head.pieces * int64_t(sizeof(TapePiece<T>)));
   uint8_t* out = append(tape.data(), &head, 1);
+  int32_t next = 0;
   for (int64_t i = 0; i < edges.size(); ++i) {
+    if (!number[i]) continue;
     const ContourEdge& e = edges[i];
     const TapeEdge record{e.x1 - e.x0, e.y1 - e.y0, e.top, e.bottom};
     out = append(out, &record, 1);
+    number[i] = next++;
   }
   out = append(out, space.front.cuts.data(), head.cuts);
-  for (int i = 0; i < chunks; ++i)
-    out = append(out, space.rows[i]->record.data(), space.rows[i]->record.size());
+  for (int i = 0; i < chunks; ++i) {
+    Buffer<TapePiece<T>>& pieces = space.rows[i]->record;
+    for (int64_t k = 0; k < pieces.size(); ++k) pieces[k].edge = number[pieces[k].edge];
+    out = append(out, pieces.data(), pieces.size());
+  }
 }
 
 template <typename T>
@@ -71,7 +85,7 @@ ContourStatus forward_view(const ContourArgs<T>& args, int64_t view, int threads
   front.cuts.clear();
   if (!project_vertices(args, view, threads, front)) return find_refused(args, view);
   clock.end(kProject);
-  sign_faces(args.topology, threads, front);
+  sign_faces(args, view, threads, front);
   ContourStatus status{ContourStatus::kOk, 0, 0};
   if (front.any_hidden) status = cut_faces(args, view, front);
   if (status.code != ContourStatus::kOk) return status;

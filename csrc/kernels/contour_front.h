@@ -4,16 +4,18 @@
 
 #include "buffer.h"
 #include "contour.h"
+#include "contour_sign.h"
 #include "parallel.h"
 
 LRAST_BEGIN
 
 /// One view's geometry on its way from vertices to contour edges; reused from call to call.
 struct ContourFront {
-  Buffer<ScreenPoint> screen;  // (V,), NaN where the vertex is behind the near plane
-  Buffer<int8_t> signs;        // (F,)
+  Buffer<RoughPoint> rough;  // (V,), NaN where the vertex is behind the near plane
+  Buffer<int8_t> signs;      // (F,)
   Buffer<ContourEdge> edges;
   Buffer<TapeCut> cuts;
+  Buffer<uint8_t> flags;           // scratch of project_vertices()
   Buffer<Buffer<int32_t>*> found;  // edges with a weight, per chunk
   bool any_hidden = false;
 
@@ -26,41 +28,60 @@ struct ContourFront {
   }
 };
 
+/// Projects one vertex with all checks. False if it has no finite place on the screen.
+template <typename T>
+bool project_checked(const T* vert, double width, double height, RoughPoint& rough, bool& hidden) {
+  const ClipPoint p = load_clip(vert);
+  if (!isfinite(p.x) || !isfinite(p.y) || !isfinite(p.z) || !isfinite(p.w)) return false;
+  if (near_distance(p) < 0.0) {
+    hidden = true;
+    rough = {NAN, NAN};
+    return true;
+  }
+  const ScreenPoint s = screen_from_clip(p, width, height);
+  rough = {float(s.x), float(s.y)};
+  return p.w > 0.0 && isfinite(s.x) && isfinite(s.y);
+}
+
 /// Projects the vertices. False if one has no finite place on the screen.
 template <typename T>
 bool project_vertices(const ContourArgs<T>& args, int64_t view, int threads, ContourFront& front) {
+  constexpr int64_t kBlock = 256;
+  constexpr double kFar = 1e30;  // px; beyond it, or hidden, or not finite: a closer look
   const int64_t num_verts = args.topology.num_verts;
   const double width = args.width, height = args.height;
   const T* verts = args.verts_clip + 4 * num_verts * view;
-  front.screen.resize(num_verts);
-  ScreenPoint* screen = front.screen.data();
+  front.rough.resize(num_verts);
+  RoughPoint* rough = front.rough.data();
   const int chunks = num_chunks(num_verts, threads);
-  Buffer<uint8_t> flags;
-  flags.zero(2 * chunks);
+  front.flags.zero(2 * chunks);
   parallel_chunks(num_verts, chunks, threads, [&](int chunk, int64_t begin, int64_t end) {
-    int hidden = 0, bad = 0;
-    for (int64_t v = begin; v < end; ++v) {
-      const ClipPoint p = load_clip(verts + 4 * v);
-      const ScreenPoint s = screen_from_clip(p, width, height);
-      const double distance = near_distance(p);
-      const bool visible = distance >= 0.0;
-      // x - x is 0 for finite x and NaN otherwise.
-      const double finite = (p.x - p.x) + (p.y - p.y) + (distance - distance);
-      const double placed = (s.x - s.x) + (s.y - s.y);
-      bad |= int(!(finite == 0.0)) | (int(visible) & int(!((p.w > 0.0) & (placed == 0.0))));
-      hidden |= int(!visible);
-      screen[v] = {visible ? s.x : double(NAN), visible ? s.y : double(NAN)};
+    bool hidden = false, good = true;
+    for (int64_t first = begin; first < end; first += kBlock) {
+      const int64_t last = smaller(first + kBlock, end);
+      int unclear = 0;
+      for (int64_t v = first; v < last; ++v) {
+        const ClipPoint p = load_clip(verts + 4 * v);
+        const ScreenPoint s = screen_from_clip(p, width, height);
+        const double distance = near_distance(p);
+        unclear |= int(!((distance >= 0.0) & (distance <= kFar) & (p.w > 0.0) &
+                         (fabs(s.x) <= kFar) & (fabs(s.y) <= kFar)));
+        rough[v] = {float(s.x), float(s.y)};
+      }
+      if (!unclear) continue;
+      for (int64_t v = first; v < last; ++v)
+        good = project_checked(verts + 4 * v, width, height, rough[v], hidden) && good;
     }
-    flags[2 * chunk] = uint8_t(hidden);
-    flags[2 * chunk + 1] = uint8_t(bad);
+    front.flags[2 * chunk] = hidden;
+    front.flags[2 * chunk + 1] = !good;
   });
-  int hidden = 0, bad = 0;
+  bool bad = false;
+  front.any_hidden = false;
   for (int i = 0; i < chunks; ++i) {
-    hidden |= flags[2 * i];
-    bad |= flags[2 * i + 1];
+    front.any_hidden |= front.flags[2 * i] != 0;
+    bad |= front.flags[2 * i + 1] != 0;
   }
-  front.any_hidden = hidden != 0;
-  return bad == 0;
+  return !bad;
 }
 
 /// The first vertex that project_vertices() refused, and why.
@@ -79,20 +100,44 @@ template <typename T> ContourStatus find_refused(const ContourArgs<T>& args, int
 }
 
 inline bool is_hidden(const ContourFront& front, int32_t vert) {
-  return isnan(front.screen[vert].x);
+  return isnan(front.rough[vert].x);
+}
+
+/// Screen position of a visible vertex.
+template <typename T>
+ScreenPoint place_vertex(const ContourArgs<T>& args, int64_t view, int32_t vert) {
+  const T* verts = args.verts_clip + 4 * args.topology.num_verts * view;
+  return screen_from_clip(load_clip(verts + 4 * int64_t(vert)), args.width, args.height);
+}
+
+/// Sign of a face from exact positions; 0 if a corner is hidden (cut_faces() then decides).
+template <typename T>
+int8_t sign_exactly(const ContourArgs<T>& args, int64_t view, const ContourFront& front,
+                    const int32_t* face) {
+  for (int i = 0; i < 3; ++i)
+    if (is_hidden(front, face[i])) return 0;
+  return int8_t(face_sign(place_vertex(args, view, face[0]), place_vertex(args, view, face[1]),
+                          place_vertex(args, view, face[2])));
 }
 
 /// Signs of the projected faces, for those wholly in front of the near plane; others get 0.
-inline void sign_faces(const ContourTopology& topology, int threads, ContourFront& front) {
-  front.signs.resize(topology.num_faces);
+///
+/// Float arithmetic decides where the area exceeds a bound on its error, which is nearly
+/// everywhere; the few others are computed in double, so that the result is that of double.
+template <typename T>
+void sign_faces(const ContourArgs<T>& args, int64_t view, int threads, ContourFront& front) {
+  const int64_t num_faces = args.topology.num_faces;
+  front.signs.resize(num_faces);
   int8_t* signs = front.signs.data();
-  const ScreenPoint* screen = front.screen.data();
-  const int32_t* faces = topology.faces;
-  parallel_chunks(topology.num_faces, num_chunks(topology.num_faces, threads), threads,
+  parallel_chunks(num_faces, num_chunks(num_faces, threads), threads,
                   [&](int, int64_t begin, int64_t end) {
-    for (int64_t f = begin; f < end; ++f)
-      signs[f] = int8_t(face_sign(screen[faces[3 * f]], screen[faces[3 * f + 1]],
-                                  screen[faces[3 * f + 2]]));
+    for (int64_t first = begin; first < end; first += kSignBlock) {
+      const int count = int(smaller<int64_t>(kSignBlock, end - first));
+      const int32_t* faces = args.topology.faces + 3 * first;
+      if (sign_block(front.rough.data(), faces, count, signs + first)) continue;
+      for (int i = 0; i < count; ++i)
+        if (signs[first + i] == 0) signs[first + i] = sign_exactly(args, view, front, faces + 3 * i);
+    }
   });
 }
 
@@ -122,7 +167,7 @@ ContourStatus cut_faces(const ContourArgs<T>& args, int64_t view, ContourFront& 
     int count = 0;
     for (int i = 0; i < 3; ++i) {
       const int j = i == 2 ? 0 : i + 1;
-      if (!hidden[i]) polygon[count++] = front.screen[face[i]];
+      if (!hidden[i]) polygon[count++] = place_vertex(args, view, face[i]);
       if (hidden[i] == hidden[j]) continue;
       const TapeCut cut = hidden[j] ? TapeCut{face[i], face[j]} : TapeCut{face[j], face[i]};
       ScreenPoint point;
@@ -160,8 +205,14 @@ ContourStatus weigh_edges(const ContourArgs<T>& args, int64_t view, int threads,
     const int64_t regular_end = smaller(end, topology.num_regular);
     const int32_t* faces = topology.edge_faces;
     int64_t e = begin;
-    for (; e < regular_end; ++e)
-      if (signs[faces[2 * e]] != signs[faces[2 * e + 1]]) found.push(int32_t(e));
+    // Every edge is written, the place moves on only past those that count: no branch to mispredict.
+    int32_t* place = found.reserve(larger<int64_t>(regular_end - begin, 0) + 1);
+    int32_t* const first = place;
+    for (; e < regular_end; ++e) {
+      *place = int32_t(e);
+      place += signs[faces[2 * e]] != signs[faces[2 * e + 1]];
+    }
+    found.resize(place - first);
     for (; e < end; ++e)
       if (edge_weight(topology, signs, e) != 0) found.push(int32_t(e));
   });
@@ -171,7 +222,7 @@ ContourStatus weigh_edges(const ContourArgs<T>& args, int64_t view, int threads,
       const int32_t* ends = topology.edge_verts + 2 * int64_t(found[i]);
       const int weight = edge_weight(topology, signs, found[i]);
       int32_t vert[2] = {ends[0], ends[1]};
-      ScreenPoint point[2] = {front.screen[ends[0]], front.screen[ends[1]]};
+      ScreenPoint point[2] = {place_vertex(args, view, ends[0]), place_vertex(args, view, ends[1])};
       if (front.any_hidden) {
         const bool hidden_a = is_hidden(front, ends[0]), hidden_b = is_hidden(front, ends[1]);
         if (hidden_a && hidden_b) continue;

@@ -1,0 +1,266 @@
+"""CUDA side of `contour_coverage`: memory, capacity and registration.
+
+The kernels never make the host wait. What only the device knows, how many pieces a picture needs,
+arrives in page-locked memory and is looked at in later calls.
+"""
+
+import atexit
+import ctypes
+import functools
+import math
+import threading
+import warnings
+from collections.abc import Callable, Hashable
+
+import torch
+from torch import Tensor
+
+from lightning_rast.ops._library import bind, cuda
+from lightning_rast.ops._registry import OPERATORS
+
+_P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
+_MAX_CAPACITY = 2**28
+_MAX_PIXELS = 2**31
+
+
+class ContourCapacityWarning(UserWarning):
+    """A picture needed more pieces of outline than there was room for, and came out wrong."""
+
+
+class _Capacities:
+    """Room for pieces by size of the problem, and what calls of that size have needed."""
+
+    def __init__(self, num_slots: int, pinned: bool) -> None:
+        self.pieces_per_view = 0
+        self._needed = torch.zeros(num_slots, dtype=torch.int64, pin_memory=pinned)
+        self._needed_values = self._needed.numpy()
+        self._capacity = torch.zeros(num_slots, dtype=torch.int64).numpy()
+        self._slots: dict[Hashable, int] = {}
+        self._lock = threading.Lock()
+
+    def get(self, size: Hashable, num_views: int, default: int) -> tuple[int, int]:
+        """Capacity for this call, and the address where the device shall write what it needed."""
+        with self._lock:
+            self._grow()
+            slot = self._slots.get(size)
+            if slot is None:
+                slot = len(self._slots) % len(self._capacity)
+                if len(self._slots) >= len(self._capacity):
+                    self._slots.pop(next(iter(self._slots)))
+                    slot = self._free_slot()
+                self._slots[size] = slot
+                self._needed_values[slot] = 0
+                self._capacity[slot] = default
+            capacity = max(int(self._capacity[slot]), num_views * self.pieces_per_view)
+            capacity = self._capacity[slot] = max(1, min(capacity, _MAX_CAPACITY))
+            return int(capacity), self._needed.data_ptr() + 8 * slot
+
+    def overflowed(self) -> bool:
+        """Whether a finished call had too little room; warns and makes room for the next one."""
+        with self._lock:
+            return self._grow()
+
+    def _free_slot(self) -> int:
+        return (set(range(len(self._capacity))) - set(self._slots.values())).pop()
+
+    def _grow(self) -> bool:
+        too_small = self._needed_values > self._capacity
+        if not too_small.any():
+            return False
+        for slot in too_small.nonzero()[0]:
+            needed, capacity = int(self._needed_values[slot]), int(self._capacity[slot])
+            self._needed_values[slot] = 0
+            self._capacity[slot] = min(needed + needed // 4, _MAX_CAPACITY)
+            warnings.warn(
+                f"contour_coverage: a picture had room for {capacity} pieces of outline on CUDA "
+                f"and needed {needed}, so that edges are missing from it and from its gradient. "
+                f"Later calls have room for {self._capacity[slot]}; a captured CUDA graph keeps "
+                "what it had, capture it again. reserve_contour_pieces() makes room beforehand",
+                ContourCapacityWarning,
+                stacklevel=2,
+            )
+        return True
+
+
+_NUM_SLOTS = 1024
+
+
+@functools.cache
+def _capacities() -> _Capacities:
+    capacities = _Capacities(_NUM_SLOTS, pinned=torch.cuda.is_available())
+    atexit.register(capacities.overflowed)
+    return capacities
+
+
+def reserve_contour_pieces(pieces_per_view: int) -> None:
+    """Make room for at least so many pieces of outline per view in later calls on CUDA.
+
+    A piece is the part of a contour edge inside one pixel. The room is guessed from the sizes of
+    mesh and image, and grows with a warning after a picture for which it was too small; reserve it
+    where that picture must be right, and before capturing a CUDA graph. A piece takes about 350
+    bytes while a call runs, and 60 until its gradient has been taken.
+    """
+    if pieces_per_view < 0:
+        raise ValueError(f"pieces_per_view must not be negative, got {pieces_per_view}")
+    _capacities().pieces_per_view = pieces_per_view
+
+
+def contour_overflowed() -> bool:
+    """Wait for all CUDA devices, and tell whether a picture since the last look had too little room.
+
+    Such a picture lacks edges; a `ContourCapacityWarning` says how many pieces it needed. Without
+    a call of this, the next `contour_coverage` or the end of the program warns.
+    """
+    _synchronize()
+    return _capacities().overflowed()
+
+
+def _synchronize() -> None:
+    for device in range(torch.cuda.device_count()):
+        torch.cuda.synchronize(device)
+
+
+def _default_capacity(num_views: int, num_edges: int, height: int, width: int) -> int:
+    """Generous for smooth meshes and scans; noise and loose triangles may need more."""
+    contour_edges = min(num_edges, math.isqrt(num_edges) * 12 + num_edges // 32 + 256)
+    return num_views * (3 * contour_edges + 16 * (height + width))
+
+
+@functools.cache
+def _function(name: str, *argtypes: type, restype: type = ctypes.c_int) -> Callable[..., int]:
+    function = bind(cuda(), name, *argtypes)
+    function.restype = restype  # pyright: ignore[reportFunctionMemberAccess]
+    return function
+
+
+def _num_bytes(name: str, *sizes: int) -> int:
+    types = [_I64] * len(sizes)
+    return _function(f"lrast_contour_cuda_{name}_bytes", *types, restype=_I64)(*sizes)
+
+
+def _bytes(num_bytes: int, like: Tensor) -> Tensor:
+    return torch.empty(max(1, -(-num_bytes // 8)), dtype=torch.int64, device=like.device)
+
+
+def _launch(name: str, verts_clip: Tensor, argtypes: tuple[type, ...], *arguments: object) -> None:
+    function = _function(f"lrast_contour_cuda_{name}_{_SUFFIX[verts_clip.dtype]}", *argtypes)
+    # The library has its own CUDA runtime; both follow the thread's current context.
+    with torch.cuda.device(verts_clip.device):
+        stream = torch.cuda.current_stream(verts_clip.device).cuda_stream
+        status = function(*arguments, verts_clip.device.index, stream)
+    if status != 0:
+        text = _function("lrast_cuda_error_text", _I32, restype=ctypes.c_char_p)(status)
+        raise RuntimeError(f"contour_coverage: CUDA error {status}: {bytes(text).decode()}")
+
+
+def _forward(
+    verts_clip: Tensor,
+    faces: Tensor,
+    edge_verts: Tensor,
+    edge_faces: Tensor,
+    irregular_offsets: Tensor,
+    irregular_codes: Tensor,
+    height: int,
+    width: int,
+    record: bool,
+) -> tuple[Tensor, Tensor]:
+    verts_clip = verts_clip.contiguous()
+    num_views, num_verts = verts_clip.shape[:2]
+    num_faces, num_edges = faces.shape[0], edge_verts.shape[0]
+    if num_views * height * width >= _MAX_PIXELS:
+        raise ValueError(
+            f"contour_coverage: {num_views} views of {height} x {width} are {_MAX_PIXELS} pixels or "
+            "more, too many for one call on CUDA; split the views"
+        )
+    sizes = (num_views, num_verts, num_faces, num_edges, height, width)
+    default = _default_capacity(num_views, num_edges, height, width)
+    capacity, needed = _capacities().get((verts_clip.device, *sizes), num_views, default)
+    coverage = verts_clip.new_empty(num_views, height, width)
+    scratch = _bytes(
+        _function("lrast_contour_cuda_scratch_bytes", *(_I64,) * 4, _I32, _I32, _I64, restype=_I64)(
+            *sizes, capacity
+        ),
+        verts_clip,
+    )
+    tape = _bytes(_num_bytes("tape", capacity, verts_clip.element_size()), verts_clip)
+    _launch(
+        "forward",
+        verts_clip,
+        (_P, _I64, _I64, _P, _I64, _P, _I64, _P, _I64, _P, _P, _P)
+        + (_I32, _I32, _I64, _P, _P, _P, _I32, _P),
+        verts_clip.data_ptr(),
+        num_views,
+        num_verts,
+        faces.data_ptr(),
+        num_faces,
+        edge_verts.data_ptr(),
+        num_edges,
+        edge_faces.data_ptr(),
+        edge_faces.shape[0],
+        irregular_offsets.data_ptr(),
+        irregular_codes.data_ptr(),
+        coverage.data_ptr(),
+        height,
+        width,
+        capacity,
+        scratch.data_ptr(),
+        tape.data_ptr(),
+        needed,
+    )
+    return coverage, tape[:1] if record else tape.new_empty(1)
+
+
+def _tape_capacity(tape: Tensor, element_size: int) -> int:
+    """The capacity that a tape was made for; 0 if this is no more than a copy of its beginning.
+
+    The device alone could read it from the tape's contents, its size says the same.
+    """
+    num_bytes = tape.untyped_storage().nbytes()
+    capacity = max(0, num_bytes // (_num_bytes("tape", 2**20, element_size) >> 20))
+    while capacity > 0 and _num_bytes("tape", capacity, element_size) > num_bytes:
+        capacity -= 1
+    return capacity
+
+
+def _backward(
+    grad_coverage: Tensor,
+    tape: Tensor,
+    verts_clip: Tensor,
+    faces: Tensor,
+    edge_verts: Tensor,
+    edge_faces: Tensor,
+    irregular_offsets: Tensor,
+    irregular_codes: Tensor,
+) -> Tensor:
+    num_views, num_verts = verts_clip.shape[:2]
+    height, width = grad_coverage.shape[1:]
+    verts_clip, grad_coverage = verts_clip.contiguous(), grad_coverage.contiguous()
+    capacity = _tape_capacity(tape, verts_clip.element_size())
+    if capacity == 0:
+        topology = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
+        _, tape = _forward(verts_clip, *topology, height, width, True)
+        capacity = _tape_capacity(tape, verts_clip.element_size())
+    grad_verts_clip = torch.empty_like(verts_clip)
+    sizes = (num_views, num_verts, capacity, verts_clip.element_size())
+    scratch = _bytes(_num_bytes("backward_scratch", *sizes), verts_clip)
+    _launch(
+        "backward",
+        verts_clip,
+        (_P, _I64, _I64, _P, _I32, _I32, _I64, _P, _P, _P, _I32, _P),
+        verts_clip.data_ptr(),
+        num_views,
+        num_verts,
+        grad_coverage.data_ptr(),
+        height,
+        width,
+        capacity,
+        tape.data_ptr(),
+        scratch.data_ptr(),
+        grad_verts_clip.data_ptr(),
+    )
+    return grad_verts_clip
+
+
+OPERATORS.impl("contour_coverage", _forward, "CUDA")
+OPERATORS.impl("contour_coverage_backward", _backward, "CUDA")
