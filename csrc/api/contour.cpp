@@ -39,7 +39,7 @@ extern "C" void lrast_free(void* memory) { std::free(memory); }
         {faces, edge_verts, edge_faces, irregular_offsets, irregular_codes, num_verts,        \
          num_faces, num_edges, num_regular},                                                  \
         verts_clip, coverage, num_views, height, width, num_threads, stage_ms};               \
-    const lrast::ContourStatus status = kernels->member(args, tape, tape_bytes);              \
+    const lrast::ContourStatus status = kernels->member(args, tape, tape_words);              \
     where[0] = status.view;                                                                   \
     where[1] = status.vert;                                                                   \
     return status.code;                                                                       \
@@ -51,10 +51,10 @@ DEFINE_FORWARD(lrast_contour_forward_f64, double, forward_f64)
   LRAST_CONTOUR_BACKWARD(name, T) {                                                           \
     const lrast::ContourKernels* kernels = lrast::kernels();                                  \
     if (!kernels) return lrast::ContourStatus::kNoIsa;                                        \
-    const lrast::ContourBackwardArgs<T> args{verts_clip, grad_coverage, tape, grad_verts_clip,\
-                                             num_views, num_verts, height, width,             \
-                                             num_threads};                                    \
-    return kernels->member(args) ? lrast::ContourStatus::kOk : lrast::ContourStatus::kNoMemory;\
+    const lrast::ContourBackwardArgs<T> args{verts_clip, grad_coverage, tape, tape_words,     \
+                                             grad_verts_clip, num_views, num_verts, height,   \
+                                             width, num_threads};                             \
+    return kernels->member(args);                                                             \
   }
 DEFINE_BACKWARD(lrast_contour_backward_f32, float, backward_f32)
 DEFINE_BACKWARD(lrast_contour_backward_f64, double, backward_f64)

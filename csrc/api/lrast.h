@@ -15,21 +15,21 @@ LRAST_API const char* lrast_isa();
 LRAST_API void lrast_free(void* memory);
 
 /// Status codes are lrast::ContourStatus::Code; `where` (2,) gets the view and the vertex at fault.
-/// Array shapes: see lrast::ContourArgs. tape is null, or receives malloc'ed bytes and their number.
+/// Array shapes: see lrast::ContourArgs. tape is null, or receives malloc'ed words and their number.
 #define LRAST_CONTOUR_FORWARD(name, T)                                                            \
   LRAST_API int name(const T* verts_clip, int64_t num_views, int64_t num_verts,                   \
                      const int32_t* faces, int64_t num_faces, const int32_t* edge_verts,          \
                      int64_t num_edges, const int32_t* edge_faces, int64_t num_regular,           \
                      const int32_t* irregular_offsets, const int32_t* irregular_codes,            \
                      T* coverage, int32_t height, int32_t width, int32_t num_threads,             \
-                     uint8_t** tape, int64_t* tape_bytes, int64_t* where, double* stage_ms)
+                     int64_t** tape, int64_t* tape_words, int64_t* where, double* stage_ms)
 LRAST_CONTOUR_FORWARD(lrast_contour_forward_f32, float);
 LRAST_CONTOUR_FORWARD(lrast_contour_forward_f64, double);
 
 /// Array shapes: see lrast::ContourBackwardArgs. grad_verts_clip must be zero on entry.
 #define LRAST_CONTOUR_BACKWARD(name, T)                                                           \
   LRAST_API int name(const T* verts_clip, int64_t num_views, int64_t num_verts,                   \
-                     const T* grad_coverage, int32_t height, int32_t width, const uint8_t* tape,  \
-                     int32_t num_threads, T* grad_verts_clip)
+                     const T* grad_coverage, int32_t height, int32_t width, const int64_t* tape,  \
+                     int64_t tape_words, int32_t num_threads, T* grad_verts_clip)
 LRAST_CONTOUR_BACKWARD(lrast_contour_backward_f32, float);
 LRAST_CONTOUR_BACKWARD(lrast_contour_backward_f64, double);

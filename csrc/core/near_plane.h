@@ -36,7 +36,7 @@ struct FaceCut {
   int8_t leaving_from, entering_to;       // visible corners (0..2) next to them
   int8_t leaving_to, entering_from;       // hidden corners next to them
   int8_t sign;                            // as face_sign(); the cut edge leaving -> entering has it
-  bool placed;                            // false if a cut has no place on the screen
+  int8_t unplaced;                        // visible corner of a cut off any screen, or -1
 };
 
 /// Both faces at an edge compute its cut from the visible to the hidden vertex, so that they agree
@@ -45,7 +45,7 @@ LRAST_HD FaceCut cut_face(const ClipPoint* corners, const ScreenPoint* screen, d
                           double height) {
   ScreenPoint polygon[4];
   FaceCut cut{};
-  cut.placed = true;
+  cut.unplaced = -1;
   int count = 0;
   for (int i = 0; i < 3; ++i) {
     const int j = i == 2 ? 0 : i + 1;
@@ -53,8 +53,8 @@ LRAST_HD FaceCut cut_face(const ClipPoint* corners, const ScreenPoint* screen, d
     if (!i_hidden) polygon[count++] = screen[i];
     if (i_hidden == j_hidden) continue;
     ScreenPoint point;
-    cut.placed = place_cut(corners[j_hidden ? i : j], corners[j_hidden ? j : i], width, height,
-                           point) && cut.placed;
+    const int from = j_hidden ? i : j, to = j_hidden ? j : i;
+    if (!place_cut(corners[from], corners[to], width, height, point)) cut.unplaced = int8_t(from);
     polygon[count++] = point;
     if (j_hidden) {
       cut.leaving = point;

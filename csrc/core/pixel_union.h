@@ -39,8 +39,10 @@ LRAST_HD double piece_x_at(const Piece& p, double y) {
 
 /// What the winding at the pixel's left side does at a piece's two ends.  An edge that comes in
 /// through the left side was to the left of everything before, one that leaves is from there on.
-LRAST_HD int step_at_start(const Piece& p) { return p.x0 == 0.0 && p.y0 > 0.0 ? -p.weight : 0; }
-LRAST_HD int step_at_end(const Piece& p) { return p.x1 == 0.0 && p.y1 < 1.0 ? p.weight : 0; }
+/// At the very top the winding that the pixel starts with has it already, at the bottom it is late.
+LRAST_HD bool inside_row(double y) { return y > 0.0 && y < 1.0; }
+LRAST_HD int step_at_start(const Piece& p) { return p.x0 == 0.0 && inside_row(p.y0) ? -p.weight : 0; }
+LRAST_HD int step_at_end(const Piece& p) { return p.x1 == 0.0 && inside_row(p.y1) ? p.weight : 0; }
 
 /// +1 where crossing a side uncovers -> covers, -1 for the reverse, 0 where it changes nothing.
 LRAST_HD int coverage_step(int winding_left, int winding_right) {

@@ -31,7 +31,8 @@ template <typename T> struct ContourArgs {
 template <typename T> struct ContourBackwardArgs {
   const T* verts_clip;      // (N, V, 4)
   const T* grad_coverage;   // (N, H, W)
-  const uint8_t* tape;      // what the forward pass recorded
+  const int64_t* tape;      // what the forward pass recorded
+  int64_t tape_words;       // size of the memory behind it
   T* grad_verts_clip;       // (N, V, 4), zero on entry
   int64_t num_views, num_verts;
   int32_t height, width;
@@ -42,7 +43,7 @@ enum ContourStage { kProject, kSign, kWeight, kBin, kSweep, kRecord, kNumContour
 
 /// Outcome of a forward call. On failure `view` and `vert` name the vertex.
 struct ContourStatus {
-  enum Code { kOk, kNotFinite, kNotInFront, kNoMemory, kNoIsa };
+  enum Code { kOk, kNotFinite, kNotInFront, kNoMemory, kNoIsa, kTapeLost };
   int32_t code;
   int64_t view, vert;
 };
@@ -58,15 +59,17 @@ template <typename T> struct TapePiece {
   T top, bottom;        // d coverage / d edge, the integrals of end_weights()
 };
 struct TapeView { int64_t edges, cuts, pieces; };  // how many of each; the records follow
+// A tape is: its number of words, the byte offset of each view, the views, this mark. A tensor that
+// copied only the first word is told from it by the size and the mark.
+constexpr int64_t kTapeMark = 0x6c6173742d776f72;
 
-/// Entry points of one ISA level. `tape`, if not null, receives malloc'ed bytes and their
-/// number;
-/// backward returns false when out of memory.
+/// Entry points of one ISA level. `tape`, if not null, receives malloc'ed words and their
+/// number.
 struct ContourKernels {
-  ContourStatus (*forward_f32)(const ContourArgs<float>&, uint8_t** tape, int64_t* tape_bytes);
-  ContourStatus (*forward_f64)(const ContourArgs<double>&, uint8_t** tape, int64_t* tape_bytes);
-  bool (*backward_f32)(const ContourBackwardArgs<float>&);
-  bool (*backward_f64)(const ContourBackwardArgs<double>&);
+  ContourStatus (*forward_f32)(const ContourArgs<float>&, int64_t** tape, int64_t* tape_words);
+  ContourStatus (*forward_f64)(const ContourArgs<double>&, int64_t** tape, int64_t* tape_words);
+  ContourStatus::Code (*backward_f32)(const ContourBackwardArgs<float>&);
+  ContourStatus::Code (*backward_f64)(const ContourBackwardArgs<double>&);
 };
 
 extern const ContourKernels LRAST_JOIN(contour_kernels, LRAST_ISA);

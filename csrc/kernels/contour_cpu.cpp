@@ -140,27 +140,25 @@ struct ViewResult {
   ContourStatus status{ContourStatus::kOk, 0, 0};
 };
 
-/// Tape: the offset of each view's bytes and of the end, then the views.
-bool join_tapes(const ViewResult* results, int64_t num_views, uint8_t** tape, int64_t* tape_bytes) {
-  int64_t total = (num_views + 1) * int64_t(sizeof(int64_t));
-  for (int64_t view = 0; view < num_views; ++view) total += results[view].tape.size();
-  uint8_t* out = static_cast<uint8_t*>(malloc(size_t(total)));
+bool join_tapes(const ViewResult* results, int64_t num_views, int64_t** tape, int64_t* tape_words) {
+  int64_t words = 2 + num_views;  // every record is made of whole words
+  for (int64_t view = 0; view < num_views; ++view) words += results[view].tape.size() / 8;
+  int64_t* out = static_cast<int64_t*>(malloc(size_t(words) * sizeof(int64_t)));
   if (!out) return false;
-  int64_t* offsets = reinterpret_cast<int64_t*>(out);
-  int64_t offset = (num_views + 1) * int64_t(sizeof(int64_t));
+  uint8_t* end = reinterpret_cast<uint8_t*>(out + 1 + num_views);
   for (int64_t view = 0; view < num_views; ++view) {
-    offsets[view] = offset;
-    append(out + offset, results[view].tape.data(), results[view].tape.size());
-    offset += results[view].tape.size();
+    out[1 + view] = end - reinterpret_cast<uint8_t*>(out);
+    end = append(end, results[view].tape.data(), results[view].tape.size());
   }
-  offsets[num_views] = offset;
+  out[0] = words;
+  out[words - 1] = kTapeMark;
   *tape = out;
-  *tape_bytes = total;
+  *tape_words = words;
   return true;
 }
 
 template <typename T>
-ContourStatus forward(const ContourArgs<T>& args, uint8_t** tape, int64_t* tape_bytes) {
+ContourStatus forward(const ContourArgs<T>& args, int64_t** tape, int64_t* tape_words) {
   const ContourStatus no_memory{ContourStatus::kNoMemory, 0, 0};
   if (tape) *tape = nullptr;
   ViewResult* results = new (std::nothrow) ViewResult[size_t(args.num_views)];
@@ -176,7 +174,7 @@ ContourStatus forward(const ContourArgs<T>& args, uint8_t** tape, int64_t* tape_
     if (results[view].status.code != ContourStatus::kOk) status = results[view].status;
   if (failed) status = no_memory;
   if (status.code == ContourStatus::kOk && tape &&
-      !join_tapes(results, args.num_views, tape, tape_bytes))
+      !join_tapes(results, args.num_views, tape, tape_words))
     status = no_memory;
   delete[] results;
   return status;
@@ -213,7 +211,7 @@ void add_end_gradient(const ContourBackwardArgs<T>& args, int64_t view, const Ta
 
 template <typename T> void backward_view(const ContourBackwardArgs<T>& args, int64_t view) {
   static thread_local Buffer<ScreenPoint> weighted;  // per edge: sums for the top and bottom end
-  const uint8_t* bytes = args.tape + reinterpret_cast<const int64_t*>(args.tape)[view];
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(args.tape) + args.tape[1 + view];
   const TapeView head = *reinterpret_cast<const TapeView*>(bytes);
   const TapeEdge* edges = reinterpret_cast<const TapeEdge*>(bytes + sizeof(TapeView));
   const TapeCut* cuts = reinterpret_cast<const TapeCut*>(edges + head.edges);
@@ -235,9 +233,13 @@ template <typename T> void backward_view(const ContourBackwardArgs<T>& args, int
   }
 }
 
-template <typename T> bool backward(const ContourBackwardArgs<T>& args) {
-  return !over_views(args.num_views, larger(args.num_threads, 1),
-                     [&](int64_t view, int) { backward_view(args, view); });
+template <typename T> ContourStatus::Code backward(const ContourBackwardArgs<T>& args) {
+  if (args.tape_words < 2 || args.tape[0] != args.tape_words ||
+      args.tape[args.tape_words - 1] != kTapeMark)
+    return ContourStatus::kTapeLost;
+  const int failed = over_views(args.num_views, larger(args.num_threads, 1),
+                                [&](int64_t view, int) { backward_view(args, view); });
+  return failed ? ContourStatus::kNoMemory : ContourStatus::kOk;
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kBlock) sign_faces(const ForwardWork<T> work) 
     int sign = face_sign(screen[0], screen[1], screen[2]);
     if (num_refused == 0 && (num_hidden == 1 || num_hidden == 2)) {
       const FaceCut cut = cut_face_of(work, view, face);
-      sign = cut.placed ? cut.sign : 0;
+      sign = cut.unplaced < 0 ? cut.sign : 0;
       is_cut = sign != 0;
     }
     work.signs[view * topology.num_faces + face] = int8_t(sign);

@@ -15,7 +15,7 @@ inline int num_chunks(int64_t count, int threads) {
 
 /// Calls body(chunk, begin, end) for each chunk. Throws std::bad_alloc if one did.
 template <typename Body>
-void parallel_chunks(int64_t count, int chunks, int threads, Body&& body) {
+void parallel_chunks(int64_t count, int chunks, [[maybe_unused]] int threads, Body&& body) {
   if (chunks <= 1) {
     if (chunks == 1) body(0, int64_t(0), count);
     return;

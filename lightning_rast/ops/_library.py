@@ -39,6 +39,12 @@ def cuda() -> ctypes.CDLL:
     return _load("_cuda")
 
 
+def cpu_isa() -> str:
+    """The instruction set that the CPU kernels run with: "portable", or x86-64 "v2" to "v4"."""
+    name = ctypes.CFUNCTYPE(ctypes.c_char_p)(("lrast_isa", core()))()
+    return name.decode()
+
+
 def has_cuda() -> bool:
     """Whether this installation has CUDA kernels; says nothing about a GPU being there."""
     return _path("_cuda").is_file()

@@ -120,7 +120,7 @@ OPERATORS.define(
     "Tensor irregular_codes) -> Tensor grad_verts_clip"
 )
 
-_NOT_FINITE, _NOT_IN_FRONT = 1, 2
+_NOT_FINITE, _NOT_IN_FRONT, _TAPE_LOST = 1, 2, 5
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 
@@ -140,7 +140,7 @@ def _backward_function(dtype: torch.dtype) -> Callable[..., int]:
     return bind(
         core(),
         f"lrast_contour_backward_{_SUFFIX[dtype]}",
-        *(_P, _I64, _I64, _P, _I32, _I32, _P, _I32, _P),
+        *(_P, _I64, _I64, _P, _I32, _I32, _P, _I64, _I32, _P),
     )
 
 
@@ -178,7 +178,7 @@ def _forward(
     verts_clip = verts_clip.contiguous()
     num_views, num_verts = verts_clip.shape[:2]
     coverage = verts_clip.new_empty(num_views, height, width)
-    memory, num_bytes = ctypes.c_void_p(), ctypes.c_int64()
+    memory, num_words = ctypes.c_void_p(), ctypes.c_int64()
     where = (ctypes.c_int64 * 2)()
     status = _forward_function(verts_clip.dtype)(
         verts_clip.data_ptr(),
@@ -197,7 +197,7 @@ def _forward(
         width,
         torch.get_num_threads(),
         ctypes.byref(memory) if record else None,
-        ctypes.byref(num_bytes),
+        ctypes.byref(num_words),
         where,
         stage_ms,
     )
@@ -205,8 +205,8 @@ def _forward(
         _raise_status(status, (where[0], where[1]), verts_clip)
     if not record:
         return coverage, torch.zeros(1, dtype=torch.int64)
-    tape = torch.empty(max(1, -(-num_bytes.value // 8)), dtype=torch.int64)
-    ctypes.memmove(tape.data_ptr(), memory, num_bytes.value)
+    tape = torch.empty(num_words.value, dtype=torch.int64)
+    ctypes.memmove(tape.data_ptr(), memory, 8 * num_words.value)
     _free_function()(memory)
     return coverage, tape[:1]
 
@@ -224,21 +224,26 @@ def _backward(
     num_views, num_verts = verts_clip.shape[:2]
     height, width = grad_coverage.shape[1:]
     verts_clip, grad_coverage = verts_clip.contiguous(), grad_coverage.contiguous()
-    if tape.untyped_storage().nbytes() < (num_views + 1) * 8 or int(tape[0]) == 0:
+    grad_verts_clip = torch.zeros_like(verts_clip)
+    status = _TAPE_LOST
+    for attempt in range(2):
+        whole = tape.storage_offset() == 0
+        status = _backward_function(verts_clip.dtype)(
+            verts_clip.data_ptr(),
+            num_views,
+            num_verts,
+            grad_coverage.data_ptr(),
+            height,
+            width,
+            tape.data_ptr(),
+            tape.untyped_storage().nbytes() // 8 if whole else 0,
+            torch.get_num_threads(),
+            grad_verts_clip.data_ptr(),
+        )
+        if status != _TAPE_LOST or attempt > 0:
+            break
         topology = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
         _, tape = _forward(verts_clip, *topology, height, width, True)
-    grad_verts_clip = torch.zeros_like(verts_clip)
-    status = _backward_function(verts_clip.dtype)(
-        verts_clip.data_ptr(),
-        num_views,
-        num_verts,
-        grad_coverage.data_ptr(),
-        height,
-        width,
-        tape.data_ptr(),
-        torch.get_num_threads(),
-        grad_verts_clip.data_ptr(),
-    )
     if status != 0:
         raise_status("contour_coverage", status)
     return grad_verts_clip
@@ -284,4 +289,16 @@ def _autograd_backward(ctx, grad_coverage: Tensor, _grad_tape: Tensor | None):
 
 torch.library.register_autograd(
     "lightning_rast::contour_coverage", _autograd_backward, setup_context=_setup_context
+)
+
+
+def _no_second_derivative(ctx, *grads):
+    raise RuntimeError(
+        "contour_coverage: its gradient cannot be differentiated again; call backward() or "
+        "torch.autograd.grad() without create_graph=True"
+    )
+
+
+torch.library.register_autograd(
+    "lightning_rast::contour_coverage_backward", _no_second_derivative
 )

@@ -5,12 +5,13 @@ arrives in page-locked memory and is looked at in later calls.
 """
 
 import atexit
+import contextlib
 import ctypes
 import functools
 import math
 import threading
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 
 import torch
 from torch import Tensor
@@ -19,8 +20,13 @@ from lightning_rast.ops._library import bind, cuda
 from lightning_rast.ops._registry import OPERATORS
 
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_TOPOLOGY_TYPES = (_P, _I64, _P, _I64, _P, _I64, _P, _P)
+_FORWARD_TYPES = (_P, _I64, _I64, *_TOPOLOGY_TYPES, _P, _I32, _I32, _I64, _P, _P, _P, _I32, _P)
+_BACKWARD_TYPES = (_P, _I64, _I64, _P, _I32, _I32, _I64, _P, _P, _P, _I32, _P)
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 _MAX_CAPACITY = 2**28
+# No padding is left in a tape of such capacities, so that its size tells which one it has.
+_CAPACITY_STEP = 64
 _MAX_PIXELS = 2**31
 
 
@@ -45,24 +51,20 @@ class _Capacities:
             self._grow()
             slot = self._slots.get(size)
             if slot is None:
-                slot = len(self._slots) % len(self._capacity)
-                if len(self._slots) >= len(self._capacity):
-                    self._slots.pop(next(iter(self._slots)))
-                    slot = self._free_slot()
+                is_full = len(self._slots) == len(self._capacity)
+                slot = self._slots.pop(next(iter(self._slots))) if is_full else len(self._slots)
                 self._slots[size] = slot
                 self._needed_values[slot] = 0
                 self._capacity[slot] = default
-            capacity = max(int(self._capacity[slot]), num_views * self.pieces_per_view)
-            capacity = self._capacity[slot] = max(1, min(capacity, _MAX_CAPACITY))
-            return int(capacity), self._needed.data_ptr() + 8 * slot
+            capacity = max(int(self._capacity[slot]), num_views * self.pieces_per_view, 1)
+            capacity = min(-(-capacity // _CAPACITY_STEP) * _CAPACITY_STEP, _MAX_CAPACITY)
+            self._capacity[slot] = capacity
+            return capacity, self._needed.data_ptr() + 8 * slot
 
     def overflowed(self) -> bool:
         """Whether a finished call had too little room; warns and makes room for the next one."""
         with self._lock:
             return self._grow()
-
-    def _free_slot(self) -> int:
-        return (set(range(len(self._capacity))) - set(self._slots.values())).pop()
 
     def _grow(self) -> bool:
         too_small = self._needed_values > self._capacity
@@ -98,7 +100,7 @@ def reserve_contour_pieces(pieces_per_view: int) -> None:
 
     A piece is the part of a contour edge inside one pixel. The room is guessed from the sizes of
     mesh and image, and grows with a warning after a picture for which it was too small; reserve it
-    where that picture must be right, and before capturing a CUDA graph. A piece takes about 350
+    where that picture must be right, and before capturing a CUDA graph. A piece takes about 300
     bytes while a call runs, and 60 until its gradient has been taken.
     """
     if pieces_per_view < 0:
@@ -107,7 +109,7 @@ def reserve_contour_pieces(pieces_per_view: int) -> None:
 
 
 def contour_overflowed() -> bool:
-    """Wait for all CUDA devices, and tell whether a picture since the last look had too little room.
+    """Wait for all CUDA devices; tell whether a picture since the last look had too little room.
 
     Such a picture lacks edges; a `ContourCapacityWarning` says how many pieces it needed. Without
     a call of this, the next `contour_coverage` or the end of the program warns.
@@ -123,8 +125,8 @@ def _synchronize() -> None:
 
 def _default_capacity(num_views: int, num_edges: int, height: int, width: int) -> int:
     """Generous for smooth meshes and scans; noise and loose triangles may need more."""
-    contour_edges = min(num_edges, math.isqrt(num_edges) * 12 + num_edges // 32 + 256)
-    return num_views * (3 * contour_edges + 16 * (height + width))
+    contour_edges = min(num_edges, 16 * math.isqrt(num_edges) + num_edges // 32 + 2048)
+    return num_views * (2 * contour_edges + 32 * (height + width))
 
 
 @functools.cache
@@ -143,12 +145,18 @@ def _bytes(num_bytes: int, like: Tensor) -> Tensor:
     return torch.empty(max(1, -(-num_bytes // 8)), dtype=torch.int64, device=like.device)
 
 
+@contextlib.contextmanager
+def _on(device: torch.device) -> Iterator[tuple[int, int]]:
+    """Number of `device` and handle of torch's stream there, `device` being the current one."""
+    # The library has a CUDA runtime of its own; both follow the thread's current context.
+    with torch.cuda.device(device):
+        yield torch.cuda.current_device(), torch.cuda.current_stream(device).cuda_stream
+
+
 def _launch(name: str, verts_clip: Tensor, argtypes: tuple[type, ...], *arguments: object) -> None:
     function = _function(f"lrast_contour_cuda_{name}_{_SUFFIX[verts_clip.dtype]}", *argtypes)
-    # The library has its own CUDA runtime; both follow the thread's current context.
-    with torch.cuda.device(verts_clip.device):
-        stream = torch.cuda.current_stream(verts_clip.device).cuda_stream
-        status = function(*arguments, verts_clip.device.index, stream)
+    with _on(verts_clip.device) as (device, stream):
+        status = function(*arguments, device, stream)
     if status != 0:
         text = _function("lrast_cuda_error_text", _I32, restype=ctypes.c_char_p)(status)
         raise RuntimeError(f"contour_coverage: CUDA error {status}: {bytes(text).decode()}")
@@ -170,8 +178,8 @@ def _forward(
     num_faces, num_edges = faces.shape[0], edge_verts.shape[0]
     if num_views * height * width >= _MAX_PIXELS:
         raise ValueError(
-            f"contour_coverage: {num_views} views of {height} x {width} are {_MAX_PIXELS} pixels or "
-            "more, too many for one call on CUDA; split the views"
+            f"contour_coverage: {num_views} views of {height} x {width} are {_MAX_PIXELS} pixels "
+            "or more, too many for one call on CUDA; split the views"
         )
     sizes = (num_views, num_verts, num_faces, num_edges, height, width)
     default = _default_capacity(num_views, num_edges, height, width)
@@ -187,8 +195,7 @@ def _forward(
     _launch(
         "forward",
         verts_clip,
-        (_P, _I64, _I64, _P, _I64, _P, _I64, _P, _I64, _P, _P, _P)
-        + (_I32, _I32, _I64, _P, _P, _P, _I32, _P),
+        _FORWARD_TYPES,
         verts_clip.data_ptr(),
         num_views,
         num_verts,
@@ -216,11 +223,10 @@ def _tape_capacity(tape: Tensor, element_size: int) -> int:
 
     The device alone could read it from the tape's contents, its size says the same.
     """
+    empty = _num_bytes("tape", 0, element_size)
+    per_step = _num_bytes("tape", _CAPACITY_STEP, element_size) - empty
     num_bytes = tape.untyped_storage().nbytes()
-    capacity = max(0, num_bytes // (_num_bytes("tape", 2**20, element_size) >> 20))
-    while capacity > 0 and _num_bytes("tape", capacity, element_size) > num_bytes:
-        capacity -= 1
-    return capacity
+    return max(0, (num_bytes - empty) // per_step * _CAPACITY_STEP)
 
 
 def _backward(
@@ -247,7 +253,7 @@ def _backward(
     _launch(
         "backward",
         verts_clip,
-        (_P, _I64, _I64, _P, _I32, _I32, _I64, _P, _P, _P, _I32, _P),
+        _BACKWARD_TYPES,
         verts_clip.data_ptr(),
         num_views,
         num_verts,
