@@ -1,0 +1,17 @@
+"""What is looked at and what looks: meshes and their topology, cameras, primitives, mesh files."""
+
+from lightning_rast.scene.camera import Camera as Camera
+from lightning_rast.scene.camera import PixelCenters as PixelCenters
+from lightning_rast.scene.io import MeshFileError as MeshFileError
+from lightning_rast.scene.io import load_mesh as load_mesh
+from lightning_rast.scene.io import save_mesh as save_mesh
+from lightning_rast.scene.mesh import Mesh as Mesh
+from lightning_rast.scene.primitives import cube as cube
+from lightning_rast.scene.primitives import cylinder as cylinder
+from lightning_rast.scene.primitives import grid as grid
+from lightning_rast.scene.primitives import icosphere as icosphere
+from lightning_rast.scene.primitives import quad as quad
+from lightning_rast.scene.primitives import torus as torus
+from lightning_rast.scene.projection import screen_from_ndc as screen_from_ndc
+from lightning_rast.scene.topology import Topology as Topology
+from lightning_rast.scene.topology import TopologyReport as TopologyReport

@@ -1,0 +1,181 @@
+"""A triangle mesh: vertex positions, faces, and what follows from the two."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Int32
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from lightning_rast.scene.topology import Topology, check_faces
+
+
+class Mesh:
+    """Vertices (V, 3) in world units and faces (F, 3) that index them.
+
+    Faces wind counter-clockwise seen from outside. A mesh is not changed after it is made, so
+    derived quantities are kept; those of positions are differentiable in `verts`.
+
+    Args:
+        verts: positions.
+        faces: any integer type; kept as int32.
+        topology: of these faces, if it is known already (meshes in a training loop share one).
+
+    Raises:
+        ValueError: shapes, types or devices do not fit, or a face names a vertex that is not
+            there (looked at on the CPU only, and only without `topology`, which has looked).
+    """
+
+    def __init__(
+        self,
+        verts: Float[Tensor, "V 3"],
+        faces: Int[Tensor, "F 3"],
+        *,
+        topology: Topology | None = None,
+    ) -> None:
+        if verts.ndim != 2 or verts.shape[1] != 3 or not verts.is_floating_point():
+            raise ValueError(
+                f"verts must be floating point (V, 3), got {verts.dtype} {tuple(verts.shape)}"
+            )
+        if verts.device != faces.device:
+            raise ValueError(f"verts are on {verts.device}, faces on {faces.device}")
+        if topology is None:
+            if faces.device.type == "cpu":
+                check_faces(faces, len(verts))
+        else:
+            if topology.num_verts != len(verts) or topology.faces.shape != faces.shape:
+                raise ValueError(
+                    f"topology is of {topology.num_verts} vertices and {topology.num_faces} "
+                    f"faces, the mesh has {len(verts)} and {len(faces)}"
+                )
+            self.__dict__["topology"] = topology
+        self.verts = verts
+        self.faces: Int32[Tensor, "F 3"] = faces.to(torch.int32)
+
+    def __repr__(self) -> str:
+        return f"Mesh({self.num_verts} verts, {self.num_faces} faces, {self.verts.dtype})"
+
+    @property
+    def num_verts(self) -> int:
+        return len(self.verts)
+
+    @property
+    def num_faces(self) -> int:
+        return len(self.faces)
+
+    @cached_property
+    def topology(self) -> Topology:
+        """Edges as vertices are indexed: `weld` first where positions are repeated at seams."""
+        return Topology.from_faces(self.faces, self.num_verts)
+
+    def with_verts(self, verts: Float[Tensor, "V 3"]) -> "Mesh":
+        """The same faces (and topology, if known) on other positions."""
+        return Mesh(verts, self.faces, topology=self.__dict__.get("topology"))
+
+    def to(self, target: torch.device | str | torch.dtype) -> "Mesh":
+        """On another device, or with positions of another floating-point type."""
+        if isinstance(target, torch.dtype):
+            return self.with_verts(self.verts.to(target))
+        known = self.__dict__.get("topology")
+        return Mesh(
+            self.verts.to(target),
+            self.faces.to(target),
+            topology=None if known is None else known.to(target),
+        )
+
+    def weld(self) -> "Mesh":
+        """Merge vertices at exactly equal positions; faces keep their number and order.
+
+        Of each group the first vertex stays. Faces may come to name a vertex twice.
+        """
+        position = self.verts.detach().cpu().numpy()
+        order = np.lexsort(position.T)
+        is_new = np.ones(len(order), dtype=bool)
+        is_new[1:] = (position[order[1:]] != position[order[:-1]]).any(axis=1)
+        # The sort is stable: the first of a group in it is the first in the mesh.
+        first = order[is_new]
+        kept = np.sort(first)
+        merged = np.empty(len(order), dtype=np.int32)
+        merged[order] = np.searchsorted(kept, first)[np.cumsum(is_new) - 1]
+        device = self.verts.device
+        return Mesh(
+            self.verts[torch.from_numpy(kept).to(device)],
+            torch.from_numpy(merged).to(device)[self.faces.long()],
+        )
+
+    def subdivide(self) -> "Mesh":
+        """Split every face into four at its edges' midpoints; the surface stays what it is.
+
+        Old vertices keep their index; face f becomes faces 4 f to 4 f + 3.
+        """
+        edges = self.topology.edge_verts.long()
+        faces = self.faces.long()
+        head = faces.roll(-1, dims=1)
+        low, high = torch.minimum(faces, head), torch.maximum(faces, head)
+        keys, order = torch.sort(edges[:, 0] * self.num_verts + edges[:, 1])
+        if len(keys):
+            slot = torch.searchsorted(keys, low * self.num_verts + high)
+            middle = self.num_verts + order[slot.clamp(max=len(keys) - 1)]
+        else:
+            middle = faces
+        # A side from a vertex to itself has no edge; its midpoint is that vertex.
+        a, b, c = faces.unbind(1)
+        ab, bc, ca = torch.where(low == high, low, middle).unbind(1)
+        quarters = torch.stack((a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca), dim=1)
+        return Mesh(
+            torch.cat((self.verts, self.verts[edges].mean(dim=1))),
+            quarters.reshape(-1, 3).to(torch.int32),
+        )
+
+    @cached_property
+    def face_area_vectors(self) -> Float[Tensor, "F 3"]:
+        """Outward normals whose length is the face's area."""
+        a, b, c = self.verts[self.faces.long()].unbind(1)
+        return torch.linalg.cross(b - a, c - a) / 2
+
+    @cached_property
+    def face_normals(self) -> Float[Tensor, "F 3"]:
+        """Unit outward normals; zero for a face without area."""
+        return normalize(self.face_area_vectors, dim=1, eps=torch.finfo(self.verts.dtype).tiny)
+
+    @cached_property
+    def vertex_normals(self) -> Float[Tensor, "V 3"]:
+        """Unit normals averaged over adjacent faces by area; zero where there is none."""
+        total = torch.zeros_like(self.verts)
+        for corner in self.faces.long().unbind(1):
+            total = total.index_add(0, corner, self.face_area_vectors)
+        return normalize(total, dim=1, eps=torch.finfo(self.verts.dtype).tiny)
+
+    @cached_property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        """Lowest and highest corner of the box around the vertices that faces use.
+
+        Raises:
+            ValueError: there are no faces.
+        """
+        if self.num_faces == 0:
+            raise ValueError("bounds: the mesh has no faces")
+        used = self.verts[self.faces.reshape(-1).long()]
+        return torch.stack((used.amin(dim=0), used.amax(dim=0)))
+
+    @property
+    def area(self) -> Float[Tensor, ""]:
+        """Total area of all faces."""
+        return self.face_area_vectors.norm(dim=1).sum()
+
+    @property
+    def volume(self) -> Float[Tensor, ""]:
+        """Enclosed volume of a closed mesh, negative if it is inside out; else meaningless."""
+        corners = self.verts[self.faces.long()]
+        if self.num_faces:
+            # Far from the origin the tetrahedra would be huge and cancel badly.
+            corners = corners - self.bounds.detach().mean(dim=0)
+        a, b, c = corners.unbind(1)
+        return (a * torch.linalg.cross(b, c)).sum() / 6
+
+    @property
+    def is_inside_out(self) -> bool:
+        """Closed, oriented, and wound so that normals point inwards."""
+        topology = self.topology
+        return topology.is_closed and topology.is_oriented and bool(self.volume < 0)

@@ -1,0 +1,80 @@
+"""`render_silhouettes`: mesh and camera in, coverage out, gradients back."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck
+
+from lightning_rast.render import render_silhouettes
+from lightning_rast.scene import Camera, Mesh, cube, grid, icosphere, quad
+
+EYES = torch.tensor([[0.0, 0, 3], [3, 0.5, 0], [-1, 2, 2]])
+
+
+def test_a_sphere_covers_the_disc_that_it_should():
+    camera = Camera.look_at(EYES[:1], fov_deg=60, image_size=(64, 64))
+    coverage = render_silhouettes(icosphere(5), camera)
+    # The outline is a cone of half-angle asin(1/3): a circle around the axis.
+    radius_px = 32 / math.tan(math.radians(30)) * math.tan(math.asin(1 / 3))
+    assert coverage.sum().item() == pytest.approx(math.pi * radius_px**2, rel=2e-3)
+
+
+def test_a_square_lands_on_its_pixels():
+    # 4 pixels a unit; a unit square with its lower left corner at the origin.
+    camera = Camera.orthographic_look_at([0, 0, 5], height=2, image_size=(8, 8))
+    coverage = render_silhouettes(quad(center=(0.5, 0.5, 0)), camera)[0]
+    expected = torch.zeros(8, 8)
+    expected[0:4, 4:8] = 1
+    torch.testing.assert_close(coverage, expected, atol=1e-5, rtol=0)
+
+
+def test_a_mirrored_camera_sees_the_mirrored_picture():
+    camera = Camera.look_at(EYES, fov_deg=60, image_size=(20, 30))
+    mirrored_world = torch.diag(torch.tensor([1.0, 1, -1, 1])).double()
+    P = camera.K @ camera.world_to_view[:, :3]
+    mirrored = Camera.from_projection_matrix(
+        P @ mirrored_world, camera.image_size, pixel_centers="half"
+    )
+    mesh = cube(center=(0.2, 0.1, 0.3))
+    flipped = mesh.with_verts(mesh.verts * torch.tensor([1.0, 1, -1]))
+    torch.testing.assert_close(
+        render_silhouettes(flipped, mirrored), render_silhouettes(mesh, camera), atol=1e-5, rtol=0
+    )
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_resized_cameras_see_the_area_average(factor: int):
+    camera = Camera.look_at(EYES, fov_deg=60, image_size=(32, 48))
+    mesh = cube(center=(0.2, 0.1, 0.3)).to(torch.float64)
+    full = render_silhouettes(mesh, camera)
+    small = render_silhouettes(mesh, camera.resized((32 // factor, 48 // factor)))
+    average = torch.nn.functional.avg_pool2d(full[:, None], factor)[:, 0]
+    torch.testing.assert_close(small, average, atol=1e-6, rtol=0)
+
+
+def test_type_and_shape_follow_mesh_and_camera():
+    camera = Camera.look_at(EYES, fov_deg=60, image_size=(5, 7))
+    for dtype in (torch.float32, torch.float64):
+        coverage = render_silhouettes(grid().to(dtype), camera)
+        assert coverage.shape == (3, 5, 7)
+        assert coverage.dtype == dtype
+
+
+def test_gradients_reach_vertices_and_camera():
+    mesh = icosphere(0).to(torch.float64)
+    camera = Camera.look_at(EYES[1:2], fov_deg=60, image_size=(6, 6))
+    verts = mesh.verts.clone().requires_grad_()
+    pose = camera.world_to_view[:, :3].clone().requires_grad_()
+    K = camera.K[:, :2].clone().requires_grad_()
+
+    def render(verts: Tensor, pose: Tensor, K: Tensor) -> Tensor:
+        moved = Camera(
+            world_to_view=torch.cat((pose, camera.world_to_view[:, 3:]), dim=1),
+            K=torch.cat((K, camera.K[:, 2:]), dim=1),
+            image_size=camera.image_size,
+        )
+        return render_silhouettes(Mesh(verts, mesh.faces, topology=mesh.topology), moved)
+
+    assert gradcheck(render, (verts, pose, K), eps=1e-7, atol=1e-5)
