@@ -65,3 +65,5 @@ DEFINE_FORWARD(lrast_contour_cuda_forward_f64, double)
   }
 DEFINE_BACKWARD(lrast_contour_cuda_backward_f32, float)
 DEFINE_BACKWARD(lrast_contour_cuda_backward_f64, double)
+
+int lrast_abi() { return kLrastAbi; }

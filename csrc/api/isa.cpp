@@ -46,3 +46,4 @@ Isa isa() {
 }  // namespace lrast
 
 const char* lrast_isa() { return lrast::kNames[int(lrast::isa())]; }
+int lrast_abi() { return kLrastAbi; }

@@ -8,6 +8,10 @@
 #define LRAST_API extern "C" __attribute__((visibility("default")))
 #endif
 
+/// Raised with every change to an argument list below; Python refuses a library of another number.
+constexpr int kLrastAbi = 1;
+LRAST_API int lrast_abi();
+
 /// Name of the ISA level in use, "unavailable" if LRAST_ISA asks for one this machine lacks.
 LRAST_API const char* lrast_isa();
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch as torch
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_ABI = 1  # kLrastAbi in csrc/api/lrast.h
 _SUFFIX = ".dll" if sys.platform == "win32" else ".so"
 
 
@@ -73,9 +74,17 @@ def _load(stem: str) -> ctypes.CDLL:
     if not path.is_file():
         raise ImportError(f"{path} is missing: {_how_to_build()}")
     try:
-        return ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(path))
     except OSError as error:
         raise ImportError(f"{path} cannot be loaded ({error}): {_how_to_build()}") from error
+    # Other argument lists than these files expect would crash the process, not raise.
+    found = bind(library, "lrast_abi")()
+    if found != _ABI:
+        raise ImportError(
+            f"{path} has interface {found}, the Python files beside it need {_ABI}: "
+            f"{_how_to_build()}"
+        )
+    return library
 
 
 def _path(stem: str) -> Path:

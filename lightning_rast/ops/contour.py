@@ -41,8 +41,9 @@ def contour_coverage(
 
     Differentiable once in `verts_clip` (x, y, w everywhere; z where the near plane cuts a face):
     the exact derivative, an integral of the incoming gradient along the visible outline. It does
-    not exist where a face is seen exactly edge-on or two outlines touch; there, one side's
-    derivative is returned. A mesh that covers no pixel partly has zero gradient.
+    not exist where two outlines touch or an axis-parallel outline lies on a border between pixels:
+    there, one side's derivative is returned; a face seen exactly edge-on gets none. Faces behind
+    others and the inside of the silhouette have zero gradient.
 
     Raises:
         ValueError: a shape does not fit, or (CPU) a vertex is not finite. On CUDA, where looking

@@ -59,6 +59,12 @@ def test_a_library_of_another_version_is_noticed():
         _library.bind(_library.core(), "lrast_no_such_op")
 
 
+def test_a_library_with_other_argument_lists_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_library, "_ABI", -1)
+    with pytest.raises(ImportError, match=r"has interface \d+, the Python files beside it need -1"):
+        _library.core.__wrapped__()
+
+
 @pytest.mark.skipif(not _library.has_cuda(), reason="built without CUDA")
 def test_the_cuda_library_loads_without_a_driver():
     assert _library.cuda() is _library.cuda()
