@@ -1,0 +1,171 @@
+"""The same silhouettes by other differentiable rasterizers, as far as they are installed.
+
+A peer draws all views of one mesh, compares them with a target and returns the pictures and the
+gradient of the squared error with respect to world vertices. Each is used as its documentation
+shows; conversions between conventions are inside what is timed, setup per mesh is not.
+"""
+
+import math
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+from scenes import DISTANCE, FOV_DEG, Scene
+from torch import Tensor
+
+from lightning_rast.ops import contour_coverage
+from lightning_rast.scene import Camera
+
+# Draws, and returns pictures (N, H, W) and the gradient (V, 3).
+Peer = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def peers(scene: Scene, camera: Camera, target: Tensor) -> dict[str, Peer]:
+    """All rasterizers that can be imported, ready to draw `scene`; ours is the first."""
+    makers = {"lightning_rast": ours, "DEODR": deodr, "DRTK": drtk, "PyTorch3D": pytorch3d}
+    found = {
+        "lightning_rast": True,
+        "DEODR": _installed("deodr.differentiable_renderer"),
+        # An unrelated package of this name exists.
+        "DRTK": _installed("drtk.edge_grad_ext"),
+        "PyTorch3D": _installed("pytorch3d._C"),
+    }
+    return {name: make(scene, camera, target) for name, make in makers.items() if found[name]}
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def ours(scene: Scene, camera: Camera, target: Tensor) -> Peer:
+    topology = scene.topology
+
+    def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
+        verts = verts.detach().requires_grad_()
+        pictures = contour_coverage(camera.world_to_clip(verts), topology, camera.image_size)
+        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
+        return pictures.detach(), grad
+
+    return draw
+
+
+def deodr(scene: Scene, camera: Camera, target: Tensor) -> Peer:
+    """Outlines drawn over by ramps one pixel wide; float64, one view after another."""
+    from deodr.differentiable_renderer import Scene2D
+    from deodr.triangulated_mesh import TriMeshAdjacencies
+
+    height, width = camera.image_size
+    faces = scene.mesh.faces.numpy().astype(np.uint32)
+    num_faces, num_verts = len(faces), len(scene.mesh.verts)
+    clockwise = True  # an outward face, seen with y down
+    outlines = TriMeshAdjacencies(faces, clockwise=clockwise, nb_vertices=num_verts)
+    wanted = target.double().numpy()[..., None]
+
+    def draw_view(xy: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        picture = Scene2D(
+            faces=faces,
+            faces_uv=faces,
+            ij=xy,
+            depths=depth,
+            textured=np.zeros(num_faces, dtype=bool),
+            uv=np.zeros((num_verts, 2)),
+            shade=np.zeros(num_verts),
+            colors=np.ones((num_verts, 1)),
+            shaded=np.zeros(num_faces, dtype=bool),
+            edgeflags=np.asarray(outlines.edge_on_silhouette(xy)),
+            height=height,
+            width=width,
+            nb_colors=1,
+            texture=np.zeros((0, 0)),
+            background_color=np.zeros(1),
+            clockwise=clockwise,
+            backface_culling=True,
+            integer_pixel_centers=False,
+        )
+        image, _ = picture.render(sigma=1)
+        picture.render_backward(2 * (image - wanted))
+        return image[..., 0], np.asarray(picture.ij_b)
+
+    def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
+        verts = verts.detach().requires_grad_()
+        screen = camera.project(verts.double())
+        depth = camera.world_to_view_points(verts.detach().double())[..., 2]
+        drawn = [
+            draw_view(np.ascontiguousarray(xy), np.ascontiguousarray(z))
+            for xy, z in zip(screen.detach().numpy(), depth.numpy(), strict=True)
+        ]
+        images, grads = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
+        (grad,) = torch.autograd.grad(screen, verts, grads)
+        return images, grad
+
+    return draw
+
+
+def drtk(scene: Scene, camera: Camera, target: Tensor) -> Peer:
+    """Hard masks with gradients estimated from differences across outlines."""
+    import drtk  # pyright: ignore[reportMissingImports]
+
+    height, width = camera.image_size
+    faces = scene.mesh.faces.int()
+
+    def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
+        verts = verts.detach().requires_grad_()
+        # A pixel's centre is an integer there.
+        xy = camera.project(verts) - 0.5
+        depth = camera.world_to_view_points(verts)[..., 2:]
+        verts_pixel = torch.cat([xy, depth], dim=2).float()
+        index = drtk.rasterize(verts_pixel, faces, height, width)
+        _, bary = drtk.render(verts_pixel, faces, index)
+        mask = (index != -1).float()[:, None]
+        pictures = drtk.edge_grad_estimator(verts_pixel, faces, bary, mask, index)[:, 0]
+        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
+        return pictures.detach(), grad
+
+    return draw
+
+
+def pytorch3d(scene: Scene, camera: Camera, target: Tensor) -> Peer:
+    """Soft silhouettes with the settings of its tutorial: sigma 1e-4, 50 faces a pixel."""
+    from pytorch3d.renderer import (  # pyright: ignore[reportMissingImports]
+        BlendParams,
+        FoVPerspectiveCameras,
+        MeshRasterizer,
+        MeshRenderer,
+        RasterizationSettings,
+        SoftSilhouetteShader,
+    )
+    from pytorch3d.structures import Meshes  # pyright: ignore[reportMissingImports]
+
+    # Its cameras look along z with x to the left and y up, and multiply row vectors.
+    flip = torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
+    view = camera.world_to_view.float()
+    sigma = 1e-4
+    renderer = MeshRenderer(
+        rasterizer=MeshRasterizer(
+            cameras=FoVPerspectiveCameras(
+                R=(flip @ view[:, :3, :3]).transpose(1, 2),
+                T=view[:, :3, 3] @ flip,
+                fov=FOV_DEG,
+                znear=DISTANCE / 100,
+            ),
+            raster_settings=RasterizationSettings(
+                image_size=camera.image_size,
+                blur_radius=math.log(1 / 1e-4 - 1) * sigma,
+                faces_per_pixel=50,
+            ),
+        ),
+        shader=SoftSilhouetteShader(blend_params=BlendParams(sigma=sigma)),
+    )
+    faces = scene.mesh.faces.long()
+
+    def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
+        verts = verts.detach().requires_grad_()
+        pictures = renderer(Meshes([verts], [faces]).extend(len(view)))[..., 3]
+        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
+        return pictures.detach(), grad
+
+    return draw

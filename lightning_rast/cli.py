@@ -1,0 +1,113 @@
+"""The command line: `python train.py --config configs/kettle.yaml [key=value ...]`.
+
+Exit codes: 0 finished (or printed what was asked), 1 an unexpected error, 2 something in the
+command, the config or the data that the message names, 130 / 143 stopped by Ctrl-C / SIGTERM
+after saving a checkpoint.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from lightning_rast.config import Config
+from lightning_rast.config_file import ConfigError, changed_keys, config_yaml, load_config
+from lightning_rast.runs import (
+    CONFIG_NAME,
+    Run,
+    RunError,
+    continued,
+    last_run,
+    lock_run,
+    new_run,
+    run_of_path,
+    write_atomically,
+)
+
+_USER_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    started = time.perf_counter()
+    args = _parser().parse_intermixed_args(argv)
+    try:
+        if args.print_config:
+            print(config_yaml(_asked_config(args)), end="")
+            return 0
+        config, run = _resumed(args) if args.resume else (_asked_config(args), None)
+        # PyTorch and Lightning take seconds to import; everything above is checked first.
+        from lightning_rast.training import build, fit
+
+        problem = build(config)
+        # Only now, so that data which cannot be used leaves no empty run behind.
+        run = _opened(config, run)
+        with lock_run(run.folder):
+            write_atomically(run.folder / CONFIG_NAME, config_yaml(config).encode())
+            return fit(config, problem, run, started=started)
+    except (ConfigError, RunError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _USER_ERROR
+    except KeyboardInterrupt:
+        print("stopped before training began; nothing to save", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description="Reconstruct a mesh from silhouettes.",
+        epilog="Every key with its default: --print-config. Output: logs/<name>/version_<n>/.",
+    )
+    parser.add_argument("--config", metavar="FILE", help="a YAML file, e.g. configs/kettle.yaml")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="e.g. schedule.steps=300 device=cpu"
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="last|PATH",
+        help="continue the newest run of this config, or a run folder, or from a checkpoint file",
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the whole config as YAML and stop"
+    )
+    return parser
+
+
+def _asked_config(args: argparse.Namespace) -> Config:
+    if args.config is None:
+        raise ConfigError("--config FILE is needed, e.g. --config configs/kettle.yaml")
+    return load_config(args.config, args.overrides)
+
+
+def _resumed(args: argparse.Namespace) -> tuple[Config, Run]:
+    """The run to continue, with its own config: a run keeps its settings, whatever has become
+    of the file it came from; overrides given now are applied on top."""
+    asked = _asked_config(args) if args.config is not None or args.resume == "last" else None
+    if args.resume == "last":
+        assert asked is not None
+        run, damaged = last_run(asked.log.root, asked.name)
+    else:
+        run, damaged = run_of_path(args.resume)
+    for path in damaged:
+        print(f"warning: {path} is damaged, using the one before it", file=sys.stderr)
+    saved_path = run.folder / CONFIG_NAME
+    config = load_config(saved_path, args.overrides)
+    if asked is not None and (ignored := changed_keys(config, asked)):
+        names = ", ".join(ignored)
+        print(f"note: the run keeps its own settings; {args.config} differs in {names}")
+    if changed := changed_keys(load_config(saved_path), config):
+        print(f"note: from here on the run has a new {', '.join(changed)}")
+    return config, run
+
+
+def _opened(config: Config, run: Run | None) -> Run:
+    """The run, with a folder of its own that nothing is lost in."""
+    if run is None:
+        run = new_run(config.log.root, config.name, config_yaml(config))
+        print(f"writing to {run.folder}")
+        return run
+    run = continued(run, config_yaml(config))
+    where = f"step {run.step}" if run.checkpoint else "the start (no checkpoint was written yet)"
+    print(f"resuming in {run.folder} from {where}")
+    return run

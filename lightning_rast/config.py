@@ -1,0 +1,240 @@
+"""Every setting of a run, with its type, default and limits.
+
+A file in `configs/` holds only what differs from these defaults. Nothing below `module.py`
+sees a config; this file imports nothing of the package.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(kw_only=True)
+class DataConfig:
+    """Where the silhouettes come from.
+
+    `synthetic` renders them from a mesh file, `masks` reads a folder of mask images with a
+    `cameras.json` (docs/data_formats.md). Paths in a config file are relative to that file,
+    paths on the command line to the current folder.
+    """
+
+    kind: Literal["synthetic", "masks"] = "synthetic"
+
+    # synthetic
+    mesh: str = ""
+    num_views: int = 20
+    num_held_out: int = 8
+    layout: Literal["fibonacci", "ring", "hemisphere"] = "fibonacci"
+    image_size: int = 256  # pixels, square
+    fov_deg: float = 40.0  # vertical
+    distance: float = 0.0  # of the cameras from the mesh's centre; 0 = the mesh fills the image
+
+    # masks
+    folder: str = ""
+    max_image_size: int = 512  # longest side after area averaging, pixels; 0 = as in the files
+    held_out_every: int = 5  # view i is held out when i % every == offset; 0 = none
+    held_out_offset: int = 2
+    pixel_centers: Literal["auto", "integer", "half"] = "auto"  # auto = what cameras.json says
+
+
+@dataclass(kw_only=True)
+class StartConfig:
+    """The mesh that training starts from: a sphere fitted to the views, or a file."""
+
+    kind: Literal["sphere", "mesh"] = "sphere"
+    mesh: str = ""
+    subdivisions: int = 4  # of the icosphere: 20 * 4**n faces
+    # Of the fitted radius. A sphere inside the object grows its limbs; one around it has to
+    # shrink, and where the object is thin its two sides would pass through each other.
+    radius_scale: float = 0.5
+
+
+@dataclass(kw_only=True)
+class LossConfig:
+    """Term weights; 0 disables a term. None depends on the unit or the size of the images."""
+
+    silhouette_l2: float = 1.0
+    silhouette_l1: float = 0.0
+    laplacian: float = 1.0  # bending, over the length that the schedule says
+    normal_consistency: float = 0.0
+    edge_length: float = 0.0
+
+
+@dataclass(kw_only=True)
+class OptimizerConfig:
+    """AdamUniform on the vertices, gradient and step smoothed by (I + lambda L)^-1."""
+
+    lr: float = 0.03  # per step, in half-extents of the object
+    lr_end: float = 0.003  # reached at the last step, geometrically
+    betas: tuple[float, float] = (0.9, 0.95)
+    smoothing_start: float = 19.0  # lambda at the first pyramid level
+    smoothing_end: float = 4.0  # lambda at the last one
+
+
+@dataclass(kw_only=True)
+class ScheduleConfig:
+    """How many steps, on which images, with how many vertices.
+
+    Moments are fractions of `steps`, so that a shorter run keeps its shape.
+    """
+
+    steps: int = 400
+    views_per_step: int = 0  # 0 = all
+    pyramid: list[int] = field(default_factory=lambda: [4, 2, 1])  # image size is divided by it
+    pyramid_at: list[float] = field(default_factory=lambda: [0.0, 0.4, 0.65])
+    subdivide_at: list[float] = field(default_factory=lambda: [0.6])  # every face into four
+    # The surface is kept smooth over this length, in half-extents of the object: long enough at
+    # first for limbs to grow in one piece, at last no longer than the detail that is wanted.
+    bending_start: float = 0.1
+    bending_end: float = 0.012
+
+
+@dataclass(kw_only=True)
+class LogConfig:
+    """What a run writes, and how often. 0 = only at the end."""
+
+    root: str = "logs"
+    every_n_steps: int = 10
+    evaluate_every_n_steps: int = 50
+    image_every_n_steps: int = 100
+    mesh_every_n_steps: int = 200
+    checkpoint_every_n_steps: int = 100
+    num_checkpoints: int = 3
+    num_logged_views: int = 4
+    turntable: bool = True
+
+
+@dataclass(kw_only=True)
+class Config:
+    """One run. Its files go to `<log.root>/<name>/version_<n>/`."""
+
+    name: str = ""  # empty = the config file's name
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = 0  # 0 = as many as PyTorch chooses
+    data: DataConfig = field(default_factory=DataConfig)
+    start: StartConfig = field(default_factory=StartConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+def problems(config: Config) -> Iterator[tuple[str, str]]:
+    """Impossible values, as pairs of the full key and what it must be."""
+    yield from _top_problems(config)
+    yield from _data_problems(config.data)
+    yield from _start_problems(config.start)
+    for key, weight in vars(config.loss).items():
+        if not _finite(weight, at_least=0.0):
+            yield f"loss.{key}", f"must be a weight of 0 or more, got {weight}"
+    if not config.loss.silhouette_l2 and not config.loss.silhouette_l1:
+        yield "loss.silhouette_l2", "and silhouette_l1 are both 0: the views would not count"
+    yield from _optimizer_problems(config.optimizer)
+    yield from _schedule_problems(config.schedule)
+    yield from _log_problems(config.log)
+
+
+def _finite(value: float, *, at_least: float) -> bool:
+    return math.isfinite(value) and value >= at_least
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+def _top_problems(config: Config) -> Iterator[tuple[str, str]]:
+    if config.name in ("", ".", "..") or any(c in config.name for c in "/\\\0"):
+        yield "name", f"must be a plain folder name, got {config.name!r}"
+    if not 0 <= config.seed < 2**31:  # PyTorch's CPU generator drops higher bits of a seed
+        yield "seed", f"must be between 0 and 2^31 - 1, got {config.seed}"
+    if config.threads < 0:
+        yield "threads", f"must be 0 (automatic) or more, got {config.threads}"
+
+
+def _data_problems(data: DataConfig) -> Iterator[tuple[str, str]]:
+    if data.kind == "synthetic" and not data.mesh:
+        yield "data.mesh", "is needed when data.kind is synthetic: a path of an OBJ, GLB or PLY"
+    if data.kind == "masks" and not data.folder:
+        yield "data.folder", "is needed when data.kind is masks: a folder with a cameras.json"
+    if data.num_views < 1:
+        yield "data.num_views", f"must be 1 or more, got {data.num_views}"
+    if data.num_held_out < 0:
+        yield "data.num_held_out", f"must be 0 or more, got {data.num_held_out}"
+    if not 1 <= data.image_size <= 4096:
+        yield "data.image_size", f"must be between 1 and 4096 pixels, got {data.image_size}"
+    if not 0 < data.fov_deg < 180:
+        yield "data.fov_deg", f"must be between 0 and 180 degrees, got {data.fov_deg}"
+    if not _finite(data.distance, at_least=0.0):
+        yield "data.distance", f"must be 0 (automatic) or more, got {data.distance}"
+    if not 0 <= data.max_image_size <= 4096:
+        yield "data.max_image_size", f"must be 0 (native) to 4096, got {data.max_image_size}"
+    if data.held_out_every == 1 or data.held_out_every < 0:
+        yield "data.held_out_every", f"must be 0 (none) or at least 2, got {data.held_out_every}"
+    elif data.held_out_every and not 0 <= data.held_out_offset < data.held_out_every:
+        most = data.held_out_every - 1
+        yield "data.held_out_offset", f"must be between 0 and {most}, got {data.held_out_offset}"
+
+
+def _start_problems(start: StartConfig) -> Iterator[tuple[str, str]]:
+    if start.kind == "mesh" and not start.mesh:
+        yield "start.mesh", "is needed when start.kind is mesh: a path of an OBJ, GLB or PLY"
+    if not 0 <= start.subdivisions <= 8:
+        yield "start.subdivisions", f"must be between 0 and 8, got {start.subdivisions}"
+    if not _positive(start.radius_scale):
+        yield "start.radius_scale", f"must be more than 0, got {start.radius_scale}"
+
+
+def _optimizer_problems(optimizer: OptimizerConfig) -> Iterator[tuple[str, str]]:
+    for key in ("lr", "lr_end"):
+        if not _positive(getattr(optimizer, key)):
+            yield f"optimizer.{key}", f"must be more than 0, got {getattr(optimizer, key)}"
+    if not all(0 <= beta < 1 for beta in optimizer.betas):
+        yield "optimizer.betas", f"must be between 0 and 1 (1 excluded), got {optimizer.betas}"
+    for key in ("smoothing_start", "smoothing_end"):
+        if not _finite(getattr(optimizer, key), at_least=0.0):
+            yield f"optimizer.{key}", f"must be 0 or more, got {getattr(optimizer, key)}"
+
+
+def _schedule_problems(schedule: ScheduleConfig) -> Iterator[tuple[str, str]]:
+    if schedule.steps < 1:
+        yield "schedule.steps", f"must be 1 or more, got {schedule.steps}"
+    if schedule.views_per_step < 0:
+        yield "schedule.views_per_step", f"must be 0 (all) or more, got {schedule.views_per_step}"
+    if not schedule.pyramid or any(factor < 1 for factor in schedule.pyramid):
+        yield "schedule.pyramid", f"must hold divisors of 1 or more, got {schedule.pyramid}"
+    for key in ("bending_start", "bending_end"):
+        if not _finite(getattr(schedule, key), at_least=0.0):
+            yield f"schedule.{key}", f"must be 0 or more, got {getattr(schedule, key)}"
+    moments = schedule.pyramid_at
+    if len(moments) != len(schedule.pyramid):
+        yield "schedule.pyramid_at", f"must have one moment for each of pyramid, got {moments}"
+    elif not _ascending_fractions(moments) or moments[0] != 0:
+        yield "schedule.pyramid_at", f"must rise from 0 to below 1, got {moments}"
+    if not _ascending_fractions(schedule.subdivide_at):
+        yield "schedule.subdivide_at", f"must rise within 0 to 1, got {schedule.subdivide_at}"
+    elif len(schedule.subdivide_at) > 4:
+        yield "schedule.subdivide_at", "must have 4 moments at most: each makes 4 times the faces"
+
+
+def _ascending_fractions(moments: list[float]) -> bool:
+    ascending = all(a < b for a, b in itertools.pairwise(moments))
+    return ascending and all(0 <= moment < 1 for moment in moments)
+
+
+def _log_problems(log: LogConfig) -> Iterator[tuple[str, str]]:
+    if not log.root:
+        yield "log.root", "must be a folder"
+    for key in ("every", "checkpoint_every"):
+        if getattr(log, f"{key}_n_steps") < 1:
+            yield f"log.{key}_n_steps", f"must be 1 or more, got {getattr(log, f'{key}_n_steps')}"
+    for key in ("evaluate_every", "image_every", "mesh_every"):
+        if getattr(log, f"{key}_n_steps") < 0:
+            yield f"log.{key}_n_steps", f"must be 0 or more, got {getattr(log, f'{key}_n_steps')}"
+    if log.num_checkpoints < 2:
+        # One alone would leave nothing to fall back to when it turns out to be damaged.
+        yield "log.num_checkpoints", f"must be 2 or more, got {log.num_checkpoints}"
+    if log.num_logged_views < 0:
+        yield "log.num_logged_views", f"must be 0 or more, got {log.num_logged_views}"

@@ -1,0 +1,228 @@
+"""Reads a config from a YAML file and `key=value` overrides, and says what is wrong with it.
+
+Every message names the key, where it was written (file and line, or the override) and what
+would be right, so that a typo costs a second and not a training run.
+"""
+
+import difflib
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lightning_rast.config import Config, problems
+
+_PATH_KEYS = ("data.mesh", "data.folder", "start.mesh")
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message fits one screen."""
+
+
+@dataclass(frozen=True)
+class _Setting:
+    key: str
+    value: Any
+    source: str
+    folder: Path  # relative paths start here
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """The config of a YAML file with `key=value` overrides on top.
+
+    Relative paths become absolute: those in the file start at the file's folder, those in an
+    override at the current one. A whole float such as 1e3 is accepted for a whole number.
+
+    Raises:
+        ConfigError: unreadable file, unknown key, wrong type, impossible value, missing file.
+    """
+    path = Path(path)
+    settings = [*_file_settings(path), *(_override(text) for text in overrides)]
+    schema = _schema_types(Config)
+    merged = OmegaConf.structured(Config)
+    sources: dict[str, str] = {}
+    for setting in settings:
+        _apply(merged, setting, schema)
+        sources[setting.key] = setting.source
+    if not merged.name:
+        merged.name = path.stem
+    config = typing.cast(Config, OmegaConf.to_object(merged))
+    found = [*problems(config), *_missing_paths(config)]
+    if found:
+        raise ConfigError("\n".join(_say(key, sources.get(key), text) for key, text in found))
+    return config
+
+
+def config_yaml(config: Config) -> str:
+    """The whole config as YAML; `load_config` reads it back to an equal config."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def changed_keys(before: Config, after: Config) -> list[str]:
+    """Full keys whose values differ."""
+    old, new = (dict(_leaves(_plain(config))) for config in (before, after))
+    return [key for key in new if new[key] != old[key]]
+
+
+def flat_values(config: Config) -> dict[str, Any]:
+    """Full key -> value, for tables of hyperparameters."""
+    return dict(_leaves(_plain(config)))
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    return typing.cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config)))
+
+
+def _say(key: str, source: str | None, text: str) -> str:
+    return f"{key} {text}" + (f"  [{source}]" if source else "")
+
+
+def _file_settings(path: Path) -> Iterator[_Setting]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no such config file: {path}{_nearest_file(path)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read config file {path}: {error}") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_key_lines(node)) if isinstance(node, yaml.MappingNode) else {}
+        loaded = OmegaConf.create(text) if text.strip() else OmegaConf.create()
+        if node is not None and not isinstance(loaded, DictConfig):
+            raise ConfigError(f"{path}: must hold `key: value` lines")
+        content = OmegaConf.to_container(loaded, resolve=True) if node is not None else {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{path}: {str(error).splitlines()[0]}") from None
+    for key, value in _leaves(typing.cast(dict[str, Any], content)):
+        line = lines.get(key)
+        source = f"{path}, line {line}" if line else str(path)
+        yield _Setting(key, value, source, path.resolve().parent)
+
+
+def _nearest_file(path: Path) -> str:
+    names = [other.name for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f". Did you mean {path.parent / near[0]}?" if near else ""
+
+
+def _key_lines(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]:
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        yield name, key.start_mark.line + 1
+        if isinstance(value, yaml.MappingNode):
+            yield from _key_lines(value, f"{name}.")
+
+
+def _override(text: str) -> _Setting:
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    source = f"override {text!r}"
+    if not equals or not key:
+        raise ConfigError(f"expected key=value, got {text!r}")
+    try:
+        parsed = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=True)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{source}: {str(error).splitlines()[0]}") from None
+    return _Setting(key, typing.cast(dict[str, Any], parsed)["value"], source, Path.cwd())
+
+
+def _leaves(content: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _schema_types(schema: type, prefix: str = "") -> dict[str, Any]:
+    hints = get_type_hints(schema)
+    types: dict[str, Any] = {}
+    for field in fields(schema):
+        if is_dataclass(hints[field.name]):
+            types |= _schema_types(hints[field.name], f"{prefix}{field.name}.")
+        else:
+            types[f"{prefix}{field.name}"] = hints[field.name]
+    return types
+
+
+def _apply(merged: DictConfig, setting: _Setting, schema: dict[str, Any]) -> None:
+    key, value = setting.key, setting.value
+    if key not in schema:
+        if value in (None, {}) and any(name.startswith(f"{key}.") for name in schema):
+            return  # a section with nothing in it
+        raise ConfigError(_say(key, setting.source, _unknown(key, schema)))
+    expected = schema[key]
+    # YAML reads 1e3 as text and 1.0e3 as a float; people mean a thousand steps by both.
+    if expected is int and isinstance(value, str):
+        value = _as_number(value)
+    if expected is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    wrong = _say(key, setting.source, f"must be {_type_words(expected)}, got {value!r}")
+    if expected is not str and isinstance(value, bool) != (expected is bool):
+        raise ConfigError(wrong)
+    if key in _PATH_KEYS and isinstance(value, str) and value:
+        value = str((setting.folder / Path(value).expanduser()).resolve())
+    try:
+        OmegaConf.update(merged, key, value, merge=False)
+    except OmegaConfBaseException:
+        raise ConfigError(wrong) from None
+
+
+def _as_number(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _unknown(key: str, schema: dict[str, Any]) -> str:
+    if any(name.startswith(f"{key}.") for name in schema):
+        return "is a section: write its keys below it"
+    for name in schema:
+        if key.startswith(f"{name}."):
+            return f"is unknown: {name} takes {_type_words(schema[name])}, not a section"
+    leaf = key.rpartition(".")[2]
+    same_leaf = [name for name in schema if name.rpartition(".")[2] == leaf]
+    near = same_leaf or difflib.get_close_matches(key, schema, n=1, cutoff=0.5)
+    if not near:
+        by_leaf = {name.rpartition(".")[2]: name for name in schema}
+        near = [by_leaf[name] for name in difflib.get_close_matches(leaf, by_leaf, n=1)]
+    return "is not a known key" + (f". Did you mean {' or '.join(near)}?" if near else "")
+
+
+def _type_words(expected: Any) -> str:
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    if expected in words:
+        return words[expected]
+    args = get_args(expected)
+    if get_origin(expected) is Literal:
+        return "one of " + ", ".join(args)
+    kind = {int: "whole numbers", float: "numbers"}[args[0]]
+    return f"a list of {len(args)} {kind}" if get_origin(expected) is tuple else f"a list of {kind}"
+
+
+def _missing_paths(config: Config) -> Iterator[tuple[str, str]]:
+    data, start = config.data, config.start
+    used = {
+        "data.mesh": data.mesh if data.kind == "synthetic" else "",
+        "start.mesh": start.mesh if start.kind == "mesh" else "",
+    }
+    for key, name in used.items():
+        if name and not Path(name).is_file():
+            yield key, f"names a file that does not exist: {name}{_nearest_file_in(name)}"
+    if data.kind == "masks" and data.folder and not Path(data.folder).is_dir():
+        yield "data.folder", f"names a folder that does not exist: {data.folder}"
+
+
+def _nearest_file_in(name: str) -> str:
+    folder = Path(name).parent
+    names = [other.name for other in folder.iterdir()] if folder.is_dir() else []
+    near = difflib.get_close_matches(Path(name).name, names, n=1)
+    return f". Did you mean {folder / near[0]}?" if near else ""

@@ -1,0 +1,168 @@
+"""Loading a config: what is accepted, and what a mistake is answered with."""
+
+from pathlib import Path
+
+import pytest
+
+from lightning_rast.config import Config
+from lightning_rast.config_file import ConfigError, changed_keys, config_yaml, load_config
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def config_path(tmp_path):
+    (tmp_path / "cube.obj").write_text("v 0 0 0\n")
+    path = tmp_path / "kettle.yaml"
+    path.write_text("data:\n  mesh: cube.obj\n")
+    return path
+
+
+def refusal(path, *overrides):
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    message = str(caught.value)
+    assert len(message.splitlines()) < 20
+    return message
+
+
+def test_a_run_is_named_after_its_file(config_path):
+    assert load_config(config_path).name == "kettle"
+    assert load_config(config_path, ["name=mine"]).name == "mine"
+
+
+def test_overrides_win_over_the_file(config_path):
+    config_path.write_text("data:\n  mesh: cube.obj\nschedule:\n  steps: 7\n")
+    assert load_config(config_path).schedule.steps == 7
+    assert load_config(config_path, ["schedule.steps=9"]).schedule.steps == 9
+
+
+@pytest.mark.parametrize("text", ["1000", "1e3", "1.0e3", "1_000"])
+def test_a_thousand_steps_may_be_written_in_any_way(config_path, text):
+    steps = load_config(config_path, [f"schedule.steps={text}"]).schedule.steps
+    assert steps == 1000
+    assert isinstance(steps, int)
+
+
+def test_lists_and_pairs_are_typed(config_path):
+    config = load_config(config_path, ["optimizer.betas=[0.5, 0.6]", "schedule.pyramid=[8,4,1]"])
+    assert config.optimizer.betas == (0.5, 0.6)
+    assert config.schedule.pyramid == [8, 4, 1]
+
+
+def test_paths_in_a_file_start_at_the_file(config_path, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert load_config(config_path).data.mesh == str(config_path.parent / "cube.obj")
+
+
+def test_paths_in_an_override_start_at_the_current_folder(config_path, monkeypatch, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "ball.obj").write_text("")
+    monkeypatch.chdir(tmp_path / "sub")
+    config = load_config(config_path, ["data.mesh=ball.obj"])
+    assert config.data.mesh == str(tmp_path / "sub" / "ball.obj")
+
+
+def test_printed_yaml_reads_back_as_the_same_config(config_path, tmp_path):
+    config = load_config(config_path, ["schedule.subdivide_at=[0.5]", "optimizer.lr=3e-3"])
+    (tmp_path / "printed.yaml").write_text(config_yaml(config))
+    assert load_config(tmp_path / "printed.yaml") == config
+
+
+def test_changed_keys_are_full_names(config_path):
+    before = load_config(config_path)
+    after = load_config(config_path, ["seed=3", "schedule.steps=5"])
+    assert changed_keys(before, after) == ["seed", "schedule.steps"]
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("schedule.stpes=3", ["schedule.stpes is not a known key", "schedule.steps"]),
+        ("steps=3", ["steps is not a known key", "Did you mean schedule.steps"]),
+        ("learning.lr=3", ["learning.lr is not a known key", "optimizer.lr"]),
+        ("schedule=3", ["schedule is a section"]),
+        ("schedule.steps.at=3", ["schedule.steps takes a whole number"]),
+        ("schedule.steps=many", ["schedule.steps must be a whole number, got 'many'"]),
+        ("schedule.steps=1.5", ["schedule.steps must be a whole number, got 1.5"]),
+        ("schedule.steps=true", ["schedule.steps must be a whole number, got True"]),
+        ("schedule.steps=null", ["schedule.steps must be a whole number, got None"]),
+        ("schedule.steps=0", ["schedule.steps must be 1 or more, got 0"]),
+        ("schedule.pyramid=[4,x]", ["schedule.pyramid must be a list of whole numbers"]),
+        ("schedule.pyramid=[4]", ["schedule.pyramid_at must have one moment for each"]),
+        ("schedule.pyramid_at=[0,0.5,0.4]", ["schedule.pyramid_at must rise from 0"]),
+        ("schedule.subdivide_at=[0.5,1.5]", ["schedule.subdivide_at must rise"]),
+        ("optimizer.betas=[1,2,3]", ["optimizer.betas must be a list of 2 numbers"]),
+        ("optimizer.betas=[0.9,1.0]", ["optimizer.betas must be between 0 and 1"]),
+        ("optimizer.lr=nan", ["optimizer.lr must be more than 0, got nan"]),
+        ("loss.laplacian=-1", ["loss.laplacian must be a weight of 0 or more"]),
+        ("loss.silhouette_l2=0", ["loss.silhouette_l2 and silhouette_l1 are both 0"]),
+        ("data.kind=mask", ["data.kind must be one of synthetic, masks, got 'mask'"]),
+        ("data.kind=masks", ["data.folder is needed"]),
+        ("data.mesh=cub.obj", ["data.mesh names a file that does not exist"]),
+        ("data.fov_deg=180", ["data.fov_deg must be between 0 and 180"]),
+        ("data.image_size=0", ["data.image_size must be between 1 and 4096"]),
+        ("data.held_out_every=1", ["data.held_out_every must be 0 (none) or at least 2"]),
+        ("data.held_out_offset=5", ["data.held_out_offset must be between 0 and 4"]),
+        ("log.turntable=3", ["log.turntable must be true or false"]),
+        ("log.num_checkpoints=1", ["log.num_checkpoints must be 2 or more"]),
+        ("name=a/b", ["name must be a plain folder name"]),
+    ],
+)
+def test_a_wrong_override_is_refused_by_name(config_path, override, expected):
+    message = refusal(config_path, override)
+    for text in (*expected, override.split("=")[0]):
+        assert text in message
+
+
+def test_a_wrong_line_is_refused_with_file_and_line(config_path):
+    config_path.write_text("data:\n  mesh: cube.obj\nschedule:\n  stesp: 3\n")
+    message = refusal(config_path)
+    assert "schedule.stesp" in message
+    assert "schedule.steps" in message
+    assert f"{config_path}, line 4" in message
+
+
+def test_all_impossible_values_are_told_at_once(config_path):
+    message = refusal(config_path, "seed=-1", "data.num_views=0")
+    assert "seed" in message
+    assert "data.num_views" in message
+
+
+def test_a_missing_mesh_names_its_nearest_neighbour(config_path):
+    config_path.write_text("data:\n  mesh: cub.obj\n")
+    assert "cube.obj?" in refusal(config_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("data: [1\n", "not valid YAML"),
+        ("seed: 1\nseed: 2\n", "duplicate key"),
+        ("- seed\n", "`key: value` lines"),
+        ("", "data.mesh is needed"),
+        ("data:\n", "data.mesh is needed"),
+        ("data: {mesh: '${nowhere}'}\n", "nowhere"),
+    ],
+)
+def test_a_malformed_file_is_refused(config_path, text, expected):
+    config_path.write_text(text)
+    assert expected in refusal(config_path)
+
+
+def test_a_missing_config_names_its_nearest_neighbour(config_path):
+    assert "kettle.yaml?" in refusal(config_path.with_name("ketle.yaml"))
+
+
+def test_text_that_is_no_override_is_refused(config_path):
+    assert "expected key=value" in refusal(config_path, "schedule.steps")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_config_of_the_repository_loads(path, tmp_path):
+    mesh = tmp_path / "mesh.obj"
+    mesh.write_text("")
+    given = {"my_mesh": [f"data.mesh={mesh}"], "masks": [f"data.folder={tmp_path}"]}
+    assert isinstance(load_config(path, given.get(path.stem, [])), Config)
