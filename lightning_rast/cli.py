@@ -6,6 +6,7 @@ after saving a checkpoint.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(config_yaml(_asked_config(args)), end="")
             return 0
         config, run = _resumed(args) if args.resume else (_asked_config(args), None)
+        # Read when OpenMP starts. Its threads wait for work by spinning otherwise, and where
+        # another process wants the same cores a step then takes ten times as long.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         # PyTorch and Lightning take seconds to import; everything above is checked first.
         from lightning_rast.training import build, fit
 

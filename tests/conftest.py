@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# Read when OpenMP starts, which `import torch` does: waiting threads must not hold busy cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import jaxtyping
 import pytest
 import torch

@@ -52,7 +52,7 @@ LRAST_HD int row_end(double y, int height) { return int(clamped(ceil(y), 0.0, do
 /// Part of a contour edge inside one pixel, in the pixel's own frame [0, 1] x [0, 1].
 struct Piece {
   double x0, y0, x1, y1;  // y0 <= y1
-  double dx_dy;           // the edge's
+  double dx_dy;           // of the piece itself, so that its ends come out to the last bit or so
   int32_t weight, edge;
 };
 
@@ -85,9 +85,11 @@ LRAST_HD void cut_row(const ContourEdge& e, int32_t edge, int row, int width, Em
     if (column < width) {
       const double c = column;
       // Rounding may put a cut a hair outside its pixel; the frame is closed.
-      const Piece piece{column < 0 ? -1.0 : clamped(x - c, 0.0, 1.0), y - top,
-                        column < 0 ? -1.0 : clamped(x_next - c, 0.0, 1.0), y_next - top,
-                        e.dx_dy, e.weight, edge};
+      const double x0 = column < 0 ? -1.0 : clamped(x - c, 0.0, 1.0);
+      const double x1 = column < 0 ? -1.0 : clamped(x_next - c, 0.0, 1.0);
+      const double height = y_next - y;
+      const Piece piece{x0, y - top, x1, y_next - top, height > 1e-300 ? (x1 - x0) / height : 0.0,
+                        e.weight, edge};
       if (piece_matters(piece)) emit(column, piece);
     }
     if (column == last) return;

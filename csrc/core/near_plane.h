@@ -20,7 +20,6 @@ LRAST_HD ScreenPoint place_vertex(ClipPoint p, double width, double height) {
   return {NAN, 0.0};
 }
 LRAST_HD bool is_hidden(ScreenPoint p) { return p.x != p.x && p.y != p.y; }
-LRAST_HD bool is_refused(ScreenPoint p) { return p.x != p.x && p.y == p.y; }
 
 /// Screen position of the cut between a visible and a hidden vertex, or false if it has none.
 LRAST_HD bool place_cut(ClipPoint visible, ClipPoint hidden, double width, double height,
@@ -40,7 +39,7 @@ struct FaceCut {
 };
 
 /// Both faces at an edge compute its cut from the visible to the hidden vertex, so that they agree
-/// bit for bit. One or two of the corners must be hidden, none refused.
+/// bit for bit. One or two of the corners must be hidden; a refused one makes the sign 0.
 LRAST_HD FaceCut cut_face(const ClipPoint* corners, const ScreenPoint* screen, double width,
                           double height) {
   ScreenPoint polygon[4];

@@ -26,16 +26,8 @@ struct StartsBefore {
   }
 };
 
-/// x of a piece at y; its ends take their own values. Selections, not branches: y is at an end as
-/// often as not, and nothing predicts which.
-LRAST_HD double piece_x_at(const Piece& p, double y) {
-  const double low = p.x0 < p.x1 ? p.x0 : p.x1, high = p.x0 < p.x1 ? p.x1 : p.x0;
-  double x = p.x0 + (y - p.y0) * p.dx_dy;
-  x = x > low ? x : low;
-  x = x < high ? x : high;
-  x = y <= p.y0 ? p.x0 : x;
-  return y >= p.y1 ? p.x1 : x;
-}
+/// x of a piece at y, which must be within it. No branch: this is the innermost operation.
+LRAST_HD double piece_x_at(const Piece& p, double y) { return p.x0 + (y - p.y0) * p.dx_dy; }
 
 /// What the winding at the pixel's left side does at a piece's two ends.  An edge that comes in
 /// through the left side was to the left of everything before, one that leaves is from there on.

@@ -35,10 +35,18 @@ __device__ void contribute_end(const BackwardWork<T>& work, const CudaTapeEdge& 
   contribute(work, edge.view, hidden, number + 1, grad_b);
 }
 
-/// A thread per contour edge: sums over its pieces in the order of the CPU's tape.
+/// A thread per contour edge: sums over its pieces in the order of the CPU's tape. NaN if the tape is
+/// none of ours.
 template <typename T>
 __global__ void __launch_bounds__(kBlock) sum_edges(const BackwardWork<T> work) {
   const int64_t slot = thread_number();
+  if (work.is_tape_lost()) {
+    // The host cannot know without waiting, and must not go on with a zero gradient.
+    const int64_t count = 4 * work.args.num_views * work.args.num_verts;
+    for (int64_t i = slot; i < count; i += int64_t(gridDim.x) * blockDim.x)
+      work.args.grad_verts_clip[i] = T(NAN);
+    return;
+  }
   if (slot >= work.num_edges()) return;
   const CudaTapeEdge edge = work.tape.edges[slot];
   double top = 0.0, bottom = 0.0;

@@ -45,14 +45,13 @@ __global__ void __launch_bounds__(kBlock) sign_faces(const ForwardWork<T> work) 
   if (face < topology.num_faces) {
     const int32_t* verts = topology.faces + 3 * face;
     ScreenPoint screen[3];
-    int num_hidden = 0, num_refused = 0;
+    int num_hidden = 0;
     for (int i = 0; i < 3; ++i) {
       screen[i] = work.on_screen(view, verts[i]);
       num_hidden += is_hidden(screen[i]);
-      num_refused += is_refused(screen[i]);
     }
     int sign = face_sign(screen[0], screen[1], screen[2]);
-    if (num_refused == 0 && (num_hidden == 1 || num_hidden == 2)) {
+    if (num_hidden == 1 || num_hidden == 2) {
       const FaceCut cut = cut_face_of(work, view, face);
       sign = cut.unplaced < 0 ? cut.sign : 0;
       is_cut = sign != 0;
@@ -193,6 +192,7 @@ __global__ void __launch_bounds__(kScanBlock) scan_pieces(const ForwardWork<T> w
   // Edges without room were not cut; they are taken to have as many pieces as the others.
   const double share = larger(1.0, double(totals->edges) / double(capacity));
   totals->needed = larger(totals->edges, Count(double(totals->pieces) * share));
+  totals->mark = kTapeMark + capacity;
 }
 
 LRAST_END

@@ -14,6 +14,7 @@ struct CudaTotals {
   Count row_total;      // touched pixels << 32 | pieces kept
   Count many;           // pixels with more than kFewPieces
   Count needed;
+  int64_t mark;         // kTapeMark + capacity once the tape is whole
 };
 
 /// A visible contour candidate: an edge of a view, or (as ~view) the cut across a face.
@@ -145,8 +146,9 @@ template <typename T> struct BackwardWork {
     list = scratch.take<int32_t>(4 * a.capacity);
     list_end = scratch.take<Count>(1);
   }
+  __device__ bool is_tape_lost() const { return tape.totals->mark != kTapeMark + args.capacity; }
   __device__ int64_t num_edges() const {
-    return smaller(int64_t(tape.totals->edges), args.capacity);
+    return is_tape_lost() ? 0 : smaller(int64_t(tape.totals->edges), args.capacity);
   }
   __device__ ClipPoint clip(int64_t view, int32_t vert) const {
     return load_clip(args.verts_clip + 4 * (view * args.num_verts + vert));

@@ -2,6 +2,7 @@
 #pragma once
 #include <math.h>
 
+#include "../core/near_plane.h"
 #include "buffer.h"
 #include "contour.h"
 #include "contour_sign.h"
@@ -141,53 +142,34 @@ void sign_faces(const ContourArgs<T>& args, int64_t view, int threads, ContourFr
   });
 }
 
-/// Screen position of the cut between a visible and a hidden vertex, or false if it has none.
 template <typename T>
-bool cut_edge(const ContourArgs<T>& args, int64_t view, TapeCut cut, ScreenPoint& point) {
-  const T* verts = args.verts_clip + 4 * args.topology.num_verts * view;
-  const ClipPoint p = clip_at_near(load_clip(verts + 4 * int64_t(cut.visible)),
-                                   load_clip(verts + 4 * int64_t(cut.hidden)));
-  point = screen_from_clip(p, args.width, args.height);
-  return p.w > 0.0 && isfinite(point.x) && isfinite(point.y);
+ClipPoint clip_point(const ContourArgs<T>& args, int64_t view, int32_t vert) {
+  return load_clip(args.verts_clip + 4 * (args.topology.num_verts * view + vert));
 }
 
-/// Signs of the faces that the near plane cuts, and the edges along the cut. Both faces at an edge
-/// compute its cut from the visible to the hidden vertex, so that they agree bit for bit.
+/// Signs of the faces that the near plane cuts, and the edges along the cut.
 template <typename T>
 ContourStatus cut_faces(const ContourArgs<T>& args, int64_t view, ContourFront& front) {
   const int32_t num_verts = int32_t(args.topology.num_verts);
   for (int64_t f = 0; f < args.topology.num_faces; ++f) {
     const int32_t* face = args.topology.faces + 3 * f;
-    bool hidden[3];
     int num_hidden = 0;
-    for (int i = 0; i < 3; ++i) num_hidden += hidden[i] = is_hidden(front, face[i]);
+    for (int i = 0; i < 3; ++i) num_hidden += is_hidden(front, face[i]);
     if (num_hidden == 0 || num_hidden == 3) continue;
-    ScreenPoint polygon[4], leaving{}, entering{};
-    TapeCut cut_leaving{}, cut_entering{};
-    int count = 0;
+    ClipPoint corners[3];
+    ScreenPoint screen[3];
     for (int i = 0; i < 3; ++i) {
-      const int j = i == 2 ? 0 : i + 1;
-      if (!hidden[i]) polygon[count++] = place_vertex(args, view, face[i]);
-      if (hidden[i] == hidden[j]) continue;
-      const TapeCut cut = hidden[j] ? TapeCut{face[i], face[j]} : TapeCut{face[j], face[i]};
-      ScreenPoint point;
-      if (!cut_edge(args, view, cut, point))
-        return {ContourStatus::kNotInFront, view, cut.visible};
-      polygon[count++] = point;
-      (hidden[j] ? leaving : entering) = point;
-      (hidden[j] ? cut_leaving : cut_entering) = cut;
+      corners[i] = clip_point(args, view, face[i]);
+      screen[i] = place_vertex(corners[i], args.width, args.height);
     }
-    double area = 0.0;
-    for (int i = 1; i + 1 < count; ++i)
-      area += (polygon[i].x - polygon[0].x) * (polygon[i + 1].y - polygon[0].y) -
-              (polygon[i].y - polygon[0].y) * (polygon[i + 1].x - polygon[0].x);
-    const int sign = (area > 0.0) - (area < 0.0);
-    front.signs[f] = int8_t(sign);
-    if (sign == 0) continue;
+    const FaceCut cut = cut_face(corners, screen, args.width, args.height);
+    if (cut.unplaced >= 0) return {ContourStatus::kNotInFront, view, face[cut.unplaced]};
+    front.signs[f] = cut.sign;
+    if (cut.sign == 0) continue;
     const int32_t first = num_verts + int32_t(front.cuts.size());
-    front.cuts.push(cut_leaving);
-    front.cuts.push(cut_entering);
-    front.edges.push(make_contour_edge(leaving, entering, first, first + 1, sign));
+    front.cuts.push({face[cut.leaving_from], face[cut.leaving_to]});
+    front.cuts.push({face[cut.entering_to], face[cut.entering_from]});
+    front.edges.push(make_contour_edge(cut.leaving, cut.entering, first, first + 1, cut.sign));
   }
   return {ContourStatus::kOk, 0, 0};
 }
@@ -229,7 +211,8 @@ ContourStatus weigh_edges(const ContourArgs<T>& args, int64_t view, int threads,
         if (hidden_a || hidden_b) {
           const int side = hidden_a ? 0 : 1;
           const TapeCut cut{ends[1 - side], ends[side]};
-          if (!cut_edge(args, view, cut, point[side]))
+          if (!place_cut(clip_point(args, view, cut.visible), clip_point(args, view, cut.hidden),
+                         args.width, args.height, point[side]))
             return {ContourStatus::kNotInFront, view, cut.visible};
           vert[side] = int32_t(topology.num_verts + front.cuts.size());
           front.cuts.push(cut);

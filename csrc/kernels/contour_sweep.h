@@ -13,9 +13,6 @@ struct RowBins {
   Buffer<int32_t> winding;  // (H + 1,): winding at the row's left end, from edges left of the image
 };
 
-inline int first_row(double y, int height) { return int(clamped(floor(y), 0.0, double(height))); }
-inline int end_row(double y, int height) { return int(clamped(ceil(y), 0.0, double(height))); }
-
 /// Sorts edges into rows. Edges wholly left of the image only wind; those to its right do nothing.
 inline void bin_edges(const Buffer<ContourEdge>& edges, int height, int width, RowBins& bins) {
   bins.start.zero(int64_t(height) + 1);
@@ -24,12 +21,12 @@ inline void bin_edges(const Buffer<ContourEdge>& edges, int height, int width, R
     const ContourEdge& e = edges[i];
     if (e.x0 >= width && e.x1 >= width) continue;
     if (e.x0 < 0.0 && e.x1 < 0.0) {
-      bins.winding[end_row(e.y0, height)] += e.weight;
-      bins.winding[end_row(e.y1, height)] -= e.weight;
+      bins.winding[row_end(e.y0, height)] += e.weight;
+      bins.winding[row_end(e.y1, height)] -= e.weight;
       continue;
     }
-    const int end = end_row(e.y1, height);
-    for (int row = first_row(e.y0, height); row < end; ++row) ++bins.start[row];
+    const int end = row_end(e.y1, height);
+    for (int row = row_begin(e.y0, height); row < end; ++row) ++bins.start[row];
   }
   int64_t total = 0;
   int32_t winding = 0;
@@ -43,8 +40,8 @@ inline void bin_edges(const Buffer<ContourEdge>& edges, int height, int width, R
   for (int64_t i = edges.size() - 1; i >= 0; --i) {
     const ContourEdge& e = edges[i];
     if ((e.x0 >= width && e.x1 >= width) || (e.x0 < 0.0 && e.x1 < 0.0)) continue;
-    const int end = end_row(e.y1, height);
-    for (int row = first_row(e.y0, height); row < end; ++row)
+    const int end = row_end(e.y1, height);
+    for (int row = row_begin(e.y0, height); row < end; ++row)
       bins.edges[--bins.start[row]] = int32_t(i);
   }
 }

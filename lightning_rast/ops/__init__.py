@@ -2,3 +2,6 @@
 
 from lightning_rast.ops._library import cpu_isa as cpu_isa
 from lightning_rast.ops.contour import contour_coverage as contour_coverage
+from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCapacityWarning
+from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
+from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_contour_pieces

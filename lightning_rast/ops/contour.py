@@ -63,14 +63,16 @@ def profile_contour_coverage(
     """Milliseconds per stage of one forward pass over all views, on one CPU thread."""
     _check(verts_clip, topology, image_size)
     stage_ms = (ctypes.c_double * len(_STAGES))()
-    _forward(verts_clip.detach(), *_topology_tensors(topology), *image_size, True, stage_ms)
+    height, width = image_size
+    tensors = _topology_tensors(topology)
+    _forward(verts_clip.detach(), *tensors, height, width, record=True, stage_ms=stage_ms)
     return dict(zip(_STAGES, stage_ms, strict=True))
 
 
 _STAGES = ("project", "sign", "weight", "bin", "sweep", "record")
 
 
-def _topology_tensors(topology: "Topology") -> tuple[Tensor, ...]:
+def _topology_tensors(topology: "Topology") -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     return (
         topology.faces,
         topology.edge_verts,
@@ -156,7 +158,7 @@ def _raise_status(status: int, where: tuple[int, int], verts_clip: Tensor) -> No
         values = ", ".join(f"{value:g}" for value in verts_clip[view, vert].tolist())
         place = f"contour_coverage: verts_clip[{view}, {vert}] = ({values})"
         if status == _NOT_FINITE:
-            raise ValueError(f"{place} is not finite on the screen; check for NaN or a diverged fit")
+            raise ValueError(f"{place} is not finite on the screen; has the fit diverged?")
         raise ValueError(
             f"{place}: in front of the near plane (z >= -w), w must be positive. verts_clip must "
             "come from an OpenGL projection, z included; Camera.world_to_clip makes one"
@@ -300,6 +302,4 @@ def _no_second_derivative(ctx, *grads):
     )
 
 
-torch.library.register_autograd(
-    "lightning_rast::contour_coverage_backward", _no_second_derivative
-)
+torch.library.register_autograd("lightning_rast::contour_coverage_backward", _no_second_derivative)

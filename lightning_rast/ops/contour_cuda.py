@@ -221,12 +221,13 @@ def _forward(
 def _tape_capacity(tape: Tensor, element_size: int) -> int:
     """The capacity that a tape was made for; 0 if this is no more than a copy of its beginning.
 
-    The device alone could read it from the tape's contents, its size says the same.
+    The device alone could read it from the tape's contents; its size says the same. The kernels
+    look for a mark, and return NaN where a foreign tensor happens to have such a size.
     """
     empty = _num_bytes("tape", 0, element_size)
     per_step = _num_bytes("tape", _CAPACITY_STEP, element_size) - empty
-    num_bytes = tape.untyped_storage().nbytes()
-    return max(0, (num_bytes - empty) // per_step * _CAPACITY_STEP)
+    num_steps, rest = divmod(tape.untyped_storage().nbytes() - empty, per_step)
+    return 0 if num_steps < 1 or rest or tape.storage_offset() else num_steps * _CAPACITY_STEP
 
 
 def _backward(

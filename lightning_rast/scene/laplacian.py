@@ -1,5 +1,7 @@
 """The graph Laplacian of a mesh: what losses and smoothing mean by "smooth"."""
 
+import warnings
+
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
@@ -27,10 +29,13 @@ def graph_laplacian(topology: Topology) -> csr_matrix:
 
 def as_torch_csr(matrix: csr_matrix, *, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The same matrix for products with dense tensors: `as_torch_csr(...) @ x`."""
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(matrix.indptr),
-        torch.from_numpy(matrix.indices),
-        torch.from_numpy(matrix.data).to(dtype),
-        size=matrix.shape,
-        check_invariants=False,
-    ).to(device)
+    with warnings.catch_warnings():
+        # "Sparse CSR tensor support is in beta state": the product is all that is used of it.
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr),
+            torch.from_numpy(matrix.indices),
+            torch.from_numpy(matrix.data).to(dtype),
+            size=matrix.shape,
+            check_invariants=False,
+        ).to(device)

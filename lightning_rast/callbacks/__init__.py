@@ -1,0 +1,13 @@
+"""What happens around the training steps; each may be left out without changing the result."""
+
+from lightning_rast.callbacks.checkpoint import AtomicCheckpointIO as AtomicCheckpointIO
+from lightning_rast.callbacks.checkpoint import CheckpointSaver as CheckpointSaver
+from lightning_rast.callbacks.evaluation import Evaluation as Evaluation
+from lightning_rast.callbacks.export import MeshExport as MeshExport
+from lightning_rast.callbacks.images import Images as Images
+from lightning_rast.callbacks.mesh_log import MeshLog as MeshLog
+from lightning_rast.callbacks.metrics import Metrics as Metrics
+from lightning_rast.callbacks.progress import ProgressDisplay as ProgressDisplay
+from lightning_rast.callbacks.run_text import RunText as RunText
+from lightning_rast.callbacks.scalars import Scalars as Scalars
+from lightning_rast.callbacks.turntable import Turntable as Turntable

@@ -1,0 +1,44 @@
+"""Writes the mesh to files."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from lightning_rast.callbacks.evaluation import parts
+from lightning_rast.callbacks.moments import is_due
+from lightning_rast.scene import save_mesh
+
+
+class MeshExport(pl.Callback):
+    """`mesh.obj`, `.glb` and `.ply`, every n steps and at the end, also when it comes early.
+
+    Each file is replaced as a whole: another program may open it at any time.
+    """
+
+    FILES = ("mesh.obj", "mesh.glb", "mesh.ply")
+
+    def __init__(self, folder: Path, *, every_n_steps: int) -> None:
+        self.folder = folder
+        self.every_n_steps = every_n_steps
+        self._exported_step = -1
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        if is_due(trainer, self.every_n_steps):
+            self._export(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._exported_step != trainer.global_step:
+            self._export(trainer, pl_module)
+
+    def _export(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module, _ = parts(trainer, pl_module)
+        for name in self.FILES:
+            save_mesh(self.folder / name, module.mesh())
+        self._exported_step = trainer.global_step

@@ -1,0 +1,88 @@
+"""The mesh, to be turned around in TensorBoard's Mesh tab."""
+
+import numpy as np
+import pytorch_lightning as pl
+from torch.utils.tensorboard.summary import mesh as mesh_summary
+
+from lightning_rast.callbacks.clustering import clustered
+from lightning_rast.callbacks.evaluation import parts
+from lightning_rast.callbacks.event_file import add_summary, event_writer
+from lightning_rast.callbacks.moments import is_due
+from lightning_rast.scene import Mesh
+
+# The viewer keeps vertex numbers in 16 bits: beyond that it connects the wrong vertices.
+MAX_VERTS = 65_536
+_CLAY = (212, 173, 145)
+
+
+class MeshLog(pl.Callback):
+    """The 3D mesh: at the start, every n steps, and at the end.
+
+    Every event holds all vertices and faces (1.5 MB for 41,000 vertices), so n should be large.
+    What the viewer cannot show is logged as a coarser copy.
+    """
+
+    def __init__(self, *, every_n_steps: int) -> None:
+        self.every_n_steps = every_n_steps
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_step == 0:
+            self._write(trainer, pl_module)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        if is_due(trainer, self.every_n_steps):
+            self._write(trainer, pl_module)
+
+    def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        writer = event_writer(trainer)
+        module, _ = parts(trainer, pl_module)
+        if writer is None or len(module.faces) == 0:
+            return
+        mesh = module.mesh()
+        shown = clustered(mesh, max_verts=MAX_VERTS)
+        verts, faces = shown.verts.numpy()[None], shown.faces.numpy()[None]
+        summary = mesh_summary(
+            "mesh/result",
+            verts,
+            np.tile(np.array(_CLAY, dtype=np.uint8), (1, shown.num_verts, 1)),
+            faces,
+            _viewer_settings(shown),
+            description=description(mesh, shown),
+        )
+        add_summary(writer, summary, step=trainer.global_step)
+        if shown.num_faces != mesh.num_faces:  # the Mesh tab shows no descriptions
+            writer.add_text("mesh/result", description(mesh, shown), trainer.global_step)
+
+
+def description(mesh: Mesh, shown: Mesh) -> str:
+    """What is seen, in Markdown."""
+    text = f"The mesh being fitted: {mesh.num_verts:,} vertices, {mesh.num_faces:,} faces."
+    if shown.num_faces != mesh.num_faces:
+        text += (
+            f" **Shown coarser than it is**, with {shown.num_verts:,} vertices: the viewer cannot"
+            f" show more than {MAX_VERTS:,}. The exported mesh files have all of them."
+        )
+    return text
+
+
+def _viewer_settings(mesh: Mesh) -> dict[str, object]:
+    # The viewer's own near and far planes fit objects of about unit size only, and its light
+    # comes from below.
+    size = max(float((mesh.bounds[1] - mesh.bounds[0]).norm()), 1e-12)
+    directions = ((-0.6, 1.0, 0.8), (0.8, -0.3, -0.8))
+    lights = [
+        {"cls": "DirectionalLight", "color": "#ffffff", "intensity": intensity, "position": place}
+        for intensity, place in zip((1.15, 0.5), directions, strict=True)
+    ]
+    return {
+        "camera": {"cls": "PerspectiveCamera", "fov": 45, "near": 1e-3 * size, "far": 1e2 * size},
+        "lights": [{"cls": "AmbientLight", "color": "#ffffff", "intensity": 0.65}, *lights],
+        "material": {"cls": "MeshStandardMaterial", "roughness": 0.9, "metalness": 0.0},
+    }

@@ -1,0 +1,162 @@
+"""Writes how good the result is and what it took: `metrics.json`."""
+
+import json
+import math
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from lightning_rast import __version__
+from lightning_rast.callbacks.chamfer import chamfer_floor, chamfer_l1
+from lightning_rast.callbacks.evaluation import native_ious, parts, view_ious
+from lightning_rast.callbacks.event_file import event_writer
+from lightning_rast.callbacks.moments import is_finished
+from lightning_rast.ops import cpu_isa
+from lightning_rast.runs import write_atomically
+from lightning_rast.scene import Mesh
+
+
+class Metrics(pl.Callback):
+    """`metrics.json` at the end of training, also when it comes early (`finished` is false then).
+
+    iou_mean, iou_min: over the held-out views, null without any; `box_iou` in the masks' own
+        resolution, or as `iou_resolution` says. train_iou_*: the training views as trained on.
+    chamfer: `chamfer_l1` to the mesh that the views were rendered from, absent for masks;
+        chamfer_floor: the same of that mesh with itself.
+    seconds: setup, training (until the last step, with all that callbacks do meanwhile), and
+        total, with the files written after it. Summed over the sessions of a run that was
+        resumed; work that a killed session did after its last checkpoint is not counted.
+
+    Args:
+        folder: of the run.
+        started: `time.perf_counter()` when the program began.
+        reference: the true surface, if it is known.
+    """
+
+    FILE = "metrics.json"
+
+    def __init__(self, folder: Path, *, started: float, reference: Mesh | None = None) -> None:
+        self.path = folder / self.FILE
+        self.started = started
+        self.reference = reference
+        self._train_began = self._step_ended = started
+        # Of the sessions before this one.
+        self._earlier = {"setup": 0.0, "training": 0.0, "total": 0.0}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self._seconds()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._earlier = dict(state_dict["seconds"])
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._train_began = self._step_ended = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        self._step_ended = time.perf_counter()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        metrics = self._measured(trainer, pl_module)
+        metrics["seconds"] = self._seconds()
+        text = json.dumps(finite_or_null(metrics), indent=2, allow_nan=False)
+        write_atomically(self.path, (text + "\n").encode())
+        writer = event_writer(trainer)
+        if writer is not None and is_finished(trainer):
+            for name in ("iou_mean", "iou_min", "chamfer"):
+                if metrics.get(name) is not None:
+                    writer.add_scalar(f"result/{name}", metrics[name], trainer.global_step)
+            writer.add_scalar(
+                "result/training_seconds", metrics["seconds"]["training"], trainer.global_step
+            )
+
+    def _measured(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        module, datamodule = parts(trainer, pl_module)
+        train, held_out = datamodule.train_views, datamodule.held_out_views
+        train_iou = view_ious(module, train).tolist()
+        held_out_iou, resolution = [], "none"
+        if held_out is not None:
+            held_out_iou, resolution = native_ious(module, held_out)
+        chamfer = {}
+        if self.reference is not None:
+            chamfer["chamfer"] = chamfer_l1(module.mesh(), self.reference)
+            chamfer["chamfer_floor"] = chamfer_floor(self.reference)
+        return {
+            "iou_mean": _mean(held_out_iou),
+            "iou_min": min(held_out_iou, default=None),
+            "train_iou_mean": _mean(train_iou),
+            "train_iou_min": min(train_iou),
+            "iou_resolution": resolution,
+            **chamfer,
+            "finished": is_finished(trainer),
+            "steps": trainer.global_step,
+            "vertices": len(module.verts),
+            "faces": len(module.faces),
+            "device": device_name(module.verts.device),
+            "threads": torch.get_num_threads(),
+            "versions": versions(),
+            "iou_of_view": {
+                "train": dict(zip(train.names, train_iou, strict=True)),
+                "held_out": dict(zip(held_out.names, held_out_iou, strict=True))
+                if held_out is not None
+                else {},
+            },
+        }
+
+    def _seconds(self) -> dict[str, float]:
+        session = {
+            "setup": self._train_began - self.started,
+            "training": self._step_ended - self._train_began,
+            "total": time.perf_counter() - self.started,
+        }
+        return {key: round(self._earlier[key] + spent, 3) for key, spent in session.items()}
+
+
+def finite_or_null(value: Any) -> Any:
+    """The same structure with None for numbers that JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite_or_null(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [finite_or_null(part) for part in value]
+    return value
+
+
+def device_name(device: torch.device) -> str:
+    """Such as "cpu (x86_64, 2 cores)" or "cuda (NVIDIA H200)"."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"{device.type} ({platform.machine()})"
+
+
+def versions() -> dict[str, str]:
+    """Of what has a say in the result."""
+    found = {
+        "lightning_rast": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "isa": cpu_isa(),
+    }
+    for package in ("pytorch-lightning", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

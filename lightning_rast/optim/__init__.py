@@ -1,0 +1,7 @@
+"""How the vertices move: schedule, optimizer, smoothing."""
+
+from lightning_rast.optim.adam_uniform import AdamUniform as AdamUniform
+from lightning_rast.optim.schedule import Schedule as Schedule
+from lightning_rast.optim.schedule import Stage as Stage
+from lightning_rast.optim.schedule import views_of_step as views_of_step
+from lightning_rast.optim.smoothing import Smoother as Smoother

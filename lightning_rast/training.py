@@ -1,0 +1,207 @@
+"""Builds everything that a config describes and trains."""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from lightning_rast.callbacks import (
+    AtomicCheckpointIO,
+    CheckpointSaver,
+    Evaluation,
+    Images,
+    MeshExport,
+    MeshLog,
+    Metrics,
+    ProgressDisplay,
+    RunText,
+    Scalars,
+    Turntable,
+)
+from lightning_rast.config import Config, DataConfig, StartConfig
+from lightning_rast.data.datamodule import ViewsDataModule
+from lightning_rast.data.fitted_sphere import fitted_sphere
+from lightning_rast.data.masks import load_mask_views
+from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
+from lightning_rast.data.views import Views, ViewsError, split_held_out
+from lightning_rast.module import ReconstructionModule
+from lightning_rast.runs import Run, RunError
+from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted to what; reference: the mesh that the views were rendered from, if any."""
+
+    module: ReconstructionModule
+    datamodule: ViewsDataModule
+    reference: Mesh | None = None
+
+
+def build(config: Config) -> Problem:
+    """Load or render the views and make the start mesh; writes nothing.
+
+    Raises:
+        RunError: the data, the mesh or the device cannot be used.
+    """
+    _quieten_lightning()
+    accelerator_of(config)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    try:
+        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
+        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
+        module = ReconstructionModule(config, make_start_mesh(config.start, train_views))
+    except (ViewsError, MeshFileError) as error:
+        raise RunError(str(error)) from None
+    datamodule = ViewsDataModule(
+        train_views,
+        held_out_views,
+        schedule=module.schedule,
+        views_per_step=config.schedule.views_per_step,
+        seed=config.seed,
+    )
+    return Problem(module, datamodule, reference)
+
+
+def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
+    """Train in the run's folder and return the exit code (see `cli.py`).
+
+    started: `time.perf_counter()` when the program began, for the time that setup took.
+    """
+    saver = CheckpointSaver(
+        run.folder,
+        every_n_steps=config.log.checkpoint_every_n_steps,
+        keep=config.log.num_checkpoints,
+    )
+    watching = make_callbacks(config, run, reference=problem.reference, started=started)
+    # The saver comes last: what others keep is saved as of the same step, and while they finish
+    # their files, Ctrl-C waits for them.
+    trainer = make_trainer(config, run, [*watching, saver])
+    try:
+        trainer.fit(
+            problem.module,
+            datamodule=problem.datamodule,
+            ckpt_path=run.checkpoint,
+            weights_only=True,
+        )
+    except SystemExit:  # Lightning's answer to Ctrl-C outside of the training loop
+        return 130
+    if saver.stopped_by and trainer.global_step < config.schedule.steps:
+        print(f"stopped at step {trainer.global_step}, saved; continue with --resume {run.folder}")
+        return 128 + saver.stopped_by
+    return 0
+
+
+def make_views(
+    data: DataConfig, reference: Mesh | None, *, seed: int
+) -> tuple[Views, Views | None]:
+    """Training and held-out views: silhouettes of `reference`, or from a folder of masks."""
+    if reference is None:
+        views = load_mask_views(
+            data.folder, max_image_size=data.max_image_size, pixel_centers=data.pixel_centers
+        )
+        return split_held_out(views, every=data.held_out_every, offset=data.held_out_offset)
+
+    def rendered(num_views: int, *, between: bool, prefix: str) -> Views:
+        directions = view_directions(data.layout, num_views, seed=seed, between=between)
+        cameras = orbit_cameras(
+            reference,
+            directions,
+            image_size=data.image_size,
+            fov_deg=data.fov_deg,
+            distance=data.distance,
+        )
+        return synthetic_views(reference, cameras, prefix=prefix)
+
+    training = rendered(data.num_views, between=False, prefix="view")
+    if not data.num_held_out:
+        return training, None
+    return training, rendered(data.num_held_out, between=True, prefix="held_out")
+
+
+def make_start_mesh(start: StartConfig, views: Views) -> Mesh:
+    """The mesh of a file, or an icosphere around what the views see."""
+    if start.kind == "mesh":
+        return load_mesh(start.mesh)
+    center, radius = fitted_sphere(views)
+    return icosphere(start.subdivisions, radius=radius * start.radius_scale, center=center.tolist())
+
+
+def make_callbacks(
+    config: Config, run: Run, *, reference: Mesh | None, started: float
+) -> list[pl.Callback]:
+    """Everything that shows and writes what happens. They act in this order."""
+    log = config.log
+    callbacks: list[pl.Callback] = [
+        Scalars(every_n_steps=log.every_n_steps),  # first: its step time is without the others'
+        Evaluation(every_n_steps=log.evaluate_every_n_steps),
+        RunText(config),
+        Images(every_n_steps=log.image_every_n_steps, num_views=log.num_logged_views),
+        MeshLog(every_n_steps=log.mesh_every_n_steps),
+        MeshExport(run.folder, every_n_steps=log.mesh_every_n_steps),
+    ]
+    if log.turntable:
+        callbacks.append(Turntable(run.folder))
+    callbacks.append(Metrics(run.folder, started=started, reference=reference))
+    callbacks.append(ProgressDisplay(run.folder))
+    return callbacks
+
+
+def make_trainer(config: Config, run: Run, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """A trainer that does nothing per step but train: at a millisecond a step, Lightning's
+    defaults would cost as much as the work. Callbacks write what is to be seen, every n steps."""
+    logger = TensorBoardLogger(
+        save_dir=run.folder.parent.parent,
+        name=run.folder.parent.name,
+        version=run.folder.name,
+        # Else TensorBoard shows the steps after the checkpoint twice.
+        purge_step=run.step + 1 if run.checkpoint else 0,
+        flush_secs=2,  # so that it can be watched
+        default_hp_metric=False,
+    )
+    accelerator = accelerator_of(config)
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        max_steps=config.schedule.steps,
+        max_epochs=-1,
+        logger=logger,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        # Without it, sums over faces on the GPU differ from run to run.
+        deterministic=accelerator == "cuda",
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+        log_every_n_steps=config.schedule.steps + 1,
+        enable_autolog_hparams=False,
+        default_root_dir=run.folder,
+    )
+
+
+def accelerator_of(config: Config) -> str:
+    """ "cpu" or "cuda".
+
+    Raises:
+        RunError: cuda is asked for and there is none.
+    """
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise RunError("device is cuda, but PyTorch finds no CUDA device; use device=auto")
+    accelerator = "cpu" if config.device == "cpu" or not torch.cuda.is_available() else "cuda"
+    if accelerator == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by determinism
+    return accelerator
+
+
+def _quieten_lightning() -> None:
+    # Advice about data loader workers, and which accelerators exist, on every start.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")

@@ -1,0 +1,79 @@
+"""What a person sees while training runs."""
+
+import io
+import re
+
+import pytest
+
+from lightning_rast.callbacks import Evaluation, ProgressDisplay
+from lightning_rast.callbacks.progress import duration
+from tests.callbacks.problem import STEPS, Fit
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def show(tmp_path, monkeypatch):
+    def shown(stream, *others, **keywords):
+        monkeypatch.setattr("sys.stdout", stream)
+        fit = Fit(tmp_path, **keywords)
+        fit.run(*others, ProgressDisplay(tmp_path))
+        return stream.getvalue()
+
+    return shown
+
+
+def test_without_a_terminal_there_is_a_plain_line_for_every_tenth(tmp_path, show):
+    lines = show(io.StringIO(), Evaluation(every_n_steps=1)).splitlines()
+    steps = [int(found[1]) for line in lines if (found := re.search(r"step +(\d+)/20 ", line))]
+    assert steps == list(range(2, STEPS + 1, 2))
+    assert all(re.search(r"held-out IoU 0\.\d{4}  .* \d+:\d\d left$", line) for line in lines[:-1])
+    assert not re.search(r"[\x1b\r]", "".join(lines))
+    assert lines[-1].endswith(str(tmp_path))
+
+
+def test_without_held_out_views_the_training_iou_is_shown(show):
+    output = show(io.StringIO(), Evaluation(every_n_steps=1), held_out=False)
+    assert re.search(r"  IoU 0\.\d{4}", output)
+    assert "held-out" not in output
+
+
+@pytest.mark.parametrize("columns", [60, 140])
+def test_on_a_terminal_there_is_a_bar_that_fits(show, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    output = show(Terminal(), Evaluation(every_n_steps=1))
+    last = re.findall(r"[^\r\n]*left", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "\r", output))[-1]
+    assert f"step {STEPS}/{STEPS}" in output
+    assert "━" in output
+    assert "…" not in output
+    assert len(last) <= columns
+
+
+def test_an_error_gives_the_terminal_back(show, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+
+    class Broken(Evaluation):
+        def on_train_batch_end(self, *_):
+            raise RuntimeError("broken")
+
+    stream = Terminal()
+    with pytest.raises(RuntimeError, match="broken"):
+        show(stream, Broken(every_n_steps=1))
+    hidden, visible = "\x1b[?25l", "\x1b[?25h"
+    assert stream.getvalue().rindex(visible) > stream.getvalue().rindex(hidden)
+
+
+def test_durations_read_as_on_a_clock():
+    assert [duration(seconds) for seconds in (0.4, 7, 75, 3599.6, 7322)] == [
+        "0:00",
+        "0:07",
+        "1:15",
+        "1:00:00",
+        "2:02:02",
+    ]

@@ -1,0 +1,263 @@
+// tests/cuda_shim/cuda_shim.h: runs CUDA kernels on the CPU, to test their logic where no GPU is.
+//
+// A fiber per CUDA thread, blocks one after another. Threads and blocks run forwards, backwards or
+// shuffled, with pauses at atomics: a result that depends on the order shows. A barrier that not
+// all threads of the block or warp reach ends the program. Races of the memory model do not show.
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+#include <vector>
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
+
+#define __global__
+#define __device__
+#define __host__
+#define __shared__ static
+#define __launch_bounds__(...)
+#define threadIdx (cuda_shim::current->index)
+#define blockIdx (cuda_shim::block)
+#define blockDim (cuda_shim::block_size)
+#define gridDim (cuda_shim::num_blocks)
+#define LRAST_LAUNCH(kernel, blocks, threads, stream, args) \
+  ((void)(stream), cuda_shim::launch(kernel, blocks, threads, args))
+
+using cudaStream_t = void*;
+enum cudaError_t { cudaSuccess, cudaErrorInvalidValue, cudaErrorInvalidConfiguration = 9 };
+enum cudaMemcpyKind { cudaMemcpyDeviceToHost };
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaErrorInvalidValue ? "invalid argument" : "another error";
+}
+inline cudaError_t cudaMemsetAsync(void* memory, int byte, size_t bytes, cudaStream_t) {
+  return memset(memory, byte, bytes), cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+                                   cudaStream_t) {
+  return memcpy(to, from, bytes), cudaSuccess;
+}
+
+namespace cuda_shim {
+
+struct Index { unsigned x = 0; };
+enum Order { kForward, kReverse, kShuffled };
+enum Kind { kBlockBarrier, kWarpBarrier, kShuffleUp, kShuffle, kBallot };
+
+/// Threads that wait for each other: a block, or one of its warps.
+struct Group {
+  unsigned members = 0, arrived = 0, generation = 0;
+  Kind kind = kBlockBarrier;
+  uint64_t slots[2][32];  // what lanes hand each other; two, so that no one overwrites too early
+};
+
+struct Fiber {
+  Index index;
+  bool is_done = false;
+  std::vector<char> stack = std::vector<char>(64 * 1024);
+#ifdef __x86_64__
+  void* context = nullptr;
+#else
+  ucontext_t context;
+#endif
+};
+
+inline Index block, block_size, num_blocks;
+inline Fiber* current;
+inline Fiber scheduler;
+inline std::vector<Fiber*> fibers;
+inline Group whole_block, warps[32];
+inline void (*entry)();
+inline Order order = kForward;
+inline uint32_t random_state = 1;
+inline unsigned events;  // what has moved on; a round without is a deadlock
+
+[[noreturn]] inline void fail(const char* what) {
+  fprintf(stderr, "cuda_shim: block %u: %s\n", block.x, what);
+  abort();
+}
+inline uint32_t random() {
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 17;
+  return random_state ^= random_state << 5;
+}
+
+#ifdef __x86_64__
+extern "C" void cuda_shim_switch(void** save, void* load);
+asm(R"(.text
+.weak cuda_shim_switch
+cuda_shim_switch:
+  pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
+  ret)");
+inline void switch_to(Fiber* from, Fiber* to) { cuda_shim_switch(&from->context, to->context); }
+inline void prepare(Fiber* fiber, void (*start)()) {
+  const uintptr_t top = uintptr_t(fiber->stack.data() + fiber->stack.size()) & ~uintptr_t(15);
+  void** frame = reinterpret_cast<void**>(top) - 8;  // six registers, the start, no way back
+  memset(frame, 0, 8 * sizeof(void*));
+  frame[6] = reinterpret_cast<void*>(start);
+  fiber->context = frame;
+}
+#else
+inline void switch_to(Fiber* from, Fiber* to) { swapcontext(&from->context, &to->context); }
+inline void prepare(Fiber* fiber, void (*start)()) {
+  getcontext(&fiber->context);
+  fiber->context.uc_stack.ss_sp = fiber->stack.data();
+  fiber->context.uc_stack.ss_size = fiber->stack.size();
+  makecontext(&fiber->context, start, 0);
+}
+#endif
+
+inline void pause() { switch_to(current, &scheduler); }
+inline void start_fiber() {
+  entry();
+  current->is_done = true;
+  ++events;
+  pause();
+}
+
+inline void meet(Group& group, Kind kind) {
+  if (group.arrived > 0 && group.kind != kind) fail("threads of a group wait at different barriers");
+  group.kind = kind;
+  const unsigned generation = group.generation;
+  if (++group.arrived == group.members) {
+    group.arrived = 0;
+    ++group.generation;
+    ++events;
+  }
+  while (group.generation == generation) pause();
+}
+
+/// Hands `value` to the warp and returns all lanes' values.
+inline const uint64_t* exchange(unsigned mask, Kind kind, uint64_t value) {
+  if (mask != 0xffffffffu) fail("only whole warps are supported");
+  Group& warp = warps[current->index.x / 32];
+  uint64_t* slots = warp.slots[warp.generation & 1];
+  slots[current->index.x & 31] = value;
+  meet(warp, kind);
+  return slots;
+}
+
+inline void before_atomic() {
+  if (order == kShuffled && random() % 4 == 0) ++events, pause();
+}
+
+inline std::vector<unsigned> in_order(unsigned count) {
+  std::vector<unsigned> numbers(count);
+  for (unsigned i = 0; i < count; ++i) numbers[i] = order == kReverse ? count - 1 - i : i;
+  if (order == kShuffled)
+    for (unsigned i = count; i > 1; --i) std::swap(numbers[i - 1], numbers[random() % i]);
+  return numbers;
+}
+
+/// Runs each of some threads until it has to wait. Returns how many have ended.
+inline unsigned resume(unsigned first, unsigned count) {
+  unsigned ended = 0;
+  for (const unsigned i : in_order(count)) {
+    if (fibers[first + i]->is_done) continue;
+    current = fibers[first + i];
+    switch_to(&scheduler, current);
+    ended += current->is_done;
+  }
+  return ended;
+}
+
+inline void run_block() {
+  const unsigned threads = block_size.x;
+  while (fibers.size() < threads) fibers.push_back(new Fiber());
+  whole_block = Group{};
+  whole_block.members = threads;
+  for (unsigned i = 0; i < threads / 32; ++i) {
+    warps[i] = Group{};
+    warps[i].members = 32;
+  }
+  for (unsigned i = 0; i < threads; ++i) {
+    fibers[i]->index.x = i;
+    fibers[i]->is_done = false;
+    prepare(fibers[i], start_fiber);
+  }
+  for (unsigned running = threads; running > 0;) {
+    const unsigned before = events;
+    if (order == kShuffled) {
+      // Each warp runs as far as it can get: a late reader of what another overwrites shows.
+      for (const unsigned warp : in_order(threads / 32))
+        for (unsigned last = ~events; last != events; running -= resume(32 * warp, 32)) last = events;
+    } else {
+      running -= resume(0, threads);
+    }
+    if (events == before) fail("waits at a barrier that others never reach");
+  }
+}
+
+template <typename Args>
+void launch(void (*kernel)(Args), unsigned blocks, unsigned threads, const Args& args) {
+  if (threads % 32 != 0 || threads > 1024) fail("a block must be made of whole warps");
+  static void (*the_kernel)(Args);
+  static const Args* the_args;
+  the_kernel = kernel;
+  the_args = &args;
+  entry = [] { the_kernel(*the_args); };
+  block_size.x = threads;
+  num_blocks.x = blocks;
+  for (const unsigned i : in_order(blocks)) {
+    block.x = i;
+    run_block();
+  }
+}
+
+template <typename Value> uint64_t packed(Value value) {
+  static_assert(sizeof(Value) <= 8 && std::is_trivially_copyable_v<Value>);
+  uint64_t bits = 0;
+  memcpy(&bits, &value, sizeof(Value));
+  return bits;
+}
+template <typename Value> Value unpacked(uint64_t bits) {
+  Value value;
+  memcpy(&value, &bits, sizeof(Value));
+  return value;
+}
+
+}  // namespace cuda_shim
+
+inline void __syncthreads() { cuda_shim::meet(cuda_shim::whole_block, cuda_shim::kBlockBarrier); }
+inline void __syncwarp(unsigned mask) { cuda_shim::exchange(mask, cuda_shim::kWarpBarrier, 0); }
+template <typename Value> Value __shfl_up_sync(unsigned mask, Value value, unsigned distance) {
+  const unsigned lane = threadIdx.x & 31;
+  const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kShuffleUp, cuda_shim::packed(value));
+  return lane < distance ? value : cuda_shim::unpacked<Value>(all[lane - distance]);
+}
+template <typename Value> Value __shfl_sync(unsigned mask, Value value, unsigned lane) {
+  const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kShuffle, cuda_shim::packed(value));
+  return cuda_shim::unpacked<Value>(all[lane & 31]);
+}
+inline unsigned __ballot_sync(unsigned mask, bool value) {
+  const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kBallot, value);
+  unsigned bits = 0;
+  for (int lane = 0; lane < 32; ++lane) bits |= unsigned(all[lane]) << lane;
+  return bits;
+}
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
+inline int __ffs(int bits) { return __builtin_ffs(bits); }
+template <typename Number, typename Other> Number atomicAdd(Number* number, Other value) {
+  cuda_shim::before_atomic();
+  const Number old = *number;
+  *number = Number(old + Number(value));
+  return old;
+}
+template <typename Number, typename Other> Number atomicExch(Number* number, Other value) {
+  cuda_shim::before_atomic();
+  return std::exchange(*number, Number(value));
+}
+
+/// 0 forwards, 1 backwards, 2 shuffled by `seed`; for all launches from now on.
+extern "C" inline __attribute__((used, visibility("default"))) void cuda_shim_order(int order, unsigned seed) {
+  cuda_shim::order = cuda_shim::Order(order);
+  cuda_shim::random_state = seed * 2654435761u + 1;
+}

@@ -1,0 +1,107 @@
+"""The LightningModule, without a process of its own."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from lightning_rast.config import Config
+from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
+from lightning_rast.data.datamodule import ViewsDataModule
+from lightning_rast.module import ReconstructionModule
+from lightning_rast.scene import icosphere
+
+
+def make_problem(steps=8, **schedule):
+    config = Config(name="test", device="cpu")
+    config.schedule.steps, config.schedule.views_per_step = steps, 3
+    config.schedule.pyramid, config.schedule.pyramid_at = [2, 1], [0.0, 0.5]
+    config.optimizer.smoothing_start = config.optimizer.smoothing_end = 1.0
+    config.optimizer.lr = 0.05
+    for key, value in schedule.items():
+        setattr(config.schedule, key, value)
+    target = icosphere(2, radius=0.7, center=(0.1, 0.0, 0.0))
+    cameras = orbit_cameras(target, view_directions("fibonacci", 4), image_size=24)
+    module = ReconstructionModule(config, icosphere(1, radius=0.5))
+    datamodule = ViewsDataModule(
+        synthetic_views(target, cameras), None, schedule=module.schedule, views_per_step=3
+    )
+    return module, datamodule
+
+
+def make_trainer(steps, folder):
+    return pl.Trainer(
+        accelerator="cpu",
+        max_steps=steps,
+        max_epochs=-1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+
+
+def iou(module, datamodule):
+    views = datamodule.train_views
+    return float(views.iou(module(views.cameras).detach()).mean())
+
+
+def test_a_step_names_its_terms():
+    module, datamodule = make_problem()
+    datamodule.setup("fit")
+    terms = module.training_step(datamodule.batch_of_step(0), 0)
+    assert {"loss", "silhouette_l2"} <= set(terms)
+    terms["loss"].backward()
+    assert module.verts.grad is not None
+    assert module.verts.grad.abs().sum() > 0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_training_improves_the_fit(tmp_path):
+    module, datamodule = make_problem(steps=60)
+    before = iou(module, datamodule)
+    make_trainer(60, tmp_path).fit(module, datamodule=datamodule)
+    assert iou(module, datamodule) > before + 0.2
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_subdivided_mesh_goes_on_with_interpolated_state(tmp_path):
+    module, datamodule = make_problem(steps=8, subdivide_at=[0.5])
+    trainer = make_trainer(4, tmp_path)
+    trainer.fit(module, datamodule=datamodule)
+    old, optimizer = module.mesh(), trainer.optimizers[0]
+    state = dict(optimizer.state[module.verts])
+    module._subdivide(optimizer)
+    assert module.mesh().num_faces == 4 * old.num_faces
+    torch.testing.assert_close(module.mesh().area, old.area)
+    assert list(optimizer.state) == [module.verts]
+    for key, value in optimizer.state[module.verts].items():
+        if isinstance(value, torch.Tensor) and value.ndim == 2:
+            assert value.shape == module.verts.shape
+            torch.testing.assert_close(value[: old.num_verts], state[key])
+        else:
+            assert value == state[key]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_checkpoint_brings_its_own_mesh(tmp_path):
+    module, datamodule = make_problem(steps=8, subdivide_at=[0.5])
+    trainer = make_trainer(8, tmp_path)
+    trainer.fit(module, datamodule=datamodule)
+    trainer.save_checkpoint(tmp_path / "test.ckpt")
+    other, _ = make_problem()
+    checkpoint = torch.load(tmp_path / "test.ckpt", weights_only=True)
+    other.on_load_checkpoint(checkpoint)
+    other.load_state_dict(checkpoint["state_dict"])
+    assert torch.equal(other.verts, module.verts)
+    assert torch.equal(other.faces, module.faces)
+    assert other.num_subdivisions == 1
+    assert iou(other, datamodule) == iou(module, datamodule)
+
+
+def test_lengths_are_in_half_extents_of_the_start():
+    module, _ = make_problem()
+    large = ReconstructionModule(module.config, icosphere(1, radius=25.0, center=(9.0, 9.0, 9.0)))
+    assert large.scale == pytest.approx(50 * module.scale, rel=1e-5)
+    lr = [m.configure_optimizers().param_groups[0]["lr"] for m in (module, large)]
+    assert lr[1] == pytest.approx(50 * lr[0], rel=1e-5)
