@@ -84,5 +84,6 @@ def _viewer_settings(mesh: Mesh) -> dict[str, object]:
     return {
         "camera": {"cls": "PerspectiveCamera", "fov": 45, "near": 1e-3 * size, "far": 1e2 * size},
         "lights": [{"cls": "AmbientLight", "color": "#ffffff", "intensity": 0.65}, *lights],
-        "material": {"cls": "MeshStandardMaterial", "roughness": 0.9, "metalness": 0.0},
+        # Both sides (2 in three.js): open sheets and faces turned over would show as holes.
+        "material": {"cls": "MeshStandardMaterial", "roughness": 0.9, "metalness": 0, "side": 2},
     }
