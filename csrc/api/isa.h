@@ -9,4 +9,7 @@ enum class Isa { kPortable, kV2, kV3, kV4, kUnavailable };
 /// kUnavailable if it asks for what this CPU or build does not have. Decided once.
 Isa isa();
 
+/// Status of every entry point where isa() is kUnavailable; ContourStatus has it as kNoIsa.
+constexpr int kNoIsaStatus = 4;
+
 }  // namespace lrast

@@ -9,7 +9,7 @@
 #endif
 
 /// Raised with every change to an argument list below; Python refuses a library of another number.
-constexpr int kLrastAbi = 1;
+constexpr int kLrastAbi = 2;
 LRAST_API int lrast_abi();
 
 /// Name of the ISA level in use, "unavailable" if LRAST_ISA asks for one this machine lacks.
@@ -37,3 +37,27 @@ LRAST_CONTOUR_FORWARD(lrast_contour_forward_f64, double);
                      int64_t tape_words, int32_t num_threads, T* grad_verts_clip)
 LRAST_CONTOUR_BACKWARD(lrast_contour_backward_f32, float);
 LRAST_CONTOUR_BACKWARD(lrast_contour_backward_f64, double);
+
+/// Array shapes: see lrast::TransformArgs. `shared`: 1 if all views have the same points, else 0.
+#define LRAST_TRANSFORM(name, T)                                                                  \
+  LRAST_API int name(const T* points, const double* matrices, int64_t num_views,                  \
+                     int64_t num_verts, int32_t shared, int32_t num_threads, T* out)
+LRAST_TRANSFORM(lrast_transform_f32, float);
+LRAST_TRANSFORM(lrast_transform_f64, double);
+
+/// Array shapes: see lrast::TransformPointsVjpArgs.
+#define LRAST_TRANSFORM_POINTS_VJP(name, T)                                                       \
+  LRAST_API int name(const T* grad, const double* matrices, int64_t num_views,                    \
+                     int64_t num_verts, int32_t shared, int32_t num_threads, T* grad_points)
+LRAST_TRANSFORM_POINTS_VJP(lrast_transform_points_vjp_f32, float);
+LRAST_TRANSFORM_POINTS_VJP(lrast_transform_points_vjp_f64, double);
+
+/// Array shapes: see lrast::TransformMatricesVjpArgs.
+#define LRAST_TRANSFORM_MATRICES_VJP(name, T)                                                     \
+  LRAST_API int name(const T* grad, const T* points, int64_t num_views, int64_t num_verts,        \
+                     int32_t shared, int32_t num_threads, double* partial, double* grad_matrices)
+LRAST_TRANSFORM_MATRICES_VJP(lrast_transform_matrices_vjp_f32, float);
+LRAST_TRANSFORM_MATRICES_VJP(lrast_transform_matrices_vjp_f64, double);
+
+/// Numbers that `partial` above has room for.
+LRAST_API int64_t lrast_transform_partial_size(int64_t num_views, int64_t num_verts);

@@ -37,3 +37,27 @@ LRAST_CONTOUR_CUDA_FORWARD(lrast_contour_cuda_forward_f64, double);
                      void* stream)
 LRAST_CONTOUR_CUDA_BACKWARD(lrast_contour_cuda_backward_f32, float);
 LRAST_CONTOUR_CUDA_BACKWARD(lrast_contour_cuda_backward_f64, double);
+
+/// Launch on `stream` and return. Arrays: see lrast::TransformArgs and its neighbours.
+#define LRAST_TRANSFORM_CUDA(name, T)                                                             \
+  LRAST_API int name(const T* points, const double* matrices, int64_t num_views,                  \
+                     int64_t num_verts, int32_t shared, T* out, int32_t device, void* stream)
+LRAST_TRANSFORM_CUDA(lrast_transform_cuda_f32, float);
+LRAST_TRANSFORM_CUDA(lrast_transform_cuda_f64, double);
+
+#define LRAST_TRANSFORM_CUDA_POINTS_VJP(name, T)                                                  \
+  LRAST_API int name(const T* grad, const double* matrices, int64_t num_views,                    \
+                     int64_t num_verts, int32_t shared, T* grad_points, int32_t device,           \
+                     void* stream)
+LRAST_TRANSFORM_CUDA_POINTS_VJP(lrast_transform_cuda_points_vjp_f32, float);
+LRAST_TRANSFORM_CUDA_POINTS_VJP(lrast_transform_cuda_points_vjp_f64, double);
+
+#define LRAST_TRANSFORM_CUDA_MATRICES_VJP(name, T)                                                \
+  LRAST_API int name(const T* grad, const T* points, int64_t num_views, int64_t num_verts,        \
+                     int32_t shared, double* partial, double* grad_matrices, int32_t device,      \
+                     void* stream)
+LRAST_TRANSFORM_CUDA_MATRICES_VJP(lrast_transform_cuda_matrices_vjp_f32, float);
+LRAST_TRANSFORM_CUDA_MATRICES_VJP(lrast_transform_cuda_matrices_vjp_f64, double);
+
+/// Numbers that `partial` above has room for.
+LRAST_API int64_t lrast_transform_cuda_partial_size(int64_t num_views, int64_t num_verts);

@@ -16,6 +16,10 @@
 #define LRAST_BEGIN namespace lrast { inline namespace LRAST_ISA {
 #define LRAST_END } }
 
+// Name of what each level defines once, outside of its namespace: name_v3.
+#define LRAST_JOIN_(name, isa) name##_##isa
+#define LRAST_JOIN(name, isa) LRAST_JOIN_(name, isa)
+
 LRAST_BEGIN
 
 // Own min/max/abs: those of <algorithm> are templates that the linker would merge across levels.

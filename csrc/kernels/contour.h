@@ -2,9 +2,6 @@
 #pragma once
 #include "../core/pixel_union.h"
 
-#define LRAST_JOIN_(name, isa) name##_##isa
-#define LRAST_JOIN(name, isa) LRAST_JOIN_(name, isa)
-
 // Plain records carry no code, so all ISA levels share them.
 namespace lrast {
 

@@ -5,18 +5,17 @@ arrives in page-locked memory and is looked at in later calls.
 """
 
 import atexit
-import contextlib
 import ctypes
 import functools
 import math
 import threading
 import warnings
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable
 
 import torch
 from torch import Tensor
 
-from lightning_rast.ops._library import bind, cuda
+from lightning_rast.ops import _cuda_call
 from lightning_rast.ops._registry import OPERATORS
 
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
@@ -129,37 +128,24 @@ def _default_capacity(num_views: int, num_edges: int, height: int, width: int) -
     return num_views * (2 * contour_edges + 32 * (height + width))
 
 
-@functools.cache
-def _function(name: str, *argtypes: type, restype: type = ctypes.c_int) -> Callable[..., int]:
-    function = bind(cuda(), name, *argtypes)
-    function.restype = restype  # pyright: ignore[reportFunctionMemberAccess]
-    return function
-
-
 def _num_bytes(name: str, *sizes: int) -> int:
     types = [_I64] * len(sizes)
-    return _function(f"lrast_contour_cuda_{name}_bytes", *types, restype=_I64)(*sizes)
+    return _cuda_call.function(f"lrast_contour_cuda_{name}_bytes", *types, restype=_I64)(*sizes)
+
+
+def _num_scratch_bytes(*sizes: int) -> int:
+    types = (_I64, _I64, _I64, _I64, _I32, _I32, _I64)
+    name = "lrast_contour_cuda_scratch_bytes"
+    return _cuda_call.function(name, *types, restype=_I64)(*sizes)
 
 
 def _bytes(num_bytes: int, like: Tensor) -> Tensor:
     return torch.empty(max(1, -(-num_bytes // 8)), dtype=torch.int64, device=like.device)
 
 
-@contextlib.contextmanager
-def _on(device: torch.device) -> Iterator[tuple[int, int]]:
-    """Number of `device` and handle of torch's stream there, `device` being the current one."""
-    # The library has a CUDA runtime of its own; both follow the thread's current context.
-    with torch.cuda.device(device):
-        yield torch.cuda.current_device(), torch.cuda.current_stream(device).cuda_stream
-
-
 def _launch(name: str, verts_clip: Tensor, argtypes: tuple[type, ...], *arguments: object) -> None:
-    function = _function(f"lrast_contour_cuda_{name}_{_SUFFIX[verts_clip.dtype]}", *argtypes)
-    with _on(verts_clip.device) as (device, stream):
-        status = function(*arguments, device, stream)
-    if status != 0:
-        text = _function("lrast_cuda_error_text", _I32, restype=ctypes.c_char_p)(status)
-        raise RuntimeError(f"contour_coverage: CUDA error {status}: {bytes(text).decode()}")
+    name = f"lrast_contour_cuda_{name}_{_SUFFIX[verts_clip.dtype]}"
+    _cuda_call.launch("contour_coverage", name, argtypes, verts_clip.device, *arguments)
 
 
 def _forward(
@@ -186,9 +172,9 @@ def _forward(
     capacity, needed = _capacities().get((verts_clip.device, *sizes), num_views, default)
     coverage = verts_clip.new_empty(num_views, height, width)
     scratch = _bytes(
-        _function("lrast_contour_cuda_scratch_bytes", *(_I64,) * 4, _I32, _I32, _I64, restype=_I64)(
-            *sizes, capacity
-        ),
+        _cuda_call.function(
+            "lrast_contour_cuda_scratch_bytes", *(_I64,) * 4, _I32, _I32, _I64, restype=_I64
+        )(*sizes, capacity),
         verts_clip,
     )
     tape = _bytes(_num_bytes("tape", capacity, verts_clip.element_size()), verts_clip)

@@ -36,6 +36,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lightning_rast.ops import transform_points
 from lightning_rast.scene.projection import (
     clip_from_view,
     look_at_rotation,
@@ -235,26 +236,26 @@ class Camera:
         self, verts_world: Float[Tensor, "V 3"] | Float[Tensor, "N V 3"]
     ) -> Float[Tensor, "N V 4"]:
         """Clip coordinates, in the type of `verts_world`; w is the depth (1 if orthographic)."""
-        return self._clip_float64(verts_world).to(verts_world.dtype)
+        return transform_points(verts_world, self._clip_from_world())
 
     def world_to_ndc(
         self, verts_world: Float[Tensor, "V 3"] | Float[Tensor, "N V 3"]
     ) -> Float[Tensor, "N V 3"]:
         """Normalised device coordinates; only meaningful in front of the camera."""
-        clip = self._clip_float64(verts_world)
+        clip = self.world_to_clip(verts_world.double())
         return (clip[..., :3] / clip[..., 3:]).to(verts_world.dtype)
 
     def world_to_view_points(
         self, verts_world: Float[Tensor, "V 3"] | Float[Tensor, "N V 3"]
     ) -> Float[Tensor, "N V 3"]:
         """View coordinates: x right, y down, z the depth along the axis."""
-        return _transformed(self.world_to_view.double(), verts_world)[..., :3].to(verts_world.dtype)
+        return transform_points(verts_world, self.world_to_view.double())[..., :3]
 
     def project(
         self, verts_world: Float[Tensor, "V 3"] | Float[Tensor, "N V 3"]
     ) -> Float[Tensor, "N V 2"]:
         """Pixel positions (x, y); only meaningful in front of the camera."""
-        clip = self._clip_float64(verts_world)
+        clip = self.world_to_clip(verts_world.double())
         ndc = clip[..., :2] / clip[..., 3:]
         return screen_from_ndc(ndc, self.image_size).to(verts_world.dtype)
 
@@ -290,7 +291,7 @@ class Camera:
         shift[:, 0, 2], shift[:, 1, 2] = left, top
         return replace(self, K=self.K - shift, image_size=image_size)
 
-    def _clip_float64(self, verts_world: Tensor) -> Tensor:
+    def _clip_from_world(self) -> Tensor:
         projection = clip_from_view(
             self.K.double(),
             self.image_size,
@@ -298,12 +299,7 @@ class Camera:
             far=self.far,
             orthographic=self.orthographic,
         )
-        return _transformed(projection @ self.world_to_view.double(), verts_world)
-
-
-def _transformed(matrix: Tensor, points: Tensor) -> Tensor:
-    """(N, 4, 4) applied to (V, 3) or (N, V, 3) points, in float64: (N, V, 4)."""
-    return points.double() @ matrix[:, :, :3].mT + matrix[:, None, :, 3]
+        return projection @ self.world_to_view.double()
 
 
 def _as_float64(values: ArrayLike) -> Tensor:

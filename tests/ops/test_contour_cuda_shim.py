@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import contour, contour_cuda
+from lightning_rast.ops import _cuda_call, contour, contour_cuda
 from lightning_rast.scene import Topology
 from tests.cuda_shim.build import compiled
 from tests.ops.contour_meshes import (
@@ -64,15 +64,15 @@ def on_the_cpu(library, capacities, monkeypatch) -> Iterator[None]:
         fill.append(fill.pop(0))
         return memory
 
-    monkeypatch.setattr(contour_cuda, "cuda", lambda: library)
-    monkeypatch.setattr(contour_cuda, "_on", on)
+    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
+    monkeypatch.setattr(_cuda_call, "on", on)
     monkeypatch.setattr(contour_cuda, "_bytes", rubbish)
     monkeypatch.setattr(contour_cuda, "_capacities", lambda: capacities)
     monkeypatch.setattr(contour_cuda, "_synchronize", gc.collect)
-    contour_cuda._function.cache_clear()
+    _cuda_call.function.cache_clear()
     library.cuda_shim_order(SHUFFLED, 1)
     yield
-    contour_cuda._function.cache_clear()
+    _cuda_call.function.cache_clear()
 
 
 def topology_tensors(faces: Tensor, num_verts: int) -> tuple[Tensor, ...]:
