@@ -13,8 +13,8 @@ from lightning_rast.render import save_gif, shaded_preview, turntable_cameras
 _IMAGE_SIZE = (320, 320)
 _NUM_FRAMES = 30
 _FRAMES_PER_SECOND = 12.0
-# Painting takes 10 us per face and frame; more faces than pixels would not be seen either.
-_MAX_VERTS = 6_000
+# Painting takes 2 us per face and frame; more faces than pixels would not be seen either.
+_MAX_VERTS = 12_000
 
 
 class Turntable(pl.Callback):

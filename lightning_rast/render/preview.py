@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
+from lightning_rast.render.nearest import nearest_faces
 from lightning_rast.scene import Camera, Mesh
 
 _CLAY = (0.83, 0.68, 0.57)  # sRGB
@@ -26,8 +27,8 @@ def shaded_preview(
 ) -> UInt8[np.ndarray, "N H W 3"]:
     """The mesh as a matt clay model on white, lit from the camera.
 
-    Faces are painted from far to near (so interpenetrating ones may show in the wrong order),
-    one colour each, both sides. Faces that reach behind the camera are left out.
+    Both sides of faces are painted. Edges of more than 40 degrees stay sharp, others are smoothed
+    over. Faces that reach behind the camera are left out.
     `color` is sRGB, 0..1.
     """
     return np.stack([_painted(mesh, camera[index], color) for index in range(len(camera))])
@@ -98,68 +99,43 @@ def save_gif(
 def _painted(
     mesh: Mesh, camera: Camera, color: tuple[float, float, float]
 ) -> UInt8[np.ndarray, "H W 3"]:
-    height, width = camera.image_size
-    picture = Image.new("RGB", (width * _SUPERSAMPLING, height * _SUPERSAMPLING), "white")
+    height, width = (side * _SUPERSAMPLING for side in camera.image_size)
+    picture = np.full((height * width, 3), 255, dtype=np.uint8)
     if mesh.num_faces:
         verts = mesh.verts.detach().double().to(camera.K.device)
         view = camera.world_to_view_points(verts)[0].detach().cpu().numpy()
-        large = camera.resized((picture.height, picture.width))
-        pixels = large.project(verts)[0].detach().cpu().numpy()
+        pixels = camera.resized((height, width)).project(verts)[0].detach().cpu().numpy()
         faces = mesh.faces.cpu().numpy()
-        shade = _shaded(view, faces, camera, np.array(color))
-        visible = np.flatnonzero(_is_visible(view, pixels, faces, camera, picture))
-        order = visible[_far_to_near(view, pixels, faces[visible], _outwards(mesh))]
-        draw = ImageDraw.Draw(picture)
-        # Pillow's integer coordinates are pixel centres.
-        outlines = (pixels[faces[order]] - 0.5).reshape(-1, 6).tolist()
-        for outline, fill in zip(outlines, map(tuple, shade[order].tolist()), strict=True):
-            draw.polygon(outline, fill=fill)
-    return np.asarray(picture.reduce(_SUPERSAMPLING))
+        faces = faces[_is_visible(view, pixels, faces, camera)]
+        depth = view[faces, 2]
+        nearness = -depth if camera.orthographic else 1 / depth
+        hits = nearest_faces(pixels[faces], nearness, (height, width))
+        at_corners = _shaded(view, faces, camera, np.array(color))[hits.face_idx]
+        colors = (at_corners * hits.bary[..., None]).sum(axis=1) + 0.5
+        picture[hits.pixel] = np.clip(colors, 0, 255)
+    image = Image.fromarray(picture.reshape(height, width, 3))
+    return np.asarray(image.reduce(_SUPERSAMPLING))
 
 
 def _is_visible(
-    view: np.ndarray, pixels: np.ndarray, faces: np.ndarray, camera: Camera, picture: Image.Image
+    view: np.ndarray, pixels: np.ndarray, faces: np.ndarray, camera: Camera
 ) -> np.ndarray:
-    """Faces in front of the camera and on the picture: of others Pillow would walk all rows."""
-    corners = pixels[faces]
-    low, high = corners.min(axis=1), corners.max(axis=1)
-    is_on_picture = (high > 0).all(axis=1) & (low < picture.size).all(axis=1)
+    """Faces in front of the camera."""
     is_in_front = view[faces, 2].min(axis=1) > camera.near
-    return is_on_picture & is_in_front & np.isfinite(corners).all(axis=(1, 2))
-
-
-def _far_to_near(
-    view: np.ndarray, pixels: np.ndarray, faces: np.ndarray, outwards: int
-) -> np.ndarray:
-    order = np.argsort(-view[faces, 2].mean(axis=1), kind="stable")
-    if not outwards:
-        return order
-    # A solid's far side never hides its near side: sorting has to settle the near one only.
-    a, b, c = pixels[faces[order]].transpose(1, 0, 2)
-    u, v = b - a, c - a
-    is_near = outwards * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) < 0
-    return np.concatenate((order[~is_near], order[is_near]))
-
-
-def _outwards(mesh: Mesh) -> int:
-    """1 where faces of a solid wind as they should, -1 inside out, 0 if it is no solid."""
-    topology = mesh.topology
-    # A few cracks between parts do not matter.
-    if not topology.is_oriented or 10 * len(topology.boundary_edges) > topology.num_edges:
-        return 0
-    return int(torch.sign(mesh.volume.detach()))
+    return is_in_front & np.isfinite(pixels[faces]).all(axis=(1, 2))
 
 
 def _shaded(
     view: np.ndarray, faces: np.ndarray, camera: Camera, color: np.ndarray
-) -> UInt8[np.ndarray, "F 3"]:
-    """sRGB of each face."""
-    center = view[faces].mean(axis=1)
-    towards_viewer = np.array([0.0, 0.0, -1.0]) if camera.orthographic else -_unit(center)
-    normal = _smooth_normals(view, faces)
-    facing = (normal * towards_viewer).sum(axis=1, keepdims=True)
-    normal = normal * np.where(facing < 0, -1.0, 1.0)
-    facing = np.abs(facing)[:, 0]
+) -> Float[np.ndarray, "F 3 3"]:
+    """sRGB, 0..255, at the faces' corners: of the side that the viewer sees."""
+    corners = view[faces]
+    towards_viewer = np.array([0.0, 0.0, -1.0]) if camera.orthographic else -_unit(corners)
+    flat, normal = _normals(view, faces)
+    center = corners.mean(axis=1, keepdims=True)
+    towards_center = np.array([0.0, 0.0, 1.0]) if camera.orthographic else center
+    normal = normal * -np.sign((flat * towards_center).sum(axis=2, keepdims=True))
+    facing = np.clip((normal * towards_viewer).sum(axis=2), 0, 1)
 
     key = np.clip((normal @ _unit(np.array(_KEY)) + 0.15) / 1.15, 0, None)
     sky = 0.5 + 0.5 * normal @ np.array(_SKY)
@@ -167,16 +143,18 @@ def _shaded(
     light = 0.16 + 0.30 * sky + 0.72 * key
     # Glancing surfaces lose some key light and gain a little of the white surroundings: the
     # outline stays readable on a white page.
-    linear = color**2.2 * (light * (1 - 0.35 * rim))[:, None] + 0.04 * rim[:, None]
-    linear = np.nan_to_num(linear)
-    return (255 * np.clip(linear, 0, 1) ** (1 / 2.2) + 0.5).astype(np.uint8)
+    linear = color**2.2 * (light * (1 - 0.35 * rim))[..., None] + 0.04 * rim[..., None]
+    return (255 * np.clip(np.nan_to_num(linear), 0, 1) ** (1 / 2.2)).astype(np.float32)
 
 
-def _smooth_normals(view: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Mean of each face's corner normals, without those beyond a sharp edge."""
+def _normals(
+    view: np.ndarray, faces: np.ndarray
+) -> tuple[Float[np.ndarray, "F 1 3"], Float[np.ndarray, "F 3 3"]]:
+    """Unit normals of faces, and at their corners; the latter of the smooth surface but at sharp
+    edges."""
     a, b, c = view[faces].transpose(1, 0, 2)
     area = np.cross(b - a, c - a)
-    flat = _unit(area)
+    flat = _unit(area)[:, None]
     at_vert = np.stack(
         [
             np.bincount(faces.reshape(-1), np.repeat(area[:, axis], 3), len(view))
@@ -185,8 +163,8 @@ def _smooth_normals(view: np.ndarray, faces: np.ndarray) -> np.ndarray:
         axis=1,
     )
     corner = _unit(at_vert)[faces]
-    is_smooth = (corner * flat[:, None]).sum(axis=2) > math.cos(math.radians(_SMOOTH_ANGLE_DEG))
-    return _unit(np.where(is_smooth[..., None], corner, flat[:, None]).sum(axis=1))
+    is_smooth = (corner * flat).sum(axis=2) > math.cos(math.radians(_SMOOTH_ANGLE_DEG))
+    return flat, np.where(is_smooth[..., None], corner, flat)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
