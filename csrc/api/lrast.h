@@ -19,7 +19,7 @@ LRAST_API const char* lrast_isa();
 LRAST_API void lrast_free(void* memory);
 
 /// Status codes are lrast::ContourStatus::Code; `where` (2,) gets the view and the vertex at fault.
-/// Array shapes: see lrast::ContourArgs. tape is null, or receives malloc'ed words and their number.
+/// Array shapes: see lrast::ContourArgs. tape is null, or receives malloc'ed words, and how many.
 #define LRAST_CONTOUR_FORWARD(name, T)                                                            \
   LRAST_API int name(const T* verts_clip, int64_t num_views, int64_t num_verts,                   \
                      const int32_t* faces, int64_t num_faces, const int32_t* edge_verts,          \

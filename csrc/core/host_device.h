@@ -25,6 +25,8 @@ LRAST_BEGIN
 // Own min/max/abs: those of <algorithm> are templates that the linker would merge across levels.
 template <typename T> LRAST_HD T smaller(T a, T b) { return b < a ? b : a; }
 template <typename T> LRAST_HD T larger(T a, T b) { return a < b ? b : a; }
-template <typename T> LRAST_HD T clamped(T x, T lo, T hi) { return x < lo ? lo : (hi < x ? hi : x); }
+template <typename T> LRAST_HD T clamped(T x, T lo, T hi) {
+  return x < lo ? lo : (hi < x ? hi : x);
+}
 
 LRAST_END

@@ -33,8 +33,12 @@ LRAST_HD double piece_x_at(const Piece& p, double y) { return p.x0 + (y - p.y0) 
 /// through the left side was to the left of everything before, one that leaves is from there on.
 /// At the very top the winding that the pixel starts with has it already, at the bottom it is late.
 LRAST_HD bool inside_row(double y) { return y > 0.0 && y < 1.0; }
-LRAST_HD int step_at_start(const Piece& p) { return p.x0 == 0.0 && inside_row(p.y0) ? -p.weight : 0; }
-LRAST_HD int step_at_end(const Piece& p) { return p.x1 == 0.0 && inside_row(p.y1) ? p.weight : 0; }
+LRAST_HD int step_at_start(const Piece& p) {
+  return p.x0 == 0.0 && inside_row(p.y0) ? -p.weight : 0;
+}
+LRAST_HD int step_at_end(const Piece& p) {
+  return p.x1 == 0.0 && inside_row(p.y1) ? p.weight : 0;
+}
 
 /// +1 where crossing a side uncovers -> covers, -1 for the reverse, 0 where it changes nothing.
 LRAST_HD int coverage_step(int winding_left, int winding_right) {
@@ -68,10 +72,9 @@ LRAST_HD void sort_sides(ActiveSide* sides, int count) {
   }
 }
 
-/// A crossing of neighbouring sides as close to the slab's middle as there is; `y_bottom` if none.
-/// `distance` holds the closest so far, in slab heights.
-LRAST_HD double find_crossing(const ActiveSide* sides, int count, double y_top, double y_bottom,
-                              double best, double& distance) {
+/// The crossing of neighbouring sides that is closest to the slab's middle; `y_bottom` if none.
+LRAST_HD double find_crossing(const ActiveSide* sides, int count, double y_top, double y_bottom) {
+  double best = y_bottom, distance = 1.0;
   for (int i = 0; i + 1 < count; ++i) {
     const double gap_top = sides[i + 1].x_top - sides[i].x_top;
     const double gap_bottom = sides[i + 1].x_bottom - sides[i].x_bottom;
@@ -147,63 +150,96 @@ LRAST_HD SideBlock block_at(const ActiveSide* sides, int count, int begin, int w
   return {end, weight, winding + negative > 0};
 }
 
-/// Sorts the sides and finds where to split the slab, or y_bottom if their order holds wherever it
-/// can be seen.
-LRAST_HD double order_sides(ActiveSide* sides, int count, int winding, double y_top,
-                            double y_bottom) {
-  if (count < 2) return y_bottom;
-  sort_sides(sides, count);
-  double least_top = sides[count - 1].x_top, least_bottom = sides[count - 1].x_bottom;
-  for (int i = count - 1; i >= 0; --i) {
+LRAST_HD void place_sides(const Piece* pieces, ActiveSide* sides, int count, double y_top,
+                          double y_bottom) {
+  for (int i = 0; i < count; ++i) {
+    const Piece& p = pieces[sides[i].piece];
+    sides[i].x_top = piece_x_at(p, y_top);
+    sides[i].x_bottom = piece_x_at(p, y_bottom);
+  }
+}
+
+/// Sides from `begin` to `end` between two heights, `winding` to their left: work that is waiting.
+struct SideRange {
+  int begin, end, winding;
+  bool sorted;
+  double y_top, y_bottom;
+};
+
+LRAST_HD void sort_range(const Piece* pieces, ActiveSide* sides, const SideRange& range) {
+  place_sides(pieces, sides + range.begin, range.end - range.begin, range.y_top, range.y_bottom);
+  sort_sides(sides + range.begin, range.end - range.begin);
+  double least_top = sides[range.end - 1].x_top, least_bottom = sides[range.end - 1].x_bottom;
+  for (int i = range.end - 1; i >= range.begin; --i) {
     sides[i].after_top = least_top = smaller(least_top, sides[i].x_top);
     sides[i].after_bottom = least_bottom = smaller(least_bottom, sides[i].x_bottom);
   }
-  double best = y_bottom, distance = 1.0;
-  for (int begin = 0; begin < count;) {
-    const SideBlock block = block_at(sides, count, begin, winding);
-    if (!block.hidden)
-      best = find_crossing(sides + begin, block.end - begin, y_top, y_bottom, best, distance);
-    winding += block.weight;
-    begin = block.end;
-  }
-  return best;
 }
 
-/// Area of the slab from y_top to y_bottom, which no piece starts or ends in.
-///
-/// Where sides cross in sight, the slab is split there. That is always valid, and takes the pair
-/// out of disorder on both sides, so the loop ends; what is left is below kTouching.
-LRAST_HD double slab_area(const Piece* pieces, ActiveSide* sides, int count, int winding,
-                          double y_top, double y_bottom, VisibleSpan* visible) {
-  constexpr int kMostPending = 12;  // when full, a bottom is forgotten and found again
-  double pending[kMostPending];
-  int num_pending = 0;
+/// ordered_area() of sides that cross, splitting all of them at one crossing after the other. Needs
+/// no memory, but each crossing costs as much as there are sides.
+LRAST_HD double split_area(const Piece* pieces, ActiveSide* sides, int count, int winding,
+                           double y_top, double y_bottom, VisibleSpan* visible) {
   double area = 0.0, top = y_top, bottom = y_bottom;
-  for (int i = 0; i < count; ++i) {
-    const Piece& p = pieces[sides[i].piece];
-    sides[i].x_top = piece_x_at(p, top);
-    sides[i].x_bottom = piece_x_at(p, bottom);
-  }
   for (;;) {
-    const double crossing = order_sides(sides, count, winding, top, bottom);
+    place_sides(pieces, sides, count, top, bottom);
+    sort_sides(sides, count);
+    const double crossing = find_crossing(sides, count, top, bottom);
     if (crossing < bottom) {
-      if (num_pending < kMostPending) pending[num_pending++] = bottom;
       bottom = crossing;
-      for (int i = 0; i < count; ++i)
-        sides[i].x_bottom = piece_x_at(pieces[sides[i].piece], bottom);
       continue;
     }
-    if (winding > 0) area += bottom - top;
     int carried = winding;
     area += ordered_area(sides, count, carried, top, bottom, visible);
     if (bottom >= y_bottom) return area;
     top = bottom;
-    bottom = num_pending > 0 ? pending[--num_pending] : y_bottom;
-    for (int i = 0; i < count; ++i) {
-      sides[i].x_top = sides[i].x_bottom;
-      sides[i].x_bottom = piece_x_at(pieces[sides[i].piece], bottom);
+    bottom = y_bottom;
+  }
+}
+
+/// Area of the slab from y_top to y_bottom, which no piece starts or ends in.
+///
+/// Sorted sides fall into blocks. Where sides of a block cross in sight, that block is split at the
+/// crossing: always valid, and it takes the pair out of disorder on both sides, so the splitting
+/// ends; what is left is below kTouching.
+LRAST_HD double slab_area(const Piece* pieces, ActiveSide* sides, int count, int winding,
+                          double y_top, double y_bottom, VisibleSpan* visible) {
+  constexpr int kMostWaiting = 40;
+  SideRange waiting[kMostWaiting];
+  waiting[0] = {0, count, winding, false, y_top, y_bottom};
+  double area = winding > 0 ? y_bottom - y_top : 0.0;
+  for (int num_waiting = 1; num_waiting > 0;) {
+    const SideRange range = waiting[--num_waiting];
+    if (!range.sorted) sort_range(pieces, sides, range);
+    int carried = range.winding;
+    for (int begin = range.begin; begin < range.end;) {
+      const SideBlock block = block_at(sides, range.end, begin, carried);
+      const int block_count = block.end - begin, left = carried;
+      carried += block.weight;
+      if (!block.hidden) {
+        const double crossing =
+            find_crossing(sides + begin, block_count, range.y_top, range.y_bottom);
+        if (crossing >= range.y_bottom) {
+          int inside = left;
+          area += ordered_area(sides + begin, block_count, inside, range.y_top, range.y_bottom,
+                               visible);
+        } else if (num_waiting + 3 > kMostWaiting) {
+          area += split_area(pieces, sides + begin, block_count, left, range.y_top,
+                             range.y_bottom, visible);
+        } else {
+          // The two halves permute this block's sides only, so the rest stays sorted.
+          if (block.end < range.end)
+            waiting[num_waiting++] = {block.end, range.end, carried, true, range.y_top,
+                                      range.y_bottom};
+          waiting[num_waiting++] = {begin, block.end, left, false, crossing, range.y_bottom};
+          waiting[num_waiting++] = {begin, block.end, left, false, range.y_top, crossing};
+          break;
+        }
+      }
+      begin = block.end;
     }
   }
+  return area;
 }
 
 /// Pieces that overlap in y: sweep down, slab by slab between the starts and ends of pieces.

@@ -43,11 +43,6 @@ template <typename T> class Buffer {
     if (size_ + extra > capacity_) grow(size_ + extra);
     return data_ + size_;
   }
-  void release() {
-    free(data_);
-    data_ = nullptr;
-    size_ = capacity_ = 0;
-  }
 
  private:
   void grow(int64_t needed) {

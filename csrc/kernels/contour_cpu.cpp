@@ -237,7 +237,10 @@ template <typename T> ContourStatus::Code backward(const ContourBackwardArgs<T>&
   if (args.tape_words < 2 || args.tape[0] != args.tape_words ||
       args.tape[args.tape_words - 1] != kTapeMark)
     return ContourStatus::kTapeLost;
-  const int failed = over_views(args.num_views, larger(args.num_threads, 1),
+  // Waking a thread takes longer than the gradient of an ordinary outline.
+  constexpr int64_t kWorthThreads = 1 << 17;
+  const int threads = args.tape_words < kWorthThreads ? 1 : larger(args.num_threads, 1);
+  const int failed = over_views(args.num_views, threads,
                                 [&](int64_t view, int) { backward_view(args, view); });
   return failed ? ContourStatus::kNoMemory : ContourStatus::kOk;
 }

@@ -32,16 +32,10 @@ struct ContourFront {
 /// Projects one vertex with all checks. False if it has no finite place on the screen.
 template <typename T>
 bool project_checked(const T* vert, double width, double height, RoughPoint& rough, bool& hidden) {
-  const ClipPoint p = load_clip(vert);
-  if (!isfinite(p.x) || !isfinite(p.y) || !isfinite(p.z) || !isfinite(p.w)) return false;
-  if (near_distance(p) < 0.0) {
-    hidden = true;
-    rough = {NAN, NAN};
-    return true;
-  }
-  const ScreenPoint s = screen_from_clip(p, width, height);
+  const ScreenPoint s = place_vertex(load_clip(vert), width, height);
   rough = {float(s.x), float(s.y)};
-  return p.w > 0.0 && isfinite(s.x) && isfinite(s.y);
+  hidden |= is_hidden(s);
+  return is_hidden(s) || is_finite(s.x);
 }
 
 /// Projects the vertices. False if one has no finite place on the screen.
@@ -90,23 +84,21 @@ template <typename T> ContourStatus find_refused(const ContourArgs<T>& args, int
   const int64_t num_verts = args.topology.num_verts;
   for (int64_t v = 0; v < num_verts; ++v) {
     const ClipPoint p = load_clip(args.verts_clip + 4 * (num_verts * view + v));
-    if (!isfinite(p.x) || !isfinite(p.y) || !isfinite(p.z) || !isfinite(p.w))
-      return {ContourStatus::kNotFinite, view, v};
-    if (near_distance(p) < 0.0) continue;
-    if (!(p.w > 0.0)) return {ContourStatus::kNotInFront, view, v};
-    const ScreenPoint s = screen_from_clip(p, args.width, args.height);
-    if (!isfinite(s.x) || !isfinite(s.y)) return {ContourStatus::kNotFinite, view, v};
+    const ScreenPoint s = place_vertex(p, args.width, args.height);
+    if (is_hidden(s) || is_finite(s.x)) continue;
+    const bool finite = is_finite(p.x) && is_finite(p.y) && is_finite(p.z) && is_finite(p.w);
+    return {finite && p.w <= 0.0 ? ContourStatus::kNotInFront : ContourStatus::kNotFinite, view, v};
   }
   return {ContourStatus::kOk, 0, 0};
 }
 
-inline bool is_hidden(const ContourFront& front, int32_t vert) {
+inline bool vertex_is_hidden(const ContourFront& front, int32_t vert) {
   return isnan(front.rough[vert].x);
 }
 
 /// Screen position of a visible vertex.
 template <typename T>
-ScreenPoint place_vertex(const ContourArgs<T>& args, int64_t view, int32_t vert) {
+ScreenPoint screen_of_vertex(const ContourArgs<T>& args, int64_t view, int32_t vert) {
   const T* verts = args.verts_clip + 4 * args.topology.num_verts * view;
   return screen_from_clip(load_clip(verts + 4 * int64_t(vert)), args.width, args.height);
 }
@@ -116,9 +108,10 @@ template <typename T>
 int8_t sign_exactly(const ContourArgs<T>& args, int64_t view, const ContourFront& front,
                     const int32_t* face) {
   for (int i = 0; i < 3; ++i)
-    if (is_hidden(front, face[i])) return 0;
-  return int8_t(face_sign(place_vertex(args, view, face[0]), place_vertex(args, view, face[1]),
-                          place_vertex(args, view, face[2])));
+    if (vertex_is_hidden(front, face[i])) return 0;
+  return int8_t(face_sign(screen_of_vertex(args, view, face[0]),
+                          screen_of_vertex(args, view, face[1]),
+                          screen_of_vertex(args, view, face[2])));
 }
 
 /// Signs of the projected faces, for those wholly in front of the near plane; others get 0.
@@ -137,7 +130,8 @@ void sign_faces(const ContourArgs<T>& args, int64_t view, int threads, ContourFr
       const int32_t* faces = args.topology.faces + 3 * first;
       if (sign_block(front.rough.data(), faces, count, signs + first)) continue;
       for (int i = 0; i < count; ++i)
-        if (signs[first + i] == 0) signs[first + i] = sign_exactly(args, view, front, faces + 3 * i);
+        if (signs[first + i] == 0)
+          signs[first + i] = sign_exactly(args, view, front, faces + 3 * i);
     }
   });
 }
@@ -154,7 +148,7 @@ ContourStatus cut_faces(const ContourArgs<T>& args, int64_t view, ContourFront& 
   for (int64_t f = 0; f < args.topology.num_faces; ++f) {
     const int32_t* face = args.topology.faces + 3 * f;
     int num_hidden = 0;
-    for (int i = 0; i < 3; ++i) num_hidden += is_hidden(front, face[i]);
+    for (int i = 0; i < 3; ++i) num_hidden += vertex_is_hidden(front, face[i]);
     if (num_hidden == 0 || num_hidden == 3) continue;
     ClipPoint corners[3];
     ScreenPoint screen[3];
@@ -187,7 +181,7 @@ ContourStatus weigh_edges(const ContourArgs<T>& args, int64_t view, int threads,
     const int64_t regular_end = smaller(end, topology.num_regular);
     const int32_t* faces = topology.edge_faces;
     int64_t e = begin;
-    // Every edge is written, the place moves on only past those that count: no branch to mispredict.
+    // Every edge is written, the place moves on past those that count: no branch to mispredict.
     int32_t* place = found.reserve(larger<int64_t>(regular_end - begin, 0) + 1);
     int32_t* const first = place;
     for (; e < regular_end; ++e) {
@@ -204,9 +198,11 @@ ContourStatus weigh_edges(const ContourArgs<T>& args, int64_t view, int threads,
       const int32_t* ends = topology.edge_verts + 2 * int64_t(found[i]);
       const int weight = edge_weight(topology, signs, found[i]);
       int32_t vert[2] = {ends[0], ends[1]};
-      ScreenPoint point[2] = {place_vertex(args, view, ends[0]), place_vertex(args, view, ends[1])};
+      ScreenPoint point[2] = {screen_of_vertex(args, view, ends[0]),
+                              screen_of_vertex(args, view, ends[1])};
       if (front.any_hidden) {
-        const bool hidden_a = is_hidden(front, ends[0]), hidden_b = is_hidden(front, ends[1]);
+        const bool hidden_a = vertex_is_hidden(front, ends[0]);
+        const bool hidden_b = vertex_is_hidden(front, ends[1]);
         if (hidden_a && hidden_b) continue;
         if (hidden_a || hidden_b) {
           const int side = hidden_a ? 0 : 1;

@@ -19,3 +19,16 @@ def raise_status(op: str, status: int) -> None:
             "or build lacks; unset it, or use v2, v3 or v4"
         )
     raise RuntimeError(f"{op}: failed with status {status}")
+
+
+def check_image_size(op: str, image_size: tuple[int, int]) -> None:
+    """Refuse what is not (H, W), two whole numbers of pixels of a picture with int32 indices."""
+    sizes = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size,)
+    whole = len(sizes) == 2 and all(
+        isinstance(size, (int, torch.SymInt)) and not isinstance(size, bool) for size in sizes
+    )
+    if not whole or min(sizes) < 1 or sizes[0] * sizes[1] >= 2**31:
+        raise ValueError(
+            f"{op}: image_size must be (H, W), whole numbers of at least 1 with H * W < 2**31, "
+            f"got {image_size!r}"
+        )

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, raise_status
+from lightning_rast.ops._registry import OPERATORS, check_image_size, raise_status
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -83,6 +83,11 @@ def _topology_tensors(topology: "Topology") -> tuple[Tensor, Tensor, Tensor, Ten
 
 
 def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]) -> None:
+    if not hasattr(topology, "edge_faces"):
+        raise TypeError(
+            "contour_coverage: topology must be a lightning_rast.scene.Topology, got "
+            f"{type(topology).__name__}; make one with Topology.from_faces(faces, num_verts)"
+        )
     if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
         raise ValueError(
             f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}"
@@ -101,12 +106,7 @@ def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]
             f"contour_coverage: verts_clip is on {verts_clip.device}, the topology on "
             f"{topology.faces.device}; use topology.to(verts_clip.device)"
         )
-    height, width = image_size
-    if height < 1 or width < 1 or height * width >= 2**31:
-        raise ValueError(
-            f"contour_coverage: image_size must be (H, W) with H, W >= 1 and H * W < 2**31, "
-            f"got {tuple(image_size)}"
-        )
+    check_image_size("contour_coverage", image_size)
 
 
 # The tape's size depends on the picture, which a traced graph cannot know. So the operator returns
@@ -208,9 +208,11 @@ def _forward(
         _raise_status(status, (where[0], where[1]), verts_clip)
     if not record:
         return coverage, torch.zeros(1, dtype=torch.int64)
-    tape = torch.empty(num_words.value, dtype=torch.int64)
-    ctypes.memmove(tape.data_ptr(), memory, 8 * num_words.value)
-    _free_function()(memory)
+    try:
+        tape = torch.empty(num_words.value, dtype=torch.int64)
+        ctypes.memmove(tape.data_ptr(), memory, 8 * num_words.value)
+    finally:
+        _free_function()(memory)
     return coverage, tape[:1]
 
 

@@ -1,5 +1,6 @@
 """Small random triangle soups, made to hit ties: the cases where a sweep goes wrong."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -70,6 +71,23 @@ def tied_near_soup(seed: int) -> Soup:
     depth = torch.randint(-2, 4, (num_verts, 1), generator=generator).double() / 2
     image_size = (_any(generator, 1, 7), _any(generator, 1, 7))
     return Soup(torch.cat([xy, depth - 1, depth], dim=1)[None], faces, image_size)
+
+
+def needle_soup(num_needles: int, image_size: tuple[int, int], seed: int = 0) -> Soup:
+    """Long thin faces through the whole image in every direction: nearly all of them cross."""
+    generator = torch.Generator().manual_seed(seed)
+    extent = torch.tensor([image_size[1], image_size[0]], dtype=torch.float64)
+    center = torch.rand(num_needles, 2, generator=generator, dtype=torch.float64) * extent
+    angle = math.pi * torch.rand(num_needles, generator=generator, dtype=torch.float64)
+    along = torch.stack([angle.cos(), angle.sin()], dim=1)
+    across = torch.stack([-along[:, 1], along[:, 0]], dim=1)
+    reach = 2.0 * float(extent.max())
+    width = 1.5 * float(extent.max()) / num_needles
+    corners = [center - reach * along, center + reach * along]
+    corners.append(corners[1] + width * across)
+    xy = torch.stack(corners, dim=1).reshape(-1, 2)
+    faces = torch.arange(3 * num_needles, dtype=torch.int32).reshape(-1, 3)
+    return Soup(on_screen(xy, image_size)[None], faces, image_size)
 
 
 def _any(generator: torch.Generator, low: int, high: int) -> int:

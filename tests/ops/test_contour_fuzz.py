@@ -11,6 +11,7 @@ from tests.ops.contour_soups import (
     Soup,
     general_soup,
     near_clipped_soup,
+    needle_soup,
     tied_near_soup,
     tied_soup,
 )
@@ -67,6 +68,14 @@ def test_tied_soups_match_the_supersampled_union():
 @pytest.mark.slow
 def test_all_tied_soups_match_the_supersampled_union():
     assert not worst(supersampled_errors(range(NUM_SOUPS)), 0.012)
+
+
+def test_pixels_crowded_with_crossing_needles_match_the_supersampled_union():
+    # Thousands of visible crossings in a pixel: minutes if each one cost a look at all the others.
+    soup = needle_soup(500, (2, 2))
+    expected = supersampled_coverage(soup.verts_clip, soup.faces, soup.image_size, samples=2048)
+    assert 0.2 < float(expected.mean()) < 0.8
+    torch.testing.assert_close(coverage_of(soup), expected, atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("make", [near_clipped_soup, tied_near_soup])
