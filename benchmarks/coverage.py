@@ -13,10 +13,14 @@ thread. Where DEODR, DRTK or PyTorch3D are installed they draw the same scenes i
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+# As `train.py` has it: idle threads sleep, so that they take nothing from whoever is busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from peers import peers
