@@ -20,7 +20,7 @@ OpenGL). Other keys are ignored. docs/data_formats.md has examples.
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -32,10 +32,13 @@ from torch import Tensor
 from lightning_rast.data.area import area_average
 from lightning_rast.data.fitted_sphere import seen_center
 from lightning_rast.data.mask_image import read_mask
-from lightning_rast.data.views import Views, ViewsError
+from lightning_rast.data.views import NEAR_OF_DISTANCE, Views, ViewsError
 from lightning_rast.scene import Camera
 
 PixelCenters = Literal["auto", "integer", "half"]
+
+# Below the darkest white that compression leaves of an object's inside.
+_LEAST_CONVINCING_PEAK = 0.98
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,8 @@ def load_mask_views(
     for entry in entries:
         coverage = read_mask(entry.mask)
         _check_size(entry, coverage)
-        if coverage.min() == 1:
-            warnings.warn(f"{entry.mask}: the object covers the whole image", stacklevel=2)
+        for doubt in _doubts(coverage):
+            warnings.warn(f"{entry.mask}: {doubt}", stacklevel=2)
         native_size = (coverage.shape[0], coverage.shape[1])
         camera = _camera(entry, native_size, pixel_centers)
         image_size = _limited_size(native_size, max_image_size)
@@ -80,7 +83,8 @@ def load_mask_views(
         cameras.append(camera.resized(image_size))
     views = _stacked(coverages, cameras, tuple(entry.name for entry in entries))
     views = replace(views, files=tuple(entry.mask for entry in entries))
-    return _facing_the_object(views, ["P" in entry.fields for entry in entries])
+    views = _facing_the_object(views, ["P" in entry.fields for entry in entries])
+    return replace(views, cameras=_with_near_planes(views))
 
 
 def native_view(views: Views, index: int) -> Views:
@@ -115,6 +119,28 @@ def _facing_the_object(views: Views, has_free_sign: Sequence[bool]) -> Views:
     pose = torch.where(turned[:, None, None], facing.world_to_view, cameras.world_to_view)
     K = torch.where(turned[:, None, None], facing.K, cameras.K)
     return replace(views, cameras=replace(cameras, world_to_view=pose, K=K))
+
+
+def _with_near_planes(views: Views) -> Camera:
+    """The cameras with a near plane in proportion to the least distance to the object."""
+    cameras = views.cameras
+    distances = (cameras.center_world - seen_center(views)).norm(dim=1)
+    nearest, farthest = float(distances.min()), float(distances.max())
+    if not nearest > 0:
+        return cameras
+    return replace(cameras, near=NEAR_OF_DISTANCE * nearest, far=farthest / NEAR_OF_DISTANCE)
+
+
+def _doubts(coverage: Tensor) -> Iterator[str]:
+    """What makes a mask look unlike one, without being wrong for certain."""
+    peak = float(coverage.max())
+    if peak < _LEAST_CONVINCING_PEAK:
+        yield f"its brightest pixel is {peak:.3g} of 1, but the object should be white"
+    edges = (coverage[0], coverage[-1], coverage[1:-1, 0], coverage[1:-1, -1])
+    if coverage.min() == 1:
+        yield "the object covers the whole image"
+    elif float((torch.cat(edges) > 0.5).double().mean()) > 0.5:
+        yield "the object covers most of the image's border; is the mask inverted?"
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -172,6 +198,8 @@ def _check_size(entry: _Entry, coverage: Tensor) -> None:
     height, width = coverage.shape
     for key, actual in (("width", width), ("height", height)):
         stated = entry.fields.get(key, actual)
+        if isinstance(stated, bool) or not isinstance(stated, int | float):
+            raise ViewsError(f'{entry.label}: "{key}" must be a number, got {json.dumps(stated)}')
         if stated != actual:
             raise ViewsError(
                 f"{entry.label}: wrong size, the image is {width} x {height} pixels"

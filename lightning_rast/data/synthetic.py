@@ -1,13 +1,14 @@
 """Views rendered from a mesh: the same silhouettes that an ideal camera would have seen."""
 
 import math
+import warnings
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lightning_rast.data.views import Views, ViewsError
+from lightning_rast.data.views import NEAR_OF_DISTANCE, Views, ViewsError
 from lightning_rast.render import render_silhouettes
 from lightning_rast.scene import Camera, Mesh
 
@@ -52,11 +53,17 @@ def orbit_cameras(
     """Cameras around the centre of the mesh's bounding box, looking at it.
 
     `distance` in world units; 0 puts the mesh's bounding sphere inside the image with a margin
-    of 5 %.
+    of 5 %. A camera within that sphere, perhaps inside the mesh, is warned of.
     """
     center, radius = _bounding_sphere(mesh)
     if not distance:
         distance = 1.05 * radius / math.sin(math.radians(fov_deg) / 2)
+    if distance < radius:
+        warnings.warn(
+            f"cameras at distance {distance:g} are inside the mesh's bounding sphere, whose radius "
+            f"is {radius:.4g}; the distance is in the mesh's own unit, 0 chooses one",
+            stacklevel=2,
+        )
     up = torch.zeros_like(directions)
     steep = directions[:, 1].abs() > 0.999
     up[:, 1], up[steep] = 1.0, torch.tensor([0.0, 0.0, -1.0], dtype=up.dtype)
@@ -66,6 +73,8 @@ def orbit_cameras(
         up,
         fov_deg=fov_deg,
         image_size=(image_size, image_size),
+        near=NEAR_OF_DISTANCE * distance,
+        far=distance / NEAR_OF_DISTANCE,
     )
 
 

@@ -11,6 +11,9 @@ from torch import Tensor
 from lightning_rast.data.area import area_average, downscaled_size
 from lightning_rast.scene import Camera
 
+# The near plane, as a part of the distance to the object, so that objects of any unit fit.
+NEAR_OF_DISTANCE = 1e-3
+
 
 class ViewsError(ValueError):
     """Views that cannot be used, with the file or view named."""
@@ -92,19 +95,6 @@ class Views:
     def pyramid(self, factors: Sequence[int]) -> list["Views"]:
         """One level per factor, in the order given; each is made from the full images."""
         return [self.downscaled(factor) for factor in factors]
-
-    def iou(self, silhouettes: Float[Tensor, "N H W"]) -> Float[Tensor, "N"]:
-        """Intersection over union with the targets, per view, in the images' resolution.
-
-        Fractions count as areas: sum(min) / sum(max) over known pixels. 1 when both are empty.
-        """
-        both = torch.minimum(silhouettes, self.coverage)
-        either = torch.maximum(silhouettes, self.coverage)
-        if self.known is not None:
-            both, either = both * self.known, either * self.known
-        union = either.sum(dim=(1, 2), dtype=torch.float64)
-        shared = both.sum(dim=(1, 2), dtype=torch.float64)
-        return torch.where(union > 0, shared / union.clamp(min=1e-30), torch.ones_like(union))
 
 
 def split_held_out(views: Views, *, every: int, offset: int) -> tuple[Views, Views | None]:

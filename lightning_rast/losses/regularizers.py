@@ -1,7 +1,7 @@
 """Regularizers of the surface. Each is a pure number that no change of world unit alters.
 
 A face without area and an edge without length have no direction; they contribute nothing, and
-their gradients are zero, not NaN.
+their gradients are zero, not NaN. Values and gradients have the same bits on every run.
 """
 
 from functools import cached_property
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lightning_rast.losses.gather import Gather
 from lightning_rast.scene import Topology
 from lightning_rast.scene.laplacian import as_torch_csr, graph_laplacian
 
@@ -39,14 +40,13 @@ class Regularizers:
 
     def normal_consistency(self, verts: Float[Tensor, "V 3"]) -> Float[Tensor, ""]:
         """Mean over pairs of adjacent faces of 1 - cos of the angle between their normals, 0..2."""
-        pairs = self._face_pairs
-        if len(pairs) == 0:
+        if len(self.topology.face_adjacency) == 0:
             return verts.sum() * 0
         # In units of edges, so that products of four lengths neither vanish nor overflow.
         unit = max(self._mean_edge_length(verts), self._tiny(verts))
-        a, b, c = (verts / unit)[self._faces].unbind(1)
+        a, b, c = self._corners(verts / unit).unflatten(0, (-1, 3)).unbind(1)
         normal = torch.linalg.cross(b - a, c - a)
-        first, second = normal[pairs[:, 0]], normal[pairs[:, 1]]
+        first, second = self._neighbours(normal).unflatten(0, (-1, 2)).unbind(1)
         squares = first.square().sum(1) * second.square().sum(1)
         has_angle = squares > torch.finfo(verts.dtype).eps ** 4
         lengths = torch.where(has_angle, squares, 1).sqrt()
@@ -57,7 +57,7 @@ class Regularizers:
         """Variance of the edges' lengths over the square of their mean."""
         if self.topology.num_edges == 0:
             return verts.sum() * 0
-        squares = (verts[self._tail] - verts[self._head]).square().sum(1)
+        squares = self._edge_vectors(verts).square().sum(1)
         is_long = squares > 0
         length = torch.where(is_long, torch.where(is_long, squares, 1).sqrt(), 0)
         mean = length.mean().clamp(min=self._tiny(verts))
@@ -67,7 +67,11 @@ class Regularizers:
     def _mean_edge_length(self, verts: Tensor) -> float:
         if self.topology.num_edges == 0:
             return 0.0
-        return float((verts[self._tail] - verts[self._head]).norm(dim=1).mean())
+        return float(self._edge_vectors(verts).norm(dim=1).mean())
+
+    def _edge_vectors(self, verts: Tensor) -> Tensor:
+        tail, head = self._ends(verts).unflatten(0, (-1, 2)).unbind(1)
+        return tail - head
 
     def _tiny(self, verts: Tensor) -> float:
         """A length that counts as none for an object of this size."""
@@ -81,20 +85,19 @@ class Regularizers:
         return self._laplacians[dtype]
 
     @cached_property
-    def _faces(self) -> Tensor:
-        return self.topology.faces.long()
+    def _corners(self) -> Gather:
+        """Vertices of the faces, three rows each."""
+        return Gather(self.topology.faces.reshape(-1), self.topology.num_verts)
 
     @cached_property
-    def _face_pairs(self) -> Tensor:
-        return self.topology.face_adjacency.long()
+    def _neighbours(self) -> Gather:
+        """Faces of the adjacent pairs, two rows each."""
+        return Gather(self.topology.face_adjacency.reshape(-1), self.topology.num_faces)
 
     @cached_property
-    def _tail(self) -> Tensor:
-        return self.topology.edge_verts[:, 0].long().contiguous()
-
-    @cached_property
-    def _head(self) -> Tensor:
-        return self.topology.edge_verts[:, 1].long().contiguous()
+    def _ends(self) -> Gather:
+        """Vertices of the edges, two rows each."""
+        return Gather(self.topology.edge_verts.reshape(-1), self.topology.num_verts)
 
 
 class _LaplacianEnergy(torch.autograd.Function):

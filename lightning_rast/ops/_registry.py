@@ -23,12 +23,18 @@ def raise_status(op: str, status: int) -> None:
 
 def check_image_size(op: str, image_size: tuple[int, int]) -> None:
     """Refuse what is not (H, W), two whole numbers of pixels of a picture with int32 indices."""
-    sizes = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size,)
-    whole = len(sizes) == 2 and all(
-        isinstance(size, (int, torch.SymInt)) and not isinstance(size, bool) for size in sizes
-    )
-    if not whole or min(sizes) < 1 or sizes[0] * sizes[1] >= 2**31:
+    try:
+        height, width = image_size
+        whole = all(_is_whole(size) for size in (height, width))
+    except (TypeError, ValueError):  # not a pair
+        height = width = 0
+        whole = False
+    if not whole or min(height, width) < 1 or height * width >= 2**31:
         raise ValueError(
             f"{op}: image_size must be (H, W), whole numbers of at least 1 with H * W < 2**31, "
             f"got {image_size!r}"
         )
+
+
+def _is_whole(size: object) -> bool:
+    return isinstance(size, (int, torch.SymInt)) and not isinstance(size, bool)

@@ -92,6 +92,7 @@ class Camera:
         """
         if not 0 < fov_deg < 180:
             raise ValueError(f"fov_deg must lie between 0 and 180, got {fov_deg}")
+        _check_image_size(image_size)
         focal = image_size[0] / 2 / float(np.tan(np.radians(fov_deg) / 2))
         view = _look_at_view(eye, target, up)
         return cls(view, _centred_intrinsics(view, focal, image_size), image_size, near, far)
@@ -111,6 +112,7 @@ class Camera:
         """As `look_at`, with parallel rays; the image is `height` world units high."""
         if not height > 0:
             raise ValueError(f"height must be positive, got {height}")
+        _check_image_size(image_size)
         view = _look_at_view(eye, target, up)
         K = _centred_intrinsics(view, image_size[0] / height, image_size)
         return cls(view, K, image_size, near, far, orthographic=True)
@@ -328,7 +330,6 @@ def _look_at_view(eye: ArrayLike, target: ArrayLike, up: ArrayLike) -> Tensor:
 
 
 def _centred_intrinsics(view: Tensor, focal: float, image_size: tuple[int, int]) -> Tensor:
-    _check_image_size(image_size)
     height, width = image_size
     K = view.new_tensor([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
     return K.repeat(len(view), 1, 1)
@@ -354,9 +355,10 @@ def _check_rotation(R: Tensor) -> None:
         )
 
 
-def _check_image_size(image_size: tuple[int, int]) -> None:
-    if len(image_size) != 2 or not all(isinstance(n, int) and n > 0 for n in image_size):
-        raise ValueError(f"image_size must be two positive integers (H, W), got {image_size}")
+def _check_image_size(image_size: object) -> None:
+    sides = image_size if isinstance(image_size, tuple | list) else ()
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+        raise ValueError(f"image_size must be two positive integers (H, W), got {image_size!r}")
 
 
 def _check_camera(camera: Camera) -> None:
@@ -384,3 +386,15 @@ def _check_camera(camera: Camera) -> None:
                 raise ValueError(f"{name} holds values that are not finite")
             if not bool(((last[:, :-1] == 0).all(dim=1) & (last[:, -1] == 1)).all()):
                 raise ValueError(f"{name} must end in a row (0, ..., 0, 1)")
+        _check_focal_lengths(camera.K.detach())
+
+
+def _check_focal_lengths(K: Tensor) -> None:
+    square = K[:, :2, :2]
+    area = square[:, 0, 0] * square[:, 1, 1] - square[:, 0, 1] * square[:, 1, 0]
+    is_singular = area.abs() <= 1e-12 * square.square().sum(dim=(1, 2))
+    if bool(is_singular.any()):
+        row = int(is_singular.nonzero()[0, 0])
+        raise ValueError(
+            f"K of camera {row} is singular, {K[row].tolist()}: focal lengths must not be 0"
+        )

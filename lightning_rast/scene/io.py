@@ -48,6 +48,8 @@ def load_mesh(path: str | Path) -> Mesh:
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    if path.is_dir():
+        raise MeshFileError(f"{path}: is a folder, not a mesh file")
     if suffix not in _READABLE:
         raise MeshFileError(f"{path}: unknown kind of mesh file; known are {', '.join(_READABLE)}")
     if not path.is_file():
@@ -123,8 +125,11 @@ def _check_finite(positions: np.ndarray) -> None:
 
 def _flattened(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """All triangles of a file that trimesh reads, in the frame of its scene."""
+    load = trimesh.load_scene  # outside: a trimesh without it is no fault of the file
     try:
-        scene = trimesh.load_scene(path, process=False, skip_materials=True)
+        scene = load(path, process=False, skip_materials=True)
+    except ImportError:
+        raise
     # Whatever a damaged file sets off in there (assertions, key errors, recursion) has one meaning.
     except Exception as error:
         reason = f"{type(error).__name__} {error}".strip()

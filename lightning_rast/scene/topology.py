@@ -32,6 +32,10 @@ class Topology:
     order. A side of a face that joins a vertex to itself is dropped.
 
     Comparison and hash go by identity: a topology is immutable and may be a compile-time constant.
+
+    Raises:
+        ValueError: a field is not what kernels may read: its type, shape, device or layout, or
+            (on the CPU) an index that names nothing.
     """
 
     faces: Int32[Tensor, "F 3"]
@@ -40,6 +44,12 @@ class Topology:
     edge_faces: Int32[Tensor, "R 2"]
     irregular_offsets: Int32[Tensor, " I_plus_1"]
     irregular_codes: Int32[Tensor, " K"]
+
+    def __post_init__(self) -> None:
+        _check_layout(self)
+        # Looking at values would stall a CUDA stream.
+        if self.faces.device.type == "cpu" and not torch.compiler.is_compiling():
+            _check_values(self)
 
     @classmethod
     def from_faces(cls, faces: Tensor, num_verts: int) -> "Topology":
@@ -328,6 +338,47 @@ def check_faces(faces: Tensor, num_verts: int) -> None:
             f"{int(is_bad.sum())} of {len(faces)} faces do. Drop them, or pass the num_verts they "
             "were made for"
         )
+
+
+def _check_layout(topology: Topology) -> None:
+    num_irregular = topology.num_edges - topology.num_regular
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "faces": (None, 3),
+        "edge_verts": (None, 2),
+        "edge_faces": (None, 2),
+        "irregular_offsets": (num_irregular + 1,),
+        "irregular_codes": (None,),
+    }
+    for name, shape in shapes.items():
+        table = getattr(topology, name)
+        if table.dtype != torch.int32 or not table.is_contiguous():
+            layout = "contiguous" if table.is_contiguous() else "strided"
+            raise ValueError(
+                f"Topology: {name} must be int32 and contiguous, got {table.dtype}, {layout}; "
+                "Topology.from_faces makes it so"
+            )
+        if table.ndim != len(shape) or shape[-1] not in (None, table.shape[-1]):
+            raise ValueError(f"Topology: {name} must be {shape}, got {tuple(table.shape)}")
+        if table.device != topology.device:
+            raise ValueError(f"Topology: {name} is on {table.device}, faces on {topology.device}")
+
+
+def _check_values(topology: Topology) -> None:
+    offsets, num_codes = topology.irregular_offsets, len(topology.irregular_codes)
+    for name, bound in (
+        ("faces", topology.num_verts),
+        ("edge_verts", topology.num_verts),
+        ("edge_faces", topology.num_faces),
+        ("irregular_codes", 2 * topology.num_faces),
+    ):
+        table = getattr(topology, name)
+        if table.numel():
+            low, high = (int(value) for value in torch.aminmax(table))
+            if low < 0 or high >= bound:
+                bad = low if low < 0 else high
+                raise ValueError(f"Topology: {name} holds {bad}, which lies outside [0, {bound})")
+    if offsets[0] != 0 or offsets[-1] != num_codes or bool((offsets.diff() < 0).any()):
+        raise ValueError(f"Topology: irregular_offsets must rise from 0 to {num_codes}")
 
 
 def _components(rows: np.ndarray, cols: np.ndarray, num_nodes: int) -> tuple[int, np.ndarray]:

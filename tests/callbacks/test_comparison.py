@@ -1,8 +1,11 @@
 """The picture of target, prediction and difference."""
 
 import numpy as np
+import torch
 
+from lightning_rast.callbacks import images
 from lightning_rast.callbacks.images import comparison, signed_difference
+from tests.callbacks.problem import Fit
 
 
 def square(low, high, size=12):
@@ -56,3 +59,18 @@ def test_large_images_stay_as_they_are():
     strip = comparison(target, target)
     assert 900 <= strip.width < 930
     assert 400 < strip.height < 440
+
+
+def test_views_are_made_smaller_in_a_deterministic_training_too(tmp_path, device, monkeypatch):
+    # 24 pixels to 5: footprints share pixels, and the running sums that this takes have no
+    # deterministic CUDA version.
+    fit = Fit(tmp_path)
+    fit.datamodule.train_views = fit.datamodule.train_views.to(device)
+    monkeypatch.setattr(images, "_LARGEST_SIDE", 5)
+    torch.use_deterministic_algorithms(True)
+    try:
+        (train, _) = images._chosen(fit.datamodule, 2)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert train.views.image_size == (5, 5)
+    assert train.views.coverage.device.type == device.type

@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_rast.callbacks import Metrics
+from lightning_rast.callbacks import Metrics, evaluation
 from lightning_rast.callbacks.evaluation import native_ious
 from lightning_rast.callbacks.metrics import finite_or_null
 from lightning_rast.data import load_mask_views, orbit_cameras, synthetic_views, view_directions
 from lightning_rast.runs import write_atomically
+from lightning_rast.scene import icosphere
 from tests.callbacks.problem import STEPS, TARGET, Fit
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -38,6 +39,7 @@ def test_it_holds_the_fit_the_time_and_what_made_it(fit):
     assert 0.3 < metrics["iou_min"] <= metrics["iou_mean"] <= 1
     assert 0.3 < metrics["train_iou_min"] <= metrics["train_iou_mean"] <= 1
     assert metrics["chamfer"] > metrics["chamfer_floor"] > 0
+    assert metrics["iou_protocol"] == "within the target's box + 8 %, both images binarised at 1/2"
     assert metrics["steps"] == STEPS
     assert metrics["finished"] is True
     assert metrics["vertices"] == len(fit.module.verts)
@@ -136,3 +138,25 @@ def test_masks_that_have_gone_are_compared_as_loaded(tmp_path, mask_folder):
     assert resolution == "24 x 24"
     assert len(found) == 2
     assert min(found) > 0.9
+
+
+@pytest.mark.parametrize(("place", "is_lost"), [(0.0, False), (50.0, True)])
+def test_a_mesh_that_fits_nothing_is_told_of(tmp_path, capsys, place, is_lost):
+    fit = Fit(tmp_path, start=icosphere(1, radius=0.5, center=(place, 0.0, 0.0)))
+    fit.run(Metrics(tmp_path, started=time.perf_counter()))
+    assert ("warning: the mesh does not fit its views" in capsys.readouterr().err) == is_lost
+
+
+def test_pictures_that_lacked_room_are_measured_again(tmp_path, monkeypatch):
+    fit, pictures = Fit(tmp_path), []
+    expected = evaluation.view_ious(fit.module, fit.datamodule.train_views)
+    forward = fit.module.forward
+
+    def first_is_empty(cameras):
+        pictures.append(forward(cameras))
+        return pictures[-1] * (len(pictures) > 1)
+
+    monkeypatch.setattr(fit.module, "forward", first_is_empty)
+    monkeypatch.setattr(evaluation, "_lacked_room", lambda device: len(pictures) == 1)
+    assert torch.equal(evaluation.view_ious(fit.module, fit.datamodule.train_views), expected)
+    assert len(pictures) == 2

@@ -115,6 +115,39 @@ def test_a_mask_that_covers_the_image_warns(folder):
         load_mask_views(folder)
 
 
+def test_a_dark_mask_warns(folder):
+    mask = np.asarray(Image.open(folder / "masks" / "1.png")) // 2 + 1
+    Image.fromarray(mask).save(folder / "masks" / "1.png")
+    with pytest.warns(UserWarning, match=r"1\.png: its brightest pixel is 0\.502 of 1"):
+        load_mask_views(folder)
+
+
+def test_an_inverted_mask_warns(folder):
+    mask = 255 - np.asarray(Image.open(folder / "masks" / "1.png"))
+    Image.fromarray(mask).save(folder / "masks" / "1.png")
+    with pytest.warns(UserWarning, match=r"1\.png: .*most of the image's border.* inverted\?"):
+        load_mask_views(folder)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_object_that_leaves_the_image_on_one_side_is_no_cause_for_doubt(folder):
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    mask[8:] = 250
+    mask[:, :4] = mask[:, -4:] = 0
+    Image.fromarray(mask).save(folder / "masks" / "1.png")
+    load_mask_views(folder)
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1.0, 1e5])
+def test_the_near_plane_follows_the_distance_to_the_object(folder, unit):
+    views = [view(index) | {"t": [0, 0, (3 + index) * unit]} for index in range(3)]
+    write_cameras(folder, views)
+    cameras = load_mask_views(folder).cameras
+    nearest = float(cameras.center_world.norm(dim=1).min())
+    assert 0 < cameras.near < 0.01 * nearest
+    assert cameras.far > 10 * nearest
+
+
 def test_a_missing_image_is_named(folder):
     (folder / "masks" / "1.png").unlink()
     message = refusal(folder)
@@ -151,6 +184,10 @@ def without(key):
         (without("t"), 'needs "t"'),
         (view(1) | {"mask": "masks/0.png"}, "the same mask as"),
         (view(1) | {"width": 64}, "wrong size, the image is 32 x 24 pixels"),
+        (view(1) | {"width": "64"}, '"width" must be a number, got "64"'),
+        (view(1) | {"height": None}, '"height" must be a number, got null'),
+        (view(1) | {"K": [[0, 0, 16], [0, 30, 12], [0, 0, 1]]}, "K of camera 0 is singular"),
+        (view(1) | {"K": [[3, 6, 16], [1, 2, 12], [0, 0, 1]]}, "K of camera 0 is singular"),
         (view(1) | {"K": [[1, 2], [3, 4]]}, '"K" must have shape (3, 3), got (2, 2)'),
         (view(1) | {"K": [[1, 2, 3], [4]]}, '"K" must hold numbers'),
         (view(1) | {"t": ["a", 0, 0]}, '"t" must hold numbers'),

@@ -1,11 +1,16 @@
 """Synthetic views: where the cameras stand, and that they see the mesh whole."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from lightning_rast.data.fitted_sphere import fitted_sphere
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import ViewsError
-from lightning_rast.scene import Camera, Mesh, icosphere
+from lightning_rast.scene import Camera, Mesh, icosphere, load_mesh
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 LAYOUTS = ("fibonacci", "ring", "hemisphere")
 
@@ -76,3 +81,27 @@ def test_a_camera_that_sees_nothing_is_named():
     away = Camera.look_at([[0, 0, 3.0]], (0, 0, 9.0), fov_deg=40.0, image_size=(8, 8))
     with pytest.raises(ViewsError, match="view_000 sees nothing"):
         synthetic_views(icosphere(1), away)
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1e5])
+def test_an_object_looks_the_same_in_any_unit(unit):
+    mesh = load_mesh(REPOSITORY / "data" / "models" / "avocado.glb")
+    scaled = mesh.with_verts(mesh.verts * unit)
+    directions = view_directions("fibonacci", 3)
+    first, other = (
+        synthetic_views(m, orbit_cameras(m, directions, image_size=48)) for m in (mesh, scaled)
+    )
+    torch.testing.assert_close(first.coverage, other.coverage, atol=1e-3, rtol=0)
+    (center, radius), (scaled_center, scaled_radius) = map(fitted_sphere, (first, other))
+    assert scaled_radius == pytest.approx(radius * unit, rel=1e-3)
+    assert (scaled_center / unit - center).norm() < 0.01 * radius
+
+
+def test_a_camera_inside_the_mesh_warns():
+    with pytest.warns(UserWarning, match="inside the mesh's bounding sphere, whose radius is 1;"):
+        orbit_cameras(icosphere(2), view_directions("ring", 3), image_size=8, distance=0.5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_camera_just_outside_the_mesh_does_not_warn():
+    orbit_cameras(icosphere(2), view_directions("ring", 3), image_size=8, distance=1.1)

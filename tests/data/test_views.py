@@ -1,4 +1,4 @@
-"""Views: pyramid, subsets, held-out split and IoU."""
+"""Views: pyramid, subsets and held-out split."""
 
 import pytest
 import torch
@@ -43,27 +43,6 @@ def test_a_coarse_pixel_is_known_when_all_of_it_is():
     coarse = make_views(1, (4, 8), known).downscaled(2)
     assert coarse.known is not None
     assert coarse.known[0].tolist() == [[True, True, False, False]] * 2
-
-
-def test_iou_counts_fractions_as_areas():
-    views = make_views(1, (1, 4))
-    views.coverage[0, 0] = torch.tensor([1.0, 0.5, 0.0, 0.0])
-    predicted = torch.tensor([[[0.5, 0.5, 0.25, 0.0]]])
-    assert views.iou(predicted).tolist() == pytest.approx([1.0 / 1.75])
-    assert views.iou(views.coverage).tolist() == [1.0]
-
-
-def test_iou_ignores_unknown_pixels():
-    known = torch.tensor([[[True, True, False, False]]])
-    views = make_views(1, (1, 4), known)
-    views.coverage[0, 0] = torch.tensor([1.0, 0.0, 0.0, 1.0])
-    assert views.iou(torch.tensor([[[1.0, 0.0, 1.0, 0.0]]])).tolist() == [1.0]
-
-
-def test_iou_of_nothing_with_nothing_is_one():
-    views = make_views(1)
-    views.coverage.zero_()
-    assert views.iou(torch.zeros(1, 6, 10)).tolist() == [1.0]
 
 
 @pytest.mark.parametrize(

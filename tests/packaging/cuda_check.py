@@ -78,8 +78,9 @@ def main() -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
     settings = ["-DCMAKE_BUILD_TYPE=Release", "-DLRAST_WERROR=ON", "-DLRAST_PTXAS_REPORT=ON"]
     configured = cmake("-S", ".", "-B", str(BUILD), *settings)
-    if "building without CUDA" in configured:
-        print("cuda-check: nvcc not found, skipped")
+    without = re.search(r"building without CUDA, (.*)", configured)
+    if without:
+        print(f"cuda-check: skipped, {without[1]}")
         return
     log = cmake("--build", str(BUILD), "--target", "_cuda", "--verbose")
     print_table(kernel_costs(log))

@@ -48,6 +48,16 @@ def test_the_lock_holds_a_version_in_range(requirement: Requirement):
     assert requirement.specifier.contains(pins()[requirement.name])
 
 
+@pytest.mark.parametrize(
+    "lacking", ["omegaconf==2.3.1", "pytorch-lightning==2.5.6", "torch==2.3.1", "trimesh==4.5.3"]
+)
+def test_versions_without_what_is_used_are_out_of_range(lacking: str):
+    name, version = lacking.split("==")
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    (accepted,) = re.findall(rf'^  "({name}>=.*)",$', text, re.M)
+    assert not Requirement(accepted).specifier.contains(version)
+
+
 def test_building_needs_no_torch():
     text = (REPOSITORY / "pyproject.toml").read_text()
     (requires,) = re.findall(r"^requires = \[(.*)\]$", text, re.M)

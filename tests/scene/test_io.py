@@ -263,3 +263,23 @@ def test_what_is_no_surface_is_refused_with_a_reason(
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(MeshFileError, match=r"nowhere\.obj: no such file"):
         load_mesh(tmp_path / "nowhere.obj")
+
+
+def test_an_unfit_installation_is_not_blamed_on_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "cube.glb"
+    save_mesh(path, cube())
+
+    def lacks_a_package(*_, **__):
+        raise ImportError("no module named lxml")
+
+    monkeypatch.setattr(trimesh, "load_scene", lacks_a_package)
+    with pytest.raises(ImportError, match="lxml"):
+        load_mesh(path)
+    monkeypatch.delattr(trimesh, "load_scene")
+    with pytest.raises(AttributeError, match="load_scene"):
+        load_mesh(path)
+
+
+def test_a_folder_is_named_as_one(tmp_path):
+    with pytest.raises(MeshFileError, match="is a folder, not a mesh file"):
+        load_mesh(tmp_path)

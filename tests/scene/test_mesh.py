@@ -141,3 +141,17 @@ def test_a_foreign_topology_is_refused():
     topology = Topology.from_faces(cube().faces, 8)
     with pytest.raises(ValueError, match="topology is of 8 vertices and 12 faces"):
         Mesh(icosphere(0).verts, icosphere(0).faces, topology=topology)
+
+
+def test_a_topology_of_other_faces_is_refused():
+    mesh = icosphere(1)
+    with pytest.raises(ValueError, match="topology is of other faces"):
+        Mesh(mesh.verts, mesh.faces.flip(0), topology=mesh.topology)
+
+
+def test_equal_faces_share_the_topology_and_its_table():
+    mesh = icosphere(1)
+    topology = mesh.topology
+    copy = Mesh(mesh.verts, mesh.faces.long(), topology=topology)
+    assert copy.topology is topology
+    assert copy.faces is topology.faces

@@ -1,5 +1,7 @@
 """`Topology`: what the kernels read, and what it says about a mesh."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -223,3 +225,40 @@ def test_moving_to_its_own_device_is_free(device):
 def test_bad_faces_are_named(faces: torch.Tensor, num_verts: int, message: str):
     with pytest.raises(ValueError, match=message):
         Topology.from_faces(faces, num_verts)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_verts": 10}, r"faces holds 41, which lies outside \[0, 10\)"),
+        ({"faces": torch.zeros(3, 3, dtype=torch.int32)}, r"edge_faces holds 79.*\[0, 3\)"),
+        ({"faces": torch.full((80, 3), -1, dtype=torch.int32)}, "faces holds -1"),
+        ({"faces": torch.zeros(80, 3, dtype=torch.int64)}, "faces must be int32 .*got torch.int64"),
+        ({"edge_faces": torch.zeros(2, 120, dtype=torch.int32).T}, "edge_faces must be .*strided"),
+        (
+            {"edge_faces": torch.zeros(120, 3, dtype=torch.int32)},
+            r"edge_faces must be .*\(120, 3\)",
+        ),
+        ({"edge_verts": torch.full((120, 2), 42, dtype=torch.int32)}, "edge_verts holds 42"),
+        ({"irregular_offsets": torch.zeros(2, dtype=torch.int32)}, "irregular_offsets"),
+        ({"edge_verts": torch.zeros(119, 2, dtype=torch.int32)}, "irregular_offsets"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_tables_that_kernels_must_not_read_are_refused(change, message: str):
+    with pytest.raises(ValueError, match=message):
+        replace(icosphere(1).topology, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"irregular_codes": torch.full((4,), 4, dtype=torch.int32)}, "irregular_codes holds 4"),
+        ({"irregular_offsets": torch.tensor([0, 3, 2, 3, 4], dtype=torch.int32)}, "rise from 0"),
+        ({"irregular_offsets": torch.tensor([0, 1, 2, 3, 5], dtype=torch.int32)}, "rise from 0"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_incidences_that_do_not_exist_are_refused(change, message: str):
+    with pytest.raises(ValueError, match=message):
+        replace(topology_of((0, 1, 2), (0, 2, 3)), **change)

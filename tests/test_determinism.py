@@ -1,0 +1,82 @@
+"""What is fitted has the same bits on every run, with several threads and every term on."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from lightning_rast.config import LossConfig
+from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
+from lightning_rast.losses import Objective, Regularizers
+from lightning_rast.losses.gather import Gather
+from lightning_rast.optim import AdamUniform, Smoother
+from lightning_rast.render import render_silhouettes
+from lightning_rast.scene import Mesh, icosphere, torus
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def bumpy_sphere(level):
+    mesh = icosphere(level)
+    return mesh.with_verts(mesh.verts + 0.05 * torch.randn_like(mesh.verts))
+
+
+@pytest.mark.parametrize("term", ["laplacian", "normal_consistency", "edge_length"])
+def test_gradients_of_the_regularizers_are_the_same_every_time(term, device):
+    mesh = bumpy_sphere(5).to(device)
+    regularizers = Regularizers(mesh.topology, scale=1.0)
+    gradients = set()
+    for _ in range(20):
+        verts = mesh.verts.clone().requires_grad_()
+        getattr(regularizers, term)(verts).backward()
+        gradients.add(verts.grad.cpu().numpy().tobytes())
+    assert len(gradients) == 1
+
+
+def test_a_fit_with_every_term_on_is_the_same_every_time(device):
+    target = torus().to(device)
+    cameras = orbit_cameras(target, view_directions("fibonacci", 3), image_size=48).to(device)
+    views = synthetic_views(target, cameras)
+    weights = LossConfig(silhouette_l1=0.1, laplacian=1.0, normal_consistency=0.1, edge_length=0.1)
+
+    def fitted() -> bytes:
+        start = icosphere(5, radius=0.5).to(device)
+        verts = torch.nn.Parameter(start.verts.clone())
+        objective = Objective(weights, start.topology, scale=0.5)
+        smoother = Smoother(start.topology, 4.0)
+        optimizer = AdamUniform([verts], lr=1e-2, smoother=smoother)
+        for _ in range(4):
+            mesh = Mesh(verts, start.faces, topology=start.topology)
+            terms = objective(render_silhouettes(mesh, cameras), views, mesh, bending_length=0.1)
+            assert len(terms) == 6
+            optimizer.zero_grad()
+            terms["total"].backward()
+            optimizer.step()
+        return verts.detach().cpu().numpy().tobytes()
+
+    assert len({fitted() for _ in range(4)}) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gathers_gradient_is_that_of_indexing(dtype):
+    index = torch.tensor([4, 0, 0, 2, 4, 4])  # rows 1, 3 and 5 are not used
+    values = torch.randn(6, 3, dtype=dtype, requires_grad=True)
+    grad = torch.randn(6, 3, dtype=dtype)
+    gathered = Gather(index, 6)(values)
+    torch.testing.assert_close(gathered, values[index])
+    torch.testing.assert_close(
+        torch.autograd.grad(gathered, values, grad),
+        torch.autograd.grad(values[index], values, grad),
+    )
+
+
+def test_a_gather_of_nothing_has_no_gradient():
+    values = torch.randn(2, 3, requires_grad=True)
+    Gather(torch.zeros(0, dtype=torch.int32), 2)(values).sum().backward()
+    assert (values.grad == 0).all()
