@@ -1,15 +1,15 @@
 """The command line: `python train.py --config configs/kettle.yaml [key=value ...]`.
 
-Exit codes: 0 finished (or printed what was asked), 1 an unexpected error, 2 something in the
-command, the config or the data that the message names, 130 / 143 stopped by Ctrl-C / SIGTERM
-after saving a checkpoint.
+Exit codes: 0 finished (or printed what was asked), 1 an unexpected error, 2 something that the
+message names (in the command, the config or the data, a training that diverged, no room for a
+checkpoint), 130 / 143 stopped by Ctrl-C / SIGTERM after saving a checkpoint.
 """
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lightning_rast.config import Config
 from lightning_rast.config_file import ConfigError, changed_keys, config_yaml, load_config
@@ -22,10 +22,12 @@ from lightning_rast.runs import (
     lock_run,
     new_run,
     run_of_path,
-    write_atomically,
+    save_config,
 )
 
 _USER_ERROR = 2
+# Settings whose moments are fractions of the whole run.
+_SHIFTS = ("schedule.steps", "schedule.pyramid", "schedule.pyramid_at", "schedule.subdivide_at")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,18 +38,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.print_config:
             print(config_yaml(_asked_config(args)), end="")
             return 0
-        config, run = _resumed(args) if args.resume else (_asked_config(args), None)
+        config, run, notes = _resumed(args) if args.resume else (_asked_config(args), None, [])
         # Read when OpenMP starts. Its threads wait for work by spinning otherwise, and where
         # another process wants the same cores a step then takes ten times as long.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         # PyTorch and Lightning take seconds to import; everything above is checked first.
-        from lightning_rast.training import build, fit
+        from lightning_rast.training import build, check_checkpoint, fit, is_complete
 
+        if run is not None and run.checkpoint is not None:
+            check_checkpoint(run.checkpoint)
+            if is_complete(config, run):
+                print(f"already finished after {run.step} steps: {run.folder}")
+                return 0
         problem = build(config)
         # Only now, so that data which cannot be used leaves no empty run behind.
-        run = _opened(config, run)
+        run = _opened(config, run, notes)
         with lock_run(run.folder):
-            write_atomically(run.folder / CONFIG_NAME, config_yaml(config).encode())
+            save_config(run.folder, config_yaml(config))
             return fit(config, problem, run, started=started)
     except (ConfigError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -84,9 +91,9 @@ def _asked_config(args: argparse.Namespace) -> Config:
     return load_config(args.config, args.overrides)
 
 
-def _resumed(args: argparse.Namespace) -> tuple[Config, Run]:
+def _resumed(args: argparse.Namespace) -> tuple[Config, Run, list[str]]:
     """The run to continue, with its own config: a run keeps its settings, whatever has become
-    of the file it came from; overrides given now are applied on top."""
+    of the file it came from; overrides given now are applied on top. And what to tell of them."""
     asked = _asked_config(args) if args.config is not None or args.resume == "last" else None
     if args.resume == "last":
         assert asked is not None
@@ -97,20 +104,53 @@ def _resumed(args: argparse.Namespace) -> tuple[Config, Run]:
         print(f"warning: {path} is damaged, using the one before it", file=sys.stderr)
     saved_path = run.folder / CONFIG_NAME
     config = load_config(saved_path, args.overrides)
+    notes: list[str] = []
     if asked is not None and (ignored := changed_keys(config, asked)):
         names = ", ".join(ignored)
-        print(f"note: the run keeps its own settings; {args.config} differs in {names}")
-    if changed := changed_keys(load_config(saved_path), config):
-        print(f"note: from here on the run has a new {', '.join(changed)}")
-    return config, run
+        notes.append(f"note: the run keeps its own settings; {args.config} differs in {names}")
+    changed = changed_keys(load_config(saved_path), config)
+    if changed:
+        notes.append(f"note: from here on the run has a new {', '.join(changed)}")
+    if run.checkpoint is not None:
+        notes += _consequences(changed, config, run)
+    return config, run, notes
 
 
-def _opened(config: Config, run: Run | None) -> Run:
+def _consequences(changed: Sequence[str], config: Config, run: Run) -> Iterator[str]:
+    """Warnings of changes that the steps already done do not fit.
+
+    Raises:
+        RunError: a change that cannot be made any more.
+    """
+    steps = config.schedule.steps
+    if steps < run.step or (steps == run.step and "schedule.steps" in changed):
+        raise RunError(
+            f"schedule.steps is {steps}, but the run has done {run.step} already;"
+            " give more, or resume from an earlier checkpoint with --resume PATH"
+        )
+    for key in changed:
+        if key.startswith("start.") or key == "data.kind":
+            raise RunError(
+                f"{key} cannot change any more: the run is at step {run.step}; start a new one"
+            )
+        if key == "seed" or key.startswith("data."):
+            yield f"warning: {key}: the steps before this one were made with other views"
+        elif key in _SHIFTS:
+            yield (
+                f"warning: {key} also moves what lies before step {run.step}: image size, step"
+                " size and smoothness may jump, and the result is not that of a run which had"
+                " this setting from the start"
+            )
+
+
+def _opened(config: Config, run: Run | None, notes: Sequence[str]) -> Run:
     """The run, with a folder of its own that nothing is lost in."""
     if run is None:
         run = new_run(config.log.root, config.name, config_yaml(config))
         print(f"writing to {run.folder}")
         return run
+    for note in notes:
+        print(note, file=sys.stderr if note.startswith("warning") else sys.stdout)
     run = continued(run, config_yaml(config))
     where = f"step {run.step}" if run.checkpoint else "the start (no checkpoint was written yet)"
     print(f"resuming in {run.folder} from {where}")

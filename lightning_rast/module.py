@@ -79,7 +79,9 @@ class ReconstructionModule(pl.LightningModule):
                 self._subdivide(optimizer)
             optimizer.smoother = Smoother(self._topology, stage.smoothing)
             self._stage = stage
+        # From the config in every step: a checkpoint brings those that it was saved with.
         optimizer.param_groups[0]["lr"] = self.schedule.lr_at(self.global_step) * self.scale
+        optimizer.param_groups[0]["betas"] = tuple(self.config.optimizer.betas)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["scale"] = self.scale

@@ -3,6 +3,7 @@
 Knows files, not tensors, so that the command line can refuse a resume before it loads PyTorch.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -103,8 +104,9 @@ def run_of_path(path: str | Path) -> tuple[Run, list[Path]]:
             raise RunError(f"every checkpoint in {path} is damaged")
         return Run(path, whole), damaged
     folder = path.resolve().parent.parent
-    if path.suffix != ".ckpt" or not (folder / CONFIG_NAME).is_file():
-        raise RunError(f"{path} is no <run>/{CHECKPOINT_FOLDER}/*.ckpt of a run folder")
+    is_named = path.suffix == ".ckpt" and checkpoint_step(path) >= 0
+    if not is_named or not (folder / CONFIG_NAME).is_file():
+        raise RunError(f"{path} is no <run>/{CHECKPOINT_FOLDER}/step_*.ckpt of a run folder")
     if not is_whole(path):
         raise RunError(f"{path} is damaged; --resume {folder} takes the newest whole one")
     return Run(folder, path.resolve()), []
@@ -152,34 +154,61 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that after a crash is there as a whole, or not at all, or as it was before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".tmp")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # it may be what fills the disk
+        raise
     if os.name == "posix":
-        # The new name is safe from a power cut only when the folder is on the disk too.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        # The new name is safe from a power cut only when the folder is on the disk too; some
+        # network and FUSE mounts refuse that, and there it is as safe as it can be.
+        with contextlib.suppress(OSError):
+            _sync_folder(path.parent)
+
+
+def save_config(folder: Path, config_text: str) -> None:
+    """Replace the config of a run.
+
+    Raises:
+        RunError: it cannot be written; the one before is still there.
+    """
+    try:
+        write_atomically(folder / CONFIG_NAME, config_text.encode())
+    except OSError as error:
+        raise RunError(f"cannot write to {folder}: {error}") from None
 
 
 def lock_run(folder: Path) -> IO[str]:
     """Hold the returned file open while training; the lock ends with the process, however.
 
     Raises:
-        RunError: if another process trains in this folder.
+        RunError: if another process trains in this folder, or it cannot be written to.
     """
-    file = (folder / ".lock").open("a")
+    try:
+        file = (folder / ".lock").open("a")
+    except OSError as error:
+        raise RunError(f"cannot write to {folder}: {error}") from None
     if fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
             raise RunError(f"{folder} is being trained by another process") from None
+        except OSError:
+            pass  # some network and FUSE mounts know no locks
     return file
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _newest_whole(found: list[Path]) -> tuple[Path | None, list[Path]]:

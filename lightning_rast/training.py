@@ -1,17 +1,21 @@
 """Builds everything that a config describes and trains."""
 
+import json
 import logging
 import os
+import pickle
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_rast.callbacks import (
     AtomicCheckpointIO,
     CheckpointSaver,
+    Completion,
+    Divergence,
     Evaluation,
     Images,
     MeshExport,
@@ -21,6 +25,7 @@ from lightning_rast.callbacks import (
     RunText,
     Scalars,
     Turntable,
+    opened_logger,
 )
 from lightning_rast.config import Config, DataConfig, StartConfig
 from lightning_rast.data.datamodule import ViewsDataModule
@@ -29,7 +34,7 @@ from lightning_rast.data.masks import load_mask_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.module import ReconstructionModule
-from lightning_rast.runs import Run, RunError
+from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
 
 
@@ -80,9 +85,10 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
         keep=config.log.num_checkpoints,
     )
     watching = make_callbacks(config, run, reference=problem.reference, started=started)
-    # The saver comes last: what others keep is saved as of the same step, and while they finish
-    # their files, Ctrl-C waits for them.
-    trainer = make_trainer(config, run, [*watching, saver])
+    # Nothing is shown of a mesh that is lost. The saver comes last: what others keep is saved as
+    # of the same step, and while they finish their files, Ctrl-C waits for them.
+    callbacks = [Divergence(intervals(config)), *watching, saver, Completion()]
+    trainer = make_trainer(config, run, callbacks)
     try:
         trainer.fit(
             problem.module,
@@ -96,6 +102,41 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
         print(f"stopped at step {trainer.global_step}, saved; continue with --resume {run.folder}")
         return 128 + saver.stopped_by
     return 0
+
+
+def is_complete(config: Config, run: Run) -> bool:
+    """True when the run has done its last step and everything that is written after it is there."""
+    names = [*MeshExport.FILES, *([Turntable.FILE] if config.log.turntable else [])]
+    if run.step < config.schedule.steps or not all((run.folder / name).exists() for name in names):
+        return False
+    try:
+        metrics = json.loads((run.folder / Metrics.FILE).read_text(encoding="utf-8"))
+        return bool(metrics["finished"]) and metrics["steps"] == run.step
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def check_checkpoint(path: Path) -> None:
+    """Look into a checkpoint before anything is written.
+
+    Raises:
+        RunError: it is none of this program's, or its name tells another step.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        state, step = content["state_dict"], content["global_step"]
+        needed = {"pytorch-lightning_version", "loops", "optimizer_states", "lr_schedulers"}
+        is_ours = (
+            needed | {"scale", "num_subdivisions"} <= set(content)
+            and set(state) == {"verts", "faces"}
+            and state["verts"].ndim == state["faces"].ndim == 2
+        )
+    except (OSError, RuntimeError, pickle.UnpicklingError, LookupError, TypeError, AttributeError):
+        is_ours, step = False, None
+    if not is_ours:
+        raise RunError(f"{path} is no checkpoint of a reconstruction; remove it, or name another")
+    if step != checkpoint_step(path):
+        raise RunError(f"{path} holds step {step}; a checkpoint must keep its name")
 
 
 def make_views(
@@ -153,10 +194,22 @@ def make_callbacks(
     return callbacks
 
 
+def intervals(config: Config) -> list[int]:
+    """Every how many steps something is done with the mesh."""
+    log = config.log
+    return [
+        log.every_n_steps,
+        log.evaluate_every_n_steps,
+        log.image_every_n_steps,
+        log.mesh_every_n_steps,
+        log.checkpoint_every_n_steps,
+    ]
+
+
 def make_trainer(config: Config, run: Run, callbacks: list[pl.Callback]) -> pl.Trainer:
     """A trainer that does nothing per step but train: at a millisecond a step, Lightning's
     defaults would cost as much as the work. Callbacks write what is to be seen, every n steps."""
-    logger = TensorBoardLogger(
+    logger = opened_logger(
         save_dir=run.folder.parent.parent,
         name=run.folder.parent.name,
         version=run.folder.name,
@@ -171,7 +224,7 @@ def make_trainer(config: Config, run: Run, callbacks: list[pl.Callback]) -> pl.T
         devices=1,
         max_steps=config.schedule.steps,
         max_epochs=-1,
-        logger=logger,
+        logger=logger or False,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
         # Without it, sums over faces on the GPU differ from run to run.

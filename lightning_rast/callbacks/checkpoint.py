@@ -12,7 +12,14 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
-from lightning_rast.runs import CHECKPOINT_FOLDER, checkpoint_path, checkpoints, write_atomically
+from lightning_rast.callbacks.divergence import refuse_divergence
+from lightning_rast.runs import (
+    CHECKPOINT_FOLDER,
+    RunError,
+    checkpoint_path,
+    checkpoints,
+    write_atomically,
+)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -30,7 +37,8 @@ class CheckpointSaver(pl.Callback):
     """Saves every n steps and at the last one, and keeps the newest few.
 
     Ctrl-C and SIGTERM let the step in progress finish, save, and end the training; `stopped_by`
-    then holds the signal's number. A second one stops at once, without saving.
+    then holds the signal's number. A second one stops at once, without saving. A checkpoint that
+    cannot be written ends the training with a `RunError`; the ones before stay.
     """
 
     def __init__(self, folder: Path, *, every_n_steps: int, keep: int) -> None:
@@ -58,6 +66,7 @@ class CheckpointSaver(pl.Callback):
     ) -> None:
         step = trainer.global_step
         if step % self.every_n_steps == 0 or step == trainer.max_steps or self.stopped_by:
+            refuse_divergence(trainer, pl_module)
             self._save(trainer)
         if self.stopped_by:
             trainer.should_stop = True
@@ -73,9 +82,16 @@ class CheckpointSaver(pl.Callback):
         self._restore_handlers()
 
     def _save(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(checkpoint_path(self.folder, trainer.global_step))
-        for old in checkpoints(self.folder)[: -self.keep]:
-            old.unlink(missing_ok=True)
+        try:
+            trainer.save_checkpoint(checkpoint_path(self.folder, trainer.global_step))
+            for old in checkpoints(self.folder)[: -self.keep]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            # Without checkpoints the hours to come would be at risk: better to stop here.
+            raise RunError(
+                f"cannot save step {trainer.global_step}: {error}; the checkpoints before it are"
+                f" intact; make room, then continue with --resume {self.folder}"
+            ) from error
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.stopped_by:

@@ -1,7 +1,9 @@
 """The TensorBoard events of a run, and pictures in them that explain themselves."""
 
 import io
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytorch_lightning as pl
 from PIL import Image
@@ -13,6 +15,37 @@ from tensorboard.plugins.image.metadata import create_summary_metadata
 from tensorboard.util.tensor_util import make_tensor_proto
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from lightning_rast.callbacks.write_failure import outlives_write_failure, warn_of_write_failure
+
+
+class EventLogger(TensorBoardLogger):
+    """Lightning's, but a full disk does not end the training, and `hparams.yaml`, which would
+    be empty, is not written."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        _silence_event_threads()
+
+    @outlives_write_failure
+    def save(self) -> None:
+        self.experiment.flush()
+
+    @outlives_write_failure
+    def finalize(self, status: str) -> None:
+        if self._experiment is not None:
+            self.experiment.close()
+
+
+def opened_logger(**settings: Any) -> EventLogger | None:
+    """The logger with its file opened, None where that is impossible."""
+    logger = EventLogger(**settings)
+    try:
+        _ = logger.experiment
+    except OSError as error:
+        warn_of_write_failure(error)
+        return None
+    return logger
+
 
 def event_writer(trainer: pl.Trainer) -> SummaryWriter | None:
     """The writer of the trainer's TensorBoard logger, None without one."""
@@ -20,6 +53,14 @@ def event_writer(trainer: pl.Trainer) -> SummaryWriter | None:
         if isinstance(logger, TensorBoardLogger):
             return logger.experiment
     return None
+
+
+@outlives_write_failure
+def add_scalars(trainer: pl.Trainer, values: Mapping[str, float]) -> None:
+    """Tag -> value, as of the trainer's step."""
+    if (writer := event_writer(trainer)) is not None:
+        for tag, value in values.items():
+            writer.add_scalar(tag, value, trainer.global_step)
 
 
 def add_pictures(
@@ -60,3 +101,17 @@ def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", compress_level=4)
     return buffer.getvalue()
+
+
+def _silence_event_threads() -> None:
+    """TensorBoard's thread hands its OSError to whoever writes next, where it becomes a warning;
+    Python would show a traceback as well."""
+    previous = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        is_ours = type(args.thread).__module__.startswith("tensorboard.")
+        if not (is_ours and issubclass(args.exc_type, OSError)):
+            previous(args)
+
+    if previous.__module__ != __name__:
+        threading.excepthook = hook

@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.moments import is_due
+from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.scene import save_mesh
 
 
@@ -37,6 +38,7 @@ class MeshExport(pl.Callback):
         if self._exported_step != trainer.global_step:
             self._export(trainer, pl_module)
 
+    @outlives_write_failure
     def _export(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module, _ = parts(trainer, pl_module)
         for name in self.FILES:

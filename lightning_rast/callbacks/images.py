@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.event_file import add_pictures, event_writer
 from lightning_rast.callbacks.moments import is_due
+from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.views import Views
 
@@ -56,6 +57,7 @@ class Images(pl.Callback):
         if is_due(trainer, self.every_n_steps):
             self._write(trainer, pl_module)
 
+    @outlives_write_failure
     def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writer = event_writer(trainer)
         if writer is None:
@@ -92,7 +94,9 @@ def _chosen(datamodule: ViewsDataModule, num_views: int) -> Iterator[_Logged]:
         if views is not None and count:
             chosen = views[[index * len(views) // count for index in range(count)]]
             factor = -(-max(chosen.image_size) // _LARGEST_SIDE)
-            yield _Logged(group, chosen.downscaled(factor))
+            # On the CPU: the running sums behind it have no deterministic CUDA version.
+            smaller = chosen.to("cpu").downscaled(factor)
+            yield _Logged(group, smaller.to(views.coverage.device))
 
 
 def comparison(

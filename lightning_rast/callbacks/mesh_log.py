@@ -8,6 +8,7 @@ from lightning_rast.callbacks.clustering import clustered
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.event_file import add_summary, event_writer
 from lightning_rast.callbacks.moments import is_due
+from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.scene import Mesh
 
 # The viewer keeps vertex numbers in 16 bits: beyond that it connects the wrong vertices.
@@ -40,6 +41,7 @@ class MeshLog(pl.Callback):
         if is_due(trainer, self.every_n_steps):
             self._write(trainer, pl_module)
 
+    @outlives_write_failure
     def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writer = event_writer(trainer)
         module, _ = parts(trainer, pl_module)

@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,11 +16,15 @@ import torch
 from lightning_rast import __version__
 from lightning_rast.callbacks.chamfer import chamfer_floor, chamfer_l1
 from lightning_rast.callbacks.evaluation import native_ious, parts, view_ious
-from lightning_rast.callbacks.event_file import event_writer
+from lightning_rast.callbacks.event_file import add_scalars
 from lightning_rast.callbacks.moments import is_finished
+from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.ops import cpu_isa
 from lightning_rast.runs import write_atomically
 from lightning_rast.scene import Mesh
+
+IOU_PROTOCOL = "within the target's box + 8 %, both images binarised at 1/2"
+_MISFIT = 0.1  # a sphere in the right place fits better
 
 
 class Metrics(pl.Callback):
@@ -27,6 +32,7 @@ class Metrics(pl.Callback):
 
     iou_mean, iou_min: over the held-out views, null without any; `box_iou` in the masks' own
         resolution, or as `iou_resolution` says. train_iou_*: the training views as trained on.
+        iou_protocol: how `box_iou` counts, in words.
     chamfer: `chamfer_l1` to the mesh that the views were rendered from, absent for masks;
         chamfer_floor: the same of that mesh with itself.
     seconds: setup, training (until the last step, with all that callbacks do meanwhile), and
@@ -72,15 +78,17 @@ class Metrics(pl.Callback):
         metrics = self._measured(trainer, pl_module)
         metrics["seconds"] = self._seconds()
         text = json.dumps(finite_or_null(metrics), indent=2, allow_nan=False)
-        write_atomically(self.path, (text + "\n").encode())
-        writer = event_writer(trainer)
-        if writer is not None and is_finished(trainer):
-            for name in ("iou_mean", "iou_min", "chamfer"):
-                if metrics.get(name) is not None:
-                    writer.add_scalar(f"result/{name}", metrics[name], trainer.global_step)
-            writer.add_scalar(
-                "result/training_seconds", metrics["seconds"]["training"], trainer.global_step
-            )
+        self._write(text + "\n")
+        if is_finished(trainer):
+            results = {name: metrics.get(name) for name in ("iou_mean", "iou_min", "chamfer")}
+            results["training_seconds"] = metrics["seconds"]["training"]
+            found = {f"result/{name}": value for name, value in results.items()}
+            add_scalars(trainer, {tag: value for tag, value in found.items() if value is not None})
+            _warn_of_misfit(metrics["train_iou_mean"])
+
+    @outlives_write_failure
+    def _write(self, text: str) -> None:
+        write_atomically(self.path, text.encode())
 
     def _measured(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
         module, datamodule = parts(trainer, pl_module)
@@ -99,6 +107,7 @@ class Metrics(pl.Callback):
             "train_iou_mean": _mean(train_iou),
             "train_iou_min": min(train_iou),
             "iou_resolution": resolution,
+            "iou_protocol": IOU_PROTOCOL,
             **chamfer,
             "finished": is_finished(trainer),
             "steps": trainer.global_step,
@@ -122,6 +131,15 @@ class Metrics(pl.Callback):
             "total": time.perf_counter() - self.started,
         }
         return {key: round(self._earlier[key] + spent, 3) for key, spent in session.items()}
+
+
+def _warn_of_misfit(train_iou: float) -> None:
+    if train_iou < _MISFIT:
+        print(
+            f"warning: the mesh does not fit its views (mean IoU {train_iou:.4f}): it was lost on"
+            " the way, lower optimizer.lr; or the cameras do not belong to the images",
+            file=sys.stderr,
+        )
 
 
 def finite_or_null(value: Any) -> Any:

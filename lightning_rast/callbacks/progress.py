@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lightning_rast.callbacks.moments import is_finished
+from lightning_rast.callbacks.write_failure import outlives_write_failure
 
 # Drawing takes a few milliseconds.
 _SECONDS_BETWEEN_DRAWINGS = 0.25
@@ -51,6 +52,7 @@ class ProgressDisplay(pl.Callback):
             )
             self._bar.start()
 
+    @outlives_write_failure
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
@@ -71,6 +73,7 @@ class ProgressDisplay(pl.Callback):
         elif (step * _NUM_PLAIN_LINES) // total > ((step - 1) * _NUM_PLAIN_LINES) // total:
             self.console.print(f"{100 * step // total:3d} %  {self._status(trainer, outputs)}")
 
+    @outlives_write_failure
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._close()
         if is_finished(trainer):

@@ -7,6 +7,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from lightning_rast.callbacks.event_file import add_summary, event_writer
 from lightning_rast.callbacks.moments import is_finished
+from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.config import Config
 from lightning_rast.config_file import config_yaml
 
@@ -23,6 +24,7 @@ class RunText(pl.Callback):
     def __init__(self, config: Config) -> None:
         self.config = config
 
+    @outlives_write_failure
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writer = event_writer(trainer)
         if writer is None:
@@ -33,6 +35,7 @@ class RunText(pl.Callback):
         add_summary(writer, experiment, step=step)
         add_summary(writer, session_start, step=step)
 
+    @outlives_write_failure
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writer = event_writer(trainer)
         if writer is not None and is_finished(trainer):

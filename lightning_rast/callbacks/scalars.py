@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 
 from lightning_rast.callbacks.evaluation import parts
-from lightning_rast.callbacks.event_file import event_writer
+from lightning_rast.callbacks.event_file import add_scalars
 from lightning_rast.callbacks.moments import is_due
 
 
@@ -75,9 +75,7 @@ class Scalars(pl.Callback):
         values["time/step_ms"] = 1e3 * self._seconds_in_steps / self._num_steps
         elapsed = time.perf_counter() - self._interval_began
         values["time/wall_ms"] = 1e3 * elapsed / self._num_steps
-        if (writer := event_writer(trainer)) is not None:
-            for tag, value in values.items():
-                writer.add_scalar(tag, value, trainer.global_step)
+        add_scalars(trainer, values)
         self._restart_clock()
 
     def _restart_clock(self) -> None:

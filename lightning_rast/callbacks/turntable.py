@@ -8,6 +8,7 @@ from lightning_rast.callbacks.clustering import clustered
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.event_file import add_encoded, event_writer
 from lightning_rast.callbacks.moments import is_finished
+from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.render import save_gif, shaded_preview, turntable_cameras
 
 _IMAGE_SIZE = (320, 320)
@@ -23,9 +24,12 @@ class Turntable(pl.Callback):
     A sketch for a quick look: large meshes are shown coarser than they are.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "turntable.gif"
+    FILE = "turntable.gif"
 
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / self.FILE
+
+    @outlives_write_failure
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not is_finished(trainer):
             return

@@ -1,11 +1,15 @@
 """Run folders and checkpoint files, without any training."""
 
+import errno
 import io
+import os
+import stat
 import threading
 
 import pytest
 import torch
 
+from lightning_rast import runs
 from lightning_rast.runs import (
     CONFIG_NAME,
     Run,
@@ -18,6 +22,7 @@ from lightning_rast.runs import (
     lock_run,
     new_run,
     run_of_path,
+    save_config,
     write_atomically,
 )
 
@@ -159,7 +164,10 @@ def test_paths_that_cannot_be_resumed_are_named(root, tmp_path):
     truncate(broken)
     stray = tmp_path / "stray.ckpt"
     stray.write_bytes(b"")
+    unnumbered = broken.with_name("best.ckpt")
+    unnumbered.write_bytes(b"PK")
     for path, text in [
+        (unnumbered, "best.ckpt is no"),
         (tmp_path / "nowhere", "no such file"),
         (tmp_path, "no run folder"),
         (stray, "stray.ckpt is no"),
@@ -183,3 +191,49 @@ def test_an_atomic_write_replaces_the_whole_file(tmp_path):
     write_atomically(path, b"short")
     assert path.read_bytes() == b"short"
     assert [other.name for other in path.parent.iterdir()] == ["file"]
+
+
+def refusing(number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOLCK, errno.EINVAL])
+def test_a_folder_without_locks_can_be_trained_in(root, monkeypatch, number):
+    pytest.importorskip("fcntl")
+    folder = new_run(root, "kettle", "").folder
+    monkeypatch.setattr(runs.fcntl, "flock", refusing(number))
+    lock_run(folder).close()
+
+
+def test_a_folder_that_cannot_be_synced_is_written_to(tmp_path, monkeypatch):
+    sync = os.fsync
+
+    def sync_files_only(file):
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            refusing(errno.EINVAL)()
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", sync_files_only)
+    write_atomically(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
+    write_atomically(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", refusing(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(tmp_path / "file", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def test_a_run_that_cannot_be_written_to_is_named(root, monkeypatch):
+    folder = new_run(root, "kettle", "seed: 1").folder
+    monkeypatch.setattr(os, "fsync", refusing(errno.ENOSPC))
+    with pytest.raises(RunError, match="cannot write to .*version_0: .*No space left"):
+        save_config(folder, "seed: 2")
+    assert (folder / CONFIG_NAME).read_text() == "seed: 1"
+    with pytest.raises(RunError, match="cannot write to .*gone"):
+        lock_run(folder / "gone")
