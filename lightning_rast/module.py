@@ -22,9 +22,8 @@ class ReconstructionModule(pl.LightningModule):
 
     verts: the parameter, world frame. faces: a buffer; both are replaced, with the optimizer's
     state, when the schedule subdivides the mesh, and by a checkpoint's when one is loaded.
-    scale: half of the object's extent, the unit of lengths in the config: the radius that was
-    fitted to the views, or half of the longest side of the given mesh's bounding box. The same
-    settings then fit an object of any size.
+    scale: about half of the object's extent as the views show it, the unit of lengths in the
+    config, so that the same settings fit an object of any size from any start.
 
     `training_step` returns every loss term by name; callbacks get them as `outputs`.
     """
@@ -32,14 +31,11 @@ class ReconstructionModule(pl.LightningModule):
     verts: nn.Parameter
     faces: Tensor
 
-    def __init__(self, config: Config, mesh: Mesh) -> None:
+    def __init__(self, config: Config, mesh: Mesh, *, scale: float) -> None:
         super().__init__()
         self.config = config
         self.schedule = make_schedule(config)
-        low, high = mesh.verts.amin(dim=0), mesh.verts.amax(dim=0)
-        self.scale = float((high - low).max()) / 2
-        if config.start.kind == "sphere":
-            self.scale /= config.start.radius_scale
+        self.scale = scale
         self.num_subdivisions = 0
         self._stage: Stage | None = None
         self._install(mesh)

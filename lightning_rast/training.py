@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from lightning_rast.callbacks import (
     AtomicCheckpointIO,
@@ -61,7 +62,9 @@ def build(config: Config) -> Problem:
     try:
         reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
         train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-        module = ReconstructionModule(config, make_start_mesh(config.start, train_views))
+        center, radius = fitted_sphere(train_views)
+        start = make_start_mesh(config.start, center=center, radius=radius)
+        module = ReconstructionModule(config, start, scale=radius)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
     datamodule = ViewsDataModule(
@@ -166,11 +169,10 @@ def make_views(
     return training, rendered(data.num_held_out, between=True, prefix="held_out")
 
 
-def make_start_mesh(start: StartConfig, views: Views) -> Mesh:
-    """The mesh of a file, or an icosphere around what the views see."""
+def make_start_mesh(start: StartConfig, *, center: Tensor, radius: float) -> Mesh:
+    """The mesh of a file, or an icosphere about the sphere that was fitted to the views."""
     if start.kind == "mesh":
         return load_mesh(start.mesh)
-    center, radius = fitted_sphere(views)
     return icosphere(start.subdivisions, radius=radius * start.radius_scale, center=center.tolist())
 
 
