@@ -43,6 +43,7 @@ demo: setup
 	$(PY) train.py --config $(CONFIG)
 
 test: lint types layers fast-tests wheel-test cuda-check
+	@echo 'make test: all checks passed'
 
 test-all: lint types layers wheel-test cuda-check
 	$(PYTEST)
@@ -79,7 +80,7 @@ clean:
 # has come or gone since.
 .venv/.choices: FORCE
 	@mkdir -p .venv
-	@printf '%s\n' "$(CURDIR)" "$(TORCH)" "CXX=$(if $(filter default,$(origin CXX)),,$(CXX))" \
+	@printf '%s\n' "$(CURDIR)" "$(TORCH)" "CXX=$(if $(filter default,$(origin CXX)),,$(CXX))" "CI=$(CI)" \
 	  "nvcc=$$(command -v "$${CUDACXX:-nvcc}" || ls /usr/local/cuda/bin/nvcc 2>/dev/null)" > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
@@ -109,7 +110,7 @@ endef
 	@$(CHECK_COMPILER)
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv
 	@grep -v '^torch==' requirements.lock > .venv/requirements.txt
-	@echo 'setup: installing the pinned packages into .venv'
+	@echo 'setup: installing the pinned packages into .venv (one to three minutes)'
 	$(PY) -m pip install --quiet 'pip>=22.3'
 	$(PY) -m pip install --quiet --no-deps -r .venv/requirements.txt
 	$(PY) -m pip install $(TORCH)

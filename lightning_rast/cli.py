@@ -12,7 +12,13 @@ import time
 from collections.abc import Iterator, Sequence
 
 from lightning_rast.config import Config
-from lightning_rast.config_file import ConfigError, changed_keys, config_yaml, load_config
+from lightning_rast.config_file import (
+    ConfigError,
+    changed_keys,
+    config_yaml,
+    flat_values,
+    load_config,
+)
 from lightning_rast.runs import (
     CONFIG_NAME,
     Run,
@@ -85,16 +91,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _asked_config(args: argparse.Namespace) -> Config:
+def _asked_config(args: argparse.Namespace, *, complete: bool = True) -> Config:
     if args.config is None:
+        files = [text for text in args.overrides if text.endswith((".yaml", ".yml"))]
+        if files:
+            raise ConfigError(f"{files[0]}: a config file goes after --config")
         raise ConfigError("--config FILE is needed, e.g. --config configs/kettle.yaml")
-    return load_config(args.config, args.overrides)
+    return load_config(args.config, args.overrides, complete=complete)
 
 
 def _resumed(args: argparse.Namespace) -> tuple[Config, Run, list[str]]:
     """The run to continue, with its own config: a run keeps its settings, whatever has become
     of the file it came from; overrides given now are applied on top. And what to tell of them."""
-    asked = _asked_config(args) if args.config is not None or args.resume == "last" else None
+    asked = None
+    if args.config is not None or args.resume == "last":
+        # A run knows its own mesh or masks; only its name is needed here.
+        asked = _asked_config(args, complete=False)
     if args.resume == "last":
         assert asked is not None
         run, damaged = last_run(asked.log.root, asked.name)
@@ -105,9 +117,12 @@ def _resumed(args: argparse.Namespace) -> tuple[Config, Run, list[str]]:
     saved_path = run.folder / CONFIG_NAME
     config = load_config(saved_path, args.overrides)
     notes: list[str] = []
-    if asked is not None and (ignored := changed_keys(config, asked)):
-        names = ", ".join(ignored)
-        notes.append(f"note: the run keeps its own settings; {args.config} differs in {names}")
+    if asked is not None:
+        given = flat_values(asked)
+        ignored = [key for key in changed_keys(config, asked) if given[key] != ""]
+        if ignored:
+            names = ", ".join(ignored)
+            notes.append(f"note: the run keeps its own settings; {args.config} differs in {names}")
     changed = changed_keys(load_config(saved_path), config)
     if changed:
         notes.append(f"note: from here on the run has a new {', '.join(changed)}")

@@ -32,11 +32,14 @@ class _Setting:
     folder: Path  # relative paths start here
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(
+    path: str | Path, overrides: Sequence[str] = (), *, complete: bool = True
+) -> Config:
     """The config of a YAML file with `key=value` overrides on top.
 
     Relative paths become absolute: those in the file start at the file's folder, those in an
     override at the current one. A whole float such as 1e3 is accepted for a whole number.
+    With complete=False a value may still be missing, as in a file that is meant to be filled in.
 
     Raises:
         ConfigError: unreadable file, unknown key, wrong type, impossible value, missing file.
@@ -53,7 +56,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         merged.name = path.stem
     config = typing.cast(Config, OmegaConf.to_object(merged))
     found = [*problems(config), *_missing_paths(config)]
-    if found:
+    if found and complete:
         raise ConfigError("\n".join(_say(key, sources.get(key), text) for key, text in found))
     return config
 

@@ -79,6 +79,9 @@ class ProgressDisplay(pl.Callback):
         if is_finished(trainer):
             spent = duration(time.perf_counter() - self._began)
             self.console.print(f"trained and written in {spent}: {self.folder}")
+            iou = " ".join(self._iou(trainer))
+            if iou:
+                self.console.print(f"{iou}; all scores are in metrics.json beside turntable.gif")
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
@@ -90,17 +93,21 @@ class ProgressDisplay(pl.Callback):
             self._bar.stop()
             self._bar = None
 
+    def _iou(self, trainer: pl.Trainer) -> list[str]:
+        """The newest IoU in words, if there is one."""
+        for name, words in (("heldout", "held-out IoU"), ("train", "IoU")):
+            iou = trainer.callback_metrics.get(f"{name}/iou_mean")
+            if iou is not None:
+                return [f"{words} {float(iou):.4f}"]
+        return []
+
     def _status(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> str:
         step, total = trainer.global_step, trainer.max_steps
         is_narrow = self._bar is not None and self.console.width < _LEAST_WIDTH
         parts = [f"step {step:{len(str(total))}d}/{total}"]
         if "loss" in outputs and not is_narrow:
             parts.append(f"loss {float(outputs['loss'].detach()):.2e}")
-        for name, words in (("heldout", "held-out IoU"), ("train", "IoU")):
-            iou = trainer.callback_metrics.get(f"{name}/iou_mean")
-            if iou is not None:
-                parts.append(f"{words} {float(iou):.4f}")
-                break
+        parts.extend(self._iou(trainer))
         began, first_step = self._marks[0]
         if step > first_step:
             per_step = (time.perf_counter() - began) / (step - first_step)

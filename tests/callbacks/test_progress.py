@@ -32,9 +32,10 @@ def test_without_a_terminal_there_is_a_plain_line_for_every_tenth(tmp_path, show
     lines = show(io.StringIO(), Evaluation(every_n_steps=1)).splitlines()
     steps = [int(found[1]) for line in lines if (found := re.search(r"step +(\d+)/20 ", line))]
     assert steps == list(range(2, STEPS + 1, 2))
-    assert all(re.search(r"held-out IoU 0\.\d{4}  .* \d+:\d\d left$", line) for line in lines[:-1])
+    assert all(re.search(r"held-out IoU 0\.\d{4}  .* \d+:\d\d left$", line) for line in lines[:-2])
     assert not re.search(r"[\x1b\r]", "".join(lines))
-    assert lines[-1].endswith(str(tmp_path))
+    assert lines[-2].endswith(str(tmp_path))
+    assert re.match(r"held-out IoU 0\.\d{4}; ", lines[-1])
 
 
 def test_without_held_out_views_the_training_iou_is_shown(show):

@@ -111,3 +111,16 @@ def test_train_py_is_the_same_command():
     )
     for text in ("--config", "--resume", "--print-config", "key=value"):
         assert text in result.stdout
+
+
+def test_a_config_file_without_its_option_is_told_where_it_goes(capsys):
+    assert main(["configs/kettle.yaml"]) == 2
+    assert "configs/kettle.yaml: a config file goes after --config" in capsys.readouterr().err
+
+
+def test_resuming_a_named_run_needs_no_data_paths(tmp_path, capsys):
+    # The run has its own mesh; the file that started it may leave the path to be filled in.
+    config = tmp_path / "template.yaml"
+    config.write_text(f'data:\n  mesh: ""\nlog:\n  root: {tmp_path / "logs"}\n')
+    assert main(["--config", str(config), "--resume", "last", "name=spot"]) == 2
+    assert "no run to resume in" in capsys.readouterr().err

@@ -46,7 +46,11 @@ def test_registration_of_the_backward_op():
     )
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+# PyTorch's own link command breaks in a folder with a space.
+LINKS = pytest.mark.skipif(" " in torch.__file__, reason="torch is in a folder with a space")
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=LINKS)])
 def test_compiles_into_one_graph(backend: str):
     mesh = icosphere(2)
     topology = mesh.topology
