@@ -1,5 +1,6 @@
 """`contour_coverage` gives the same bits on every run, thread count and instruction set."""
 
+import math
 import os
 import subprocess
 import sys
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from lightning_rast.ops import contour_coverage
 from tests.ops.contour_fingerprint import all_outputs, fingerprint
+from tests.ops.contour_meshes import icosphere
+from tests.ops.contour_views import seen_from
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -49,3 +53,22 @@ def test_instruction_sets_agree_bit_for_bit(isa: str):
         pytest.skip(f"this CPU or build has no {isa}")
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == fingerprint()
+
+
+def test_a_gradient_large_enough_for_threads_has_the_same_bits(threads: None):
+    # Below some size the backward pass stays on one thread, whatever is allowed.
+    mesh, image_size = icosphere(3), (900, 900)
+    eyes = [(2.6 * math.cos(k), 0.7, 2.6 * math.sin(k)) for k in range(30)]
+    verts_clip = torch.cat([seen_from(mesh.verts, eye=eye) for eye in eyes])
+    weights = torch.linspace(-1, 1, 900, dtype=verts_clip.dtype).outer(torch.ones(900)) + 0.5
+    grads = []
+    for num_threads in (1, 2, 5):
+        torch.set_num_threads(num_threads)
+        verts = verts_clip.clone().requires_grad_()
+        coverage = contour_coverage(verts, mesh.topology, image_size)
+        tape = coverage.grad_fn.saved_tensors[0]
+        assert tape.untyped_storage().nbytes() >= 2**20
+        grads.append(torch.autograd.grad((coverage * weights).sum(), verts)[0])
+    assert torch.equal(grads[0], grads[1])
+    assert torch.equal(grads[0], grads[2])
+    assert grads[0].abs().sum() > 0
