@@ -9,7 +9,7 @@
 #endif
 
 /// Raised with every change to an argument list below; Python refuses a library of another number.
-constexpr int kLrastAbi = 2;
+constexpr int kLrastAbi = 3;
 LRAST_API int lrast_abi();
 
 /// Name of the ISA level in use, "unavailable" if LRAST_ISA asks for one this machine lacks.
