@@ -1,6 +1,7 @@
 """Differentiable operators on tensors; one file per operator."""
 
-# Has no names of its own to export, only kernels to register.
+# Have no names of their own to export, only kernels to register.
+from lightning_rast.ops import interpolate_cuda as interpolate_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda
 from lightning_rast.ops._library import cpu_isa as cpu_isa
 from lightning_rast.ops.advice import LightningRastWarning as LightningRastWarning
