@@ -161,11 +161,11 @@ def _fragments(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Weights `(P, 3)`, clip w `(P,)` and the number that is largest in front, of each pair."""
     height, width = image_size
-    x = 2 * (pixel % width + 0.5) / width - 1
-    y = 1 - 2 * (pixel // width + 0.5) / height
+    x = 2 * ((pixel % width).double() + 0.5) / width - 1
+    y = 1 - 2 * ((pixel // width).double() + 0.5) / height
     corners = verts[faces[face]]
     # The point of the face on the pixel's ray is depth * (x, y, 1) in the coordinates (x, y, w).
-    ray = torch.stack([x, y, torch.ones_like(x)], dim=1).to(verts)
+    ray = torch.stack([x, y, torch.ones_like(x)], dim=1)
     weights, _ = torch.linalg.solve_ex(corners[..., [0, 1, 3]].mT, ray)
     inv_depth = weights.sum(dim=1)
     weights = weights / inv_depth[:, None]
