@@ -10,7 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, raise_status
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_image_size,
+    raise_status,
+    runs_eagerly_on_cpu,
+)
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -50,9 +55,14 @@ def contour_coverage(
             would stall the device, faces with such a vertex are left out.
     """
     _check(verts_clip, topology, image_size)
+    tensors = _topology_tensors(topology)
     record = torch.is_grad_enabled() and verts_clip.requires_grad
+    if runs_eagerly_on_cpu(verts_clip):
+        if record:
+            return _EagerCoverage.apply(verts_clip, tensors, image_size)
+        return _forward(verts_clip, *tensors, *image_size, record=False)[0]
     coverage, _ = torch.ops.lightning_rast.contour_coverage(
-        verts_clip, *_topology_tensors(topology), image_size[0], image_size[1], record
+        verts_clip, *tensors, image_size[0], image_size[1], record
     )
     return coverage
 
@@ -72,7 +82,10 @@ def profile_contour_coverage(
 _STAGES = ("project", "sign", "weight", "bin", "sweep", "record")
 
 
-def _topology_tensors(topology: "Topology") -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+_FiveTensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+def _topology_tensors(topology: "Topology") -> _FiveTensors:
     return (
         topology.faces,
         topology.edge_verts,
@@ -295,6 +308,29 @@ def _autograd_backward(ctx, grad_coverage: Tensor, _grad_tape: Tensor | None):
 torch.library.register_autograd(
     "lightning_rast::contour_coverage", _autograd_backward, setup_context=_setup_context
 )
+
+
+class _EagerCoverage(torch.autograd.Function):
+    """The registered operator and its derivative, called without torch's dispatcher.
+
+    On the way through it a call touches so much of torch and Python, evicted from the cache by
+    the picture, that a view of an ordinary picture takes a tenth longer.
+    """
+
+    @staticmethod
+    def forward(ctx, verts_clip: Tensor, topology: _FiveTensors, size: tuple[int, int]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        coverage, tape = _forward(verts_clip, *topology, *size, record=True)
+        ctx.save_for_backward(tape, verts_clip)
+        ctx.topology = topology
+        return coverage
+
+    @staticmethod
+    def backward(ctx, grad_coverage: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        operands = (grad_coverage, *ctx.saved_tensors, *ctx.topology)
+        if runs_eagerly_on_cpu(grad_coverage) and not torch.is_grad_enabled():
+            return _backward(*operands), None, None
+        # With create_graph=True, the operator: its own derivative says that there is none.
+        return torch.ops.lightning_rast.contour_coverage_backward(*operands), None, None
 
 
 def _no_second_derivative(ctx, *grads):
