@@ -25,6 +25,10 @@ RasterizeStatus forward_view(const RasterizeArgs<T>& args, int64_t view) {
   const T* verts = args.verts_clip + (args.shared ? 0 : 4 * args.num_verts * view);
   const int64_t begin = args.face_ranges ? args.face_ranges[2 * view] : 0;
   const int64_t end = args.face_ranges ? args.face_ranges[2 * view + 1] : args.num_faces;
+  for (int64_t f = begin; f < end; ++f)
+    for (int i = 0; i < 3; ++i)
+      if (uint32_t(args.faces[3 * f + i]) >= uint64_t(args.num_verts))
+        return {RasterizeStatus::kBadFace, view, f};
   bool flat = true;
   for (int64_t f = begin; f < end && flat; ++f)
     for (int i = 0; i < 3; ++i)
@@ -108,10 +112,6 @@ template <typename T> RasterizeStatus forward(const RasterizeArgs<T>& args) {
     if (range[0] < 0 || range[1] < range[0] || range[1] > args.num_faces)
       return {RasterizeStatus::kBadRange, view, 0};
   }
-  for (int64_t f = 0; f < args.num_faces; ++f)
-    for (int i = 0; i < 3; ++i)
-      if (uint32_t(args.faces[3 * f + i]) >= uint64_t(args.num_verts))
-        return {RasterizeStatus::kBadFace, 0, f};
   try {
     for (int64_t view = 0; view < args.num_views; ++view) {
       const RasterizeStatus status = forward_view(args, view);

@@ -84,11 +84,10 @@ def rasterize(
         raise ValueError(f'rasterize: cull must be "none", "back" or "front", got {cull!r}')
     if num_layers is not None and not (type(num_layers) is int and num_layers >= 1):
         raise ValueError(f"rasterize: num_layers must be None or at least 1, got {num_layers!r}")
-    return Fragments(
-        *torch.ops.lightning_rast.rasterize(
-            verts_clip, faces, face_ranges, image_size[0], image_size[1], cull, num_layers
-        )
+    bary, depth, face_idx = torch.ops.lightning_rast.rasterize(
+        verts_clip, faces, face_ranges, image_size[0], image_size[1], cull, num_layers
     )
+    return Fragments(face_idx, bary, depth)
 
 
 _CULL = {"none": 0, "back": 1, "front": 2}
@@ -141,9 +140,10 @@ def _dtype_name(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+# The integers come last: torch.library.opcheck adds up the outputs in the type of the first.
 OPERATORS.define(
     "rasterize(Tensor verts_clip, Tensor faces, Tensor? face_ranges, int height, int width, "
-    "str cull, int? num_layers) -> (Tensor face_idx, Tensor bary, Tensor depth)"
+    "str cull, int? num_layers) -> (Tensor bary, Tensor depth, Tensor face_idx)"
 )
 OPERATORS.define(
     "rasterize_backward(Tensor? grad_bary, Tensor? grad_depth, Tensor face_idx, "
@@ -210,9 +210,9 @@ def _empty_fragments(
     layers = () if num_layers is None else (num_layers,)
     shape = (num_views, *layers, height, width)
     return (
-        verts_clip.new_empty(shape, dtype=torch.int32),
         verts_clip.new_empty(*shape, 3),
         verts_clip.new_empty(shape),
+        verts_clip.new_empty(shape, dtype=torch.int32),
     )
 
 
@@ -227,7 +227,7 @@ def _forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     verts_clip, faces = verts_clip.contiguous(), faces.contiguous()
     face_ranges = None if face_ranges is None else face_ranges.contiguous()
-    face_idx, bary, depth = _empty_fragments(verts_clip, face_ranges, height, width, num_layers)
+    bary, depth, face_idx = _empty_fragments(verts_clip, face_ranges, height, width, num_layers)
     where = (ctypes.c_int64 * 2)()
     status = _forward_function(verts_clip.dtype)(
         verts_clip.data_ptr(),
@@ -249,7 +249,7 @@ def _forward(
     )
     if status != 0:
         _raise_status(status, where[0], where[1], verts_clip, faces, face_ranges)
-    return face_idx, bary, depth
+    return bary, depth, face_idx
 
 
 def _backward(
@@ -315,11 +315,11 @@ def _(
 
 def _setup_context(ctx, inputs, output) -> None:
     ctx.set_materialize_grads(False)  # where only depth is used, no zeros for bary are made
-    ctx.mark_non_differentiable(output[0])
-    ctx.save_for_backward(output[0], inputs[0], inputs[1])
+    ctx.mark_non_differentiable(output[2])
+    ctx.save_for_backward(output[2], inputs[0], inputs[1])
 
 
-def _autograd_backward(ctx, _grad_face_idx, grad_bary: Tensor | None, grad_depth: Tensor | None):
+def _autograd_backward(ctx, grad_bary: Tensor | None, grad_depth: Tensor | None, _grad_face_idx):
     grad = None
     if grad_bary is not None or grad_depth is not None:
         grad = torch.ops.lightning_rast.rasterize_backward(
