@@ -10,4 +10,6 @@ from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCap
 from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
 from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_contour_pieces
 from lightning_rast.ops.interpolate import interpolate as interpolate
+from lightning_rast.ops.rasterize import Fragments as Fragments
+from lightning_rast.ops.rasterize import rasterize as rasterize
 from lightning_rast.ops.transform import transform_points as transform_points
