@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.ops.contour_meshes import Surface, bumpy_sphere, crumpled_sheet, nested_shells, torus
-from tests.ops.contour_views import look_at, orthographic, projected, seen_from
+from tests.ops.contour_views import look_at, on_screen, orthographic, projected, seen_from
 
 
 class Case(NamedTuple):
@@ -46,6 +46,27 @@ def large_faces(image_size: tuple[int, int], num_faces: int = 40, seed: int = 0)
     verts_clip = seen_from(verts.reshape(-1, 3), near=0.4).float()
     faces = torch.arange(3 * num_faces, dtype=torch.int32).reshape(-1, 3)
     return Case(verts_clip, faces, None, *image_size)
+
+
+def grazing_faces(size: int, reach: float, num_faces: int = 300, seed: int = 0) -> Case:
+    """Faces with an edge past a pixel centre, at distances that float could not tell from zero."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+    centre = (size * random(num_faces, 2)).floor() + 0.5
+    angle = 2 * torch.pi * random(num_faces, 1)
+    along = torch.cat([angle.cos(), angle.sin()], dim=1)
+    across = torch.stack([-along[:, 1], along[:, 0]], dim=1)
+    distance = 10 ** (-5 - 8 * random(num_faces, 1)) * (2 * random(num_faces, 1) - 1).sign()
+    start = centre + distance * across - reach * random(num_faces, 1) * along
+    end = start + 2 * reach * along
+    xy = torch.stack([start, end, centre + reach * random(num_faces, 1) * across], dim=1)
+    verts_clip = on_screen(xy.reshape(-1, 2), (size, size))[None]
+    faces = torch.arange(3 * num_faces, dtype=torch.int32).reshape(-1, 3)
+    # All in one plane, so that the first of the faces over a pixel shows: a layer for each.
+    return Case(verts_clip, faces, None, size, size, "none", num_faces)
 
 
 def packed(dtype: torch.dtype = torch.float32) -> Case:

@@ -16,7 +16,7 @@ from lightning_rast.ops import _cuda_call, rasterize_cuda
 from tests.cuda_shim.build import compiled
 from tests.ops.contour_soups import general_soup, near_clipped_soup, tied_near_soup, tied_soup
 from tests.ops.contour_views import on_screen, seen_from
-from tests.ops.rasterize_gpu_cases import MESHES, Case, large_faces, packed, views
+from tests.ops.rasterize_gpu_cases import MESHES, Case, grazing_faces, large_faces, packed, views
 
 CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
 FORWARD, REVERSE, SHUFFLED = range(3)
@@ -111,6 +111,11 @@ def test_soups(library, make):
 def test_faces_of_all_sizes(library, order, image_size):
     library.cuda_shim_order(order, 7)
     assert_same(large_faces(image_size))
+
+
+@pytest.mark.parametrize("reach", [5.0, 50.0, 5000.0])
+def test_edges_that_pass_pixel_centres_at_almost_no_distance(reach):
+    assert_same_fragments(grazing_faces(12, reach))
 
 
 @pytest.mark.parametrize("order", [FORWARD, REVERSE, SHUFFLED])
