@@ -20,6 +20,8 @@
 #define __host__
 #define __shared__ static
 #define __launch_bounds__(...)
+#define __grid_constant__
+#define __noinline__ __attribute__((noinline))
 #define threadIdx (cuda_shim::current->index)
 #define blockIdx (cuda_shim::block)
 #define blockDim (cuda_shim::block_size)
@@ -263,6 +265,12 @@ template <typename Number, typename Other> Number atomicMax(Number* number, Othe
   cuda_shim::before_atomic();
   const Number old = *number;
   if (old < Number(value)) *number = Number(value);
+  return old;
+}
+template <typename Number> Number atomicCAS(Number* number, Number expected, Number value) {
+  cuda_shim::before_atomic();
+  const Number old = *number;
+  if (old == expected) *number = value;
   return old;
 }
 template <typename Number, typename Other> Number atomicExch(Number* number, Other value) {
