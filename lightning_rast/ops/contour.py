@@ -147,7 +147,7 @@ def _forward_function(dtype: torch.dtype) -> Callable[..., int]:
     return bind(
         core(),
         f"lrast_contour_forward_{_SUFFIX[dtype]}",
-        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _P, _P, _P),
+        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _P, _P),
     )
 
 
@@ -161,8 +161,8 @@ def _backward_function(dtype: torch.dtype) -> Callable[..., int]:
 
 
 @functools.cache
-def _free_function() -> Callable[..., int]:
-    return bind(core(), "lrast_free", _P)
+def _take_tape_function(dtype: torch.dtype) -> Callable[..., int]:
+    return bind(core(), f"lrast_contour_take_tape_{_SUFFIX[dtype]}", _P, _I64, _P)
 
 
 def _raise_status(status: int, where: tuple[int, int], verts_clip: Tensor) -> None:
@@ -194,7 +194,7 @@ def _forward(
     verts_clip = verts_clip.contiguous()
     num_views, num_verts = verts_clip.shape[:2]
     coverage = verts_clip.new_empty(num_views, height, width)
-    memory, num_words = ctypes.c_void_p(), ctypes.c_int64()
+    num_words = ctypes.c_int64()
     where = (ctypes.c_int64 * 2)()
     status = _forward_function(verts_clip.dtype)(
         verts_clip.data_ptr(),
@@ -212,8 +212,7 @@ def _forward(
         height,
         width,
         torch.get_num_threads(),
-        ctypes.byref(memory) if record else None,
-        ctypes.byref(num_words),
+        ctypes.byref(num_words) if record else None,
         where,
         stage_ms,
     )
@@ -221,11 +220,10 @@ def _forward(
         _raise_status(status, (where[0], where[1]), verts_clip)
     if not record:
         return coverage, torch.zeros(1, dtype=torch.int64)
-    try:
-        tape = torch.empty(num_words.value, dtype=torch.int64)
-        ctypes.memmove(tape.data_ptr(), memory, 8 * num_words.value)
-    finally:
-        _free_function()(memory)
+    tape = torch.empty(num_words.value, dtype=torch.int64)
+    status = _take_tape_function(verts_clip.dtype)(tape.data_ptr(), num_words.value, stage_ms)
+    if status != 0:
+        raise_status("contour_coverage", status)
     return coverage, tape[:1]
 
 
@@ -242,7 +240,7 @@ def _backward(
     num_views, num_verts = verts_clip.shape[:2]
     height, width = grad_coverage.shape[1:]
     verts_clip, grad_coverage = verts_clip.contiguous(), grad_coverage.contiguous()
-    grad_verts_clip = torch.zeros_like(verts_clip)
+    grad_verts_clip = torch.empty_like(verts_clip)
     status = _TAPE_LOST
     for attempt in range(2):
         whole = tape.storage_offset() == 0
