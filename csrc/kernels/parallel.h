@@ -2,7 +2,7 @@
 #pragma once
 #include <new>
 
-#include "../core/host_device.h"
+#include "buffer.h"
 
 LRAST_BEGIN
 
@@ -28,6 +28,71 @@ void parallel_chunks(int64_t count, int chunks, [[maybe_unused]] int threads, Bo
     } catch (const std::bad_alloc&) {
       failed |= 1;  // exceptions must not leave a parallel region
     }
+  }
+  if (failed) throw std::bad_alloc();
+}
+
+/// Calls body(task) for each task, in no order. Throws std::bad_alloc if one did.
+template <typename Body>
+void parallel_tasks(int64_t num_tasks, [[maybe_unused]] int threads, Body&& body) {
+  if (threads <= 1 || num_tasks <= 1) {
+    for (int64_t task = 0; task < num_tasks; ++task) body(task);
+    return;
+  }
+  int failed = 0;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(| : failed)
+  for (int64_t task = 0; task < num_tasks; ++task) {
+    try {
+      body(task);
+    } catch (const std::bad_alloc&) {
+      failed |= 1;
+    }
+  }
+  if (failed) throw std::bad_alloc();
+}
+
+inline int64_t take_next(int64_t& counter) {
+  return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
+}
+
+/// Blocks of work that begin with a part for one thread, which makes tasks for whoever is free.
+class TaskBlocks {
+ public:
+  explicit TaskBlocks(int64_t num_blocks) {
+    tasks_.zero(num_blocks);
+    next_task_.zero(num_blocks);
+  }
+
+  /// What one of the threads does: `begin(block)` returns its number of tasks, `run(block, task)`.
+  template <typename Begin, typename Run> void work(Begin&& begin, Run&& run) {
+    for (int64_t block; (block = take_next(next_block_)) < tasks_.size();) {
+      __atomic_store_n(&tasks_[block], begin(block), __ATOMIC_RELEASE);
+      run_tasks(block, run);
+    }
+    for (int64_t block = 0; block < tasks_.size(); ++block) run_tasks(block, run);
+  }
+
+ private:
+  template <typename Run> void run_tasks(int64_t block, Run&& run) {
+    const int64_t count = __atomic_load_n(&tasks_[block], __ATOMIC_ACQUIRE);  // 0 until it has begun
+    if (count == 0) return;
+    for (int64_t task; (task = take_next(next_task_[block])) < count;) run(block, task);
+  }
+
+  Buffer<int64_t> tasks_, next_task_;  // per block
+  int64_t next_block_ = 0;
+};
+
+/// Works through the blocks with so many threads. Throws std::bad_alloc if a part did.
+template <typename Begin, typename Run>
+void parallel_blocks(TaskBlocks& blocks, [[maybe_unused]] int threads, Begin&& begin, Run&& run) {
+  if (threads <= 1) return blocks.work(begin, run);
+  int failed = 0;
+#pragma omp parallel num_threads(threads) reduction(| : failed)
+  try {
+    blocks.work(begin, run);
+  } catch (const std::bad_alloc&) {
+    failed |= 1;
   }
   if (failed) throw std::bad_alloc();
 }

@@ -1,6 +1,8 @@
 """Differentiable operators on tensors; one file per operator."""
 
-# Has no names of its own to export, only kernels to register.
+# Have no names of their own to export, only kernels to register.
+from lightning_rast.ops import interpolate_cuda as interpolate_cuda
+from lightning_rast.ops import rasterize_cuda as rasterize_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda
 from lightning_rast.ops._library import cpu_isa as cpu_isa
 from lightning_rast.ops.advice import LightningRastWarning as LightningRastWarning
@@ -9,4 +11,6 @@ from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCap
 from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
 from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_contour_pieces
 from lightning_rast.ops.interpolate import interpolate as interpolate
+from lightning_rast.ops.rasterize import Fragments as Fragments
+from lightning_rast.ops.rasterize import rasterize as rasterize
 from lightning_rast.ops.transform import transform_points as transform_points

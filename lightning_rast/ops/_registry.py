@@ -1,10 +1,27 @@
 """What every operator shares: its registration with torch and the errors of the C ABI."""
 
 import torch
+from torch import Tensor
 
 # Plain registration, not torch.library.custom_op: that one checks inputs for mutation on every
 # call, which costs more than a small picture.
 OPERATORS = torch.library.Library("lightning_rast", "FRAGMENT")
+
+
+def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
+    """Whether the dispatcher would do no more with a call than hand it to the CPU kernel.
+
+    False where anyone traces, transforms or intercepts operators, as torch.compile, functorch,
+    fake tensors, subclasses and dispatch modes do.
+    """
+    return (
+        not torch.compiler.is_compiling()
+        and type(tensor) in (Tensor, torch.nn.Parameter)
+        and tensor.is_cpu
+        and torch._C._len_torch_dispatch_stack() == 0
+        and not torch._C._are_functorch_transforms_active()
+    )
+
 
 _NO_MEMORY, _NO_ISA = 3, 4
 

@@ -10,6 +10,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from lightning_rast.scene.gather import Gather
+
 # An incidence is coded as 2 * face + reversed in int32.
 _MAX_FACES = 2**30 - 1
 _MAX_VERTS = 2**31 - 1
@@ -133,6 +135,11 @@ class Topology:
     def num_regular(self) -> int:
         """Edges with exactly two incident face corners of opposite direction."""
         return self.edge_faces.shape[0]
+
+    @cached_property
+    def corner_gather(self) -> Gather:
+        """Makes (3 F) face corners from (V) vertices, the three of a face after each other."""
+        return Gather(self.faces.reshape(-1), self.num_verts)
 
     @cached_property
     def vert_degree(self) -> Int32[Tensor, " V"]:
