@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import grid_sample, pad
+from torch.nn.functional import avg_pool2d, grid_sample, pad
 
 _BORDERS = {"repeat": "circular", "clamp": "replicate", "mirror": "replicate"}
 _FILTERS = ("nearest", "bilinear", "mipmap")
@@ -88,11 +88,13 @@ def _atlas(levels: list[Tensor], wrap: str) -> tuple[Tensor, Tensor]:
     width = levels[0].shape[-1]
     parts, places, row = [], [], 1
     for level in levels:
-        bordered = pad(level, (1, 1, 1, 1), mode=_BORDERS[wrap])
-        parts.append(pad(bordered, (0, width - level.shape[-1], 0, 0)))
+        part = pad(level, (1, 1, 1, 1), mode=_BORDERS[wrap])
+        missing = width - level.shape[-1]
+        parts.append(pad(part, (0, missing)) if missing else part)
         places.append((level.shape[-1], level.shape[-2], 1, row))
         row += level.shape[-2] + 2
-    return torch.cat(parts, dim=-2), levels[0].new_tensor(places)
+    picture = torch.cat(parts, dim=-2) if len(parts) > 1 else parts[0]
+    return picture, levels[0].new_tensor(places)
 
 
 def _bilinear(picture: Tensor, place: Tensor, local: Tensor) -> Tensor:
@@ -120,23 +122,24 @@ def _trilinear(
 def _levels(textures: Tensor) -> list[Tensor]:
     levels = [textures]
     while max(levels[-1].shape[-2:]) > 1:
-        levels.append(_halved(_halved(levels[-1], -2), -1))
+        level = levels[-1]
+        odd = [dim for dim in (-2, -1) if level.shape[dim] % 2 and level.shape[dim] > 1]
+        pairs = [1 if dim in odd else min(level.shape[dim], 2) for dim in (-2, -1)]
+        level = avg_pool2d(level, pairs)
+        for dim in odd:
+            level = _halved(level, dim)
+        levels.append(level)
     return levels
 
 
 def _halved(texture: Tensor, dim: int) -> Tensor:
-    """Averages of equal stretches along `dim`, half as many; an odd size cuts texels between."""
+    """Averages of equal stretches along `dim` of odd size, half as many: they cut texels."""
     size = texture.shape[dim]
     half = size // 2
-    if size == 1:
-        return texture
     first = texture.movedim(dim, -1)
-    pairs = first[..., : 2 * half].unflatten(-1, (half, 2))
-    if size % 2 == 0:
-        return pairs.mean(dim=-1).movedim(-1, dim)
     # Stretch i is size / half texels long: it begins i / half into texel 2 i, and ends in 2 i + 2.
     i = torch.arange(half, dtype=texture.dtype, device=texture.device)
-    halved = (half - i) * pairs[..., 0] + half * pairs[..., 1] + (i + 1) * first[..., 2::2]
+    halved = (half - i) * first[..., :-1:2] + half * first[..., 1::2] + (i + 1) * first[..., 2::2]
     return (halved / size).movedim(-1, dim)
 
 
