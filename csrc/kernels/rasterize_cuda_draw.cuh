@@ -211,7 +211,7 @@ __noinline__ __device__ void draw_tiles(const RasterWork<T>& work, int64_t view,
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kDrawBlock) draw_faces(const __grid_constant__ RasterWork<T> work) {
+__global__ void __launch_bounds__(kDrawBlock, 4) draw_faces(const __grid_constant__ RasterWork<T> work) {
   __shared__ SmallFace block_faces[kDrawBlock];
   __shared__ RasterFace whole_faces[kDrawWarps];
   SmallFace* const faces = block_faces + (threadIdx.x & ~31u);
@@ -250,7 +250,7 @@ __global__ void __launch_bounds__(kDrawBlock) draw_faces(const __grid_constant__
 
 /// Draws the queue. Each warp takes a stretch of its tiles.
 template <typename T>
-__global__ void __launch_bounds__(kDrawBlock) draw_queue(const __grid_constant__ RasterWork<T> work) {
+__global__ void __launch_bounds__(kDrawBlock, 4) draw_queue(const __grid_constant__ RasterWork<T> work) {
   __shared__ RasterFace faces[kDrawWarps];
   const int64_t queued = smaller(int64_t(*work.queue_end >> kTileBits), work.capacity);
   if (queued == 0) return;
