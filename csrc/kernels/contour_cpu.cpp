@@ -145,10 +145,14 @@ template <typename T> void forward_views(ForwardCall<T>& call) {
     return;
   }
   TaskBlocks blocks(call.num_blocks);
-  parallel_blocks(blocks, call.threads, [&](int64_t block) {
-    outline_block(call, block, 1);
-    return call.num_tasks(block);
-  }, [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+  on_threads(call.threads, [&] {
+    blocks.work(
+        [&](int64_t block) {
+          outline_block(call, block, 1);
+          return call.num_tasks(block);
+        },
+        [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+  });
 }
 
 template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t* tape_words) {
@@ -284,8 +288,10 @@ template <typename T> ContourStatus::Code backward(const ContourBackwardArgs<T>&
       args.tape[args.tape_words - 1] != kTapeMark)
     return ContourStatus::kTapeLost;
   // Waking a thread takes longer than the gradient of an ordinary outline.
-  constexpr int64_t kWorthThreads = 1 << 17;
-  const int threads = args.tape_words < kWorthThreads ? 1 : larger(args.num_threads, 1);
+  constexpr int64_t kWorthThreads = 1 << 20;
+  const int64_t bytes =
+      8 * args.tape_words + 4 * args.num_views * args.num_verts * int64_t(sizeof(T));
+  const int threads = bytes < kWorthThreads ? 1 : larger(args.num_threads, 1);
   try {
     parallel_tasks(args.num_views, threads, [&](int64_t view) { backward_view(args, view); });
   } catch (const std::bad_alloc&) {
