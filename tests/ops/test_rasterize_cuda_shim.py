@@ -71,7 +71,7 @@ def assert_same_fragments(case: Case) -> tuple[Tensor, ...]:
     actual = rasterize_cuda._forward(*case)
     expected = torch.ops.lightning_rast.rasterize(*case)
     assert torch.equal(actual[0], expected[0])
-    assert torch.equal(actual[0], expected[0])
+    assert torch.equal(actual[1], expected[1])
     assert torch.equal(actual[2], expected[2])
     return actual
 
