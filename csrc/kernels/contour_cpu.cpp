@@ -163,7 +163,7 @@ template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t*
                                                  : (args.num_views + threads - 1) / threads;
   const int64_t views_per_block = clamped<int64_t>(share, 1, kViewLanes);
   const int64_t num_blocks = (args.num_views + views_per_block - 1) / views_per_block;
-  constexpr int kRowsPerTask = 64;  // enough work to be worth taking
+  constexpr int kRowsPerTask = 16;  // enough work to be worth taking
   const int chunks = threads == 1 ? 1 : clamped(args.height / kRowsPerTask, 1, 8 * threads);
   CallSpace<T>& space = call_space<T>();
   space.pending_words = 0;
