@@ -7,8 +7,11 @@
 
 LRAST_BEGIN
 
+struct RowRange { int32_t begin, end; };
+
 /// The contour edges of each row.
 struct RowBins {
+  Buffer<RowRange> ranges;  // rows of each edge, empty where the edge cannot touch the image
   Buffer<int64_t> start;    // (H + 1,) into edges
   Buffer<int32_t> edges;    // edge numbers, ascending within a row
   Buffer<int32_t> winding;  // (H + 1,): winding at the row's left end, from edges left of the image
@@ -18,21 +21,25 @@ struct RowBins {
 inline void bin_edges(const Buffer<ContourEdge>& edges, int height, int width, RowBins& bins) {
   bins.start.zero(int64_t(height) + 1);
   bins.winding.zero(int64_t(height) + 1);
+  bins.ranges.resize(edges.size());
   for (int64_t i = 0; i < edges.size(); ++i) {
     const ContourEdge& e = edges[i];
-    if (e.x0 >= width && e.x1 >= width) continue;
+    RowRange range{row_begin(e.y0, height), row_end(e.y1, height)};
+    if (e.x0 >= width && e.x1 >= width) range.begin = range.end;
     if (e.x0 < 0.0 && e.x1 < 0.0) {
       bins.winding[row_end(e.y0, height)] += e.weight;
-      bins.winding[row_end(e.y1, height)] -= e.weight;
-      continue;
+      bins.winding[range.end] -= e.weight;
+      range.begin = range.end;
     }
-    const int end = row_end(e.y1, height);
-    for (int row = row_begin(e.y0, height); row < end; ++row) ++bins.start[row];
+    bins.ranges[i] = range;
+    bins.start[range.begin] += 1;  // for now, how many more edges a row has than the one above
+    bins.start[range.end] -= 1;
   }
-  int64_t total = 0;
+  int64_t total = 0, in_row = 0;
   int32_t winding = 0;
   for (int row = 0; row <= height; ++row) {
-    total += bins.start[row];
+    in_row += bins.start[row];
+    total += in_row;
     bins.start[row] = total;  // the end for now; filling backwards makes it the start
     winding += bins.winding[row];
     bins.winding[row] = winding;
@@ -40,10 +47,8 @@ inline void bin_edges(const Buffer<ContourEdge>& edges, int height, int width, R
   bins.edges.resize(total + kLanes);
   for (int i = 0; i < kLanes; ++i) bins.edges[total + i] = 0;  // RowSpans reads beyond the end
   for (int64_t i = edges.size() - 1; i >= 0; --i) {
-    const ContourEdge& e = edges[i];
-    if ((e.x0 >= width && e.x1 >= width) || (e.x0 < 0.0 && e.x1 < 0.0)) continue;
-    const int end = row_end(e.y1, height);
-    for (int row = row_begin(e.y0, height); row < end; ++row)
+    const RowRange range = bins.ranges[i];
+    for (int row = range.begin; row < range.end; ++row)
       bins.edges[--bins.start[row]] = int32_t(i);
   }
 }
@@ -85,7 +90,7 @@ double cover_few(RowScratch<T>& scratch, int64_t begin, int count, int winding, 
   Piece pixel[kLanes * kVectors];
   ActiveSide sides[kLanes * kVectors];
   for (int i = 0; i < count; ++i) pixel[i] = scratch.row.pieces.get(begin + i);
-  scratch.visible.zero(count);
+  for (int i = 0; i < count; ++i) scratch.visible[i] = {0.0, 0.0};
   CoveredArea covered;
   for (int k = 0; k < num_open; ++k) {
     const OpenSlab& slab = slabs[k];
@@ -112,6 +117,7 @@ void sweep_row(const Buffer<ContourEdge>& edges, const RowBins& bins, int row, i
   const int64_t begin_edges = bins.start[row], num_edges = bins.start[row + 1] - begin_edges;
   if (num_edges > 0) pieces.cut(edges, &bins.edges[begin_edges], num_edges, row, width);
   int winding = pieces.winding;
+  scratch.visible.resize(kMostInLanes);
   const int num_words = num_edges > 0 ? (width + 63) / 64 : 0;
   int done = 0;
   for (int word = 0; word < num_words; ++word) {
@@ -124,7 +130,7 @@ void sweep_row(const Buffer<ContourEdge>& edges, const RowBins& bins, int row, i
       bool seen = true;
       double area;
       if (cell.count == 1) {
-        scratch.visible.zero(1);
+        scratch.visible[0] = {0.0, 0.0};
         area = union_of_one(scratch.row.pieces.get(begin), winding, scratch.visible[0]);
       } else if (cell.count <= kLanes) {
         area = cover_few<1>(scratch, begin, cell.count, winding, seen = false);
