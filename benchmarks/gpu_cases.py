@@ -8,7 +8,7 @@ from scenes import Scene
 from torch import Tensor
 
 from lightning_rast.losses.image import silhouette_l2
-from lightning_rast.ops import contour_coverage
+from lightning_rast.ops import contour_coverage, interpolate, rasterize
 from lightning_rast.optim import AdamUniform, Smoother
 from lightning_rast.scene import Camera, Topology
 
@@ -66,7 +66,28 @@ def _contour_coverage(scene: Scene, camera: Camera) -> Case:
     )
 
 
-OPERATORS: dict[str, Callable[[Scene, Camera], Case]] = {"contour_coverage": _contour_coverage}
+def _rasterize(scene: Scene, camera: Camera) -> Case:
+    verts_clip, faces = _clip(scene, camera), scene.mesh.faces.to(camera.K.device)
+    return Case(lambda: rasterize(verts_clip, faces, camera.image_size), (verts_clip,), (faces,))
+
+
+def _interpolate(scene: Scene, camera: Camera) -> Case:
+    faces = scene.mesh.faces.to(camera.K.device)
+    fragments = rasterize(_clip(scene, camera).detach(), faces, camera.image_size)
+    fragments = fragments._replace(bary=fragments.bary.requires_grad_())
+    colours = torch.rand(len(scene.mesh.verts), 3, device=camera.K.device).requires_grad_()
+    return Case(
+        lambda: (interpolate(colours, faces, fragments),),
+        (colours, fragments.bary),
+        (faces, fragments.face_idx),
+    )
+
+
+OPERATORS: dict[str, Callable[[Scene, Camera], Case]] = {
+    "contour_coverage": _contour_coverage,
+    "rasterize": _rasterize,
+    "interpolate": _interpolate,
+}
 
 
 def training_step(

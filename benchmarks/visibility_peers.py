@@ -1,4 +1,4 @@
-"""Face, barycentrics and depth of every pixel by other rasterizers, as far as they are installed.
+"""Face, barycentrics and depth of every pixel by all rasterizers that are installed.
 
 Each draws all views of one mesh from its world vertices, and is used as its documentation shows.
 """
@@ -10,6 +10,7 @@ from peers import installed
 from scenes import DISTANCE, FOV_DEG, Scene
 from torch import Tensor
 
+from lightning_rast.ops import rasterize
 from lightning_rast.scene import Camera
 
 # Draws, and returns whatever the rasterizer calls its fragments.
@@ -17,13 +18,19 @@ Peer = Callable[[Tensor], object]
 
 
 def visibility_peers(scene: Scene, camera: Camera) -> dict[str, Peer]:
-    """All that can be imported and work on the camera's device."""
+    """All that can be imported and work on the camera's device; ours is the first."""
     makers = {
+        "lightning_rast": (ours, True),
         "nvdiffrast": (nvdiffrast, camera.K.is_cuda and installed("nvdiffrast.torch")),
         "DRTK": (drtk, installed("drtk.edge_grad_ext")),
         "PyTorch3D": (pytorch3d, installed("pytorch3d._C")),
     }
     return {name: make(scene, camera) for name, (make, found) in makers.items() if found}
+
+
+def ours(scene: Scene, camera: Camera) -> Peer:
+    faces = scene.mesh.faces.to(camera.K.device)
+    return lambda verts: rasterize(camera.world_to_clip(verts), faces, camera.image_size)
 
 
 def nvdiffrast(scene: Scene, camera: Camera) -> Peer:

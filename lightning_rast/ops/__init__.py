@@ -3,9 +3,11 @@
 # Have no names of their own to export, only kernels to register.
 from lightning_rast.ops import interpolate_cuda as interpolate_cuda
 from lightning_rast.ops import rasterize_cuda as rasterize_cuda
+from lightning_rast.ops import soft_coverage_cuda as soft_coverage_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda
 from lightning_rast.ops._library import cpu_isa as cpu_isa
 from lightning_rast.ops.advice import LightningRastWarning as LightningRastWarning
+from lightning_rast.ops.antialias import antialias as antialias
 from lightning_rast.ops.contour import contour_coverage as contour_coverage
 from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCapacityWarning
 from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
@@ -15,4 +17,5 @@ from lightning_rast.ops.interpolate import interpolate as interpolate
 from lightning_rast.ops.rasterize import Fragments as Fragments
 from lightning_rast.ops.rasterize import rasterize as rasterize
 from lightning_rast.ops.texture import sample_texture as sample_texture
+from lightning_rast.ops.soft_coverage import soft_coverage as soft_coverage
 from lightning_rast.ops.transform import transform_points as transform_points

@@ -60,6 +60,14 @@ def test_the_training_step_lowers_its_loss(gpu_cases, scene_and_camera):
     assert last < first
 
 
+def test_our_rasterizer_is_among_those_compared(gpu_cases, scene_and_camera):
+    from visibility_peers import visibility_peers
+
+    scene, camera = scene_and_camera
+    fragments = visibility_peers(scene, camera)["lightning_rast"](scene.mesh.verts.float())
+    assert 0.3 < (fragments.face_idx >= 0).double().mean() < 0.9
+
+
 def test_the_dispatcher_tells_which_operators_run_on_a_gpu(gpu_cases):
     assert gpu_cases.has_cuda_kernel("contour_coverage")
     assert not gpu_cases.has_cuda_kernel("no_such_operator")
