@@ -106,44 +106,17 @@ bool is_flat_view(const int32_t* faces, int64_t num_faces, const T* verts) {
 template <typename T>
 void sweep_pieces(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
   RowScratch<T>& scratch = chunk.scratch;
-  const RowBins& bins = *view.bins;
-  int winding = bins.winding[row];
-  scratch.pieces.clear();
-  scratch.keys.clear();
-  for (int64_t i = bins.start[row]; i < bins.start[row + 1]; ++i) {
-    const int32_t edge = bins.edges[i];
-    cut_row(view.edges[edge], edge, row, view.width, [&](int column, const Piece& piece) {
-      if (column < 0) {
-        if (piece.y0 == 0.0) winding += piece.weight;
-        return;
-      }
-      scratch.keys.push(int64_t(column) << 32 | scratch.pieces.size());
-      scratch.pieces.push(piece);
-    });
-  }
-  const int64_t count = scratch.keys.size();
-  if (count == 0) return;
-  sort_keys(scratch, view.width);
-  scratch.order.resize(count);
-  scratch.sides.resize(count);
-  const int64_t first = chunk.pieces.size();
-  chunk.pieces.resize(first + count);
-  chunk.visible.resize(first + count);
-  for (int64_t i = 0; i < count; ++i) {
-    chunk.pieces[first + i] = scratch.pieces[int32_t(scratch.keys[i])];
-    chunk.visible[first + i] = {0.0, 0.0};
-  }
-  for (int64_t begin = 0, end; begin < count; begin = end) {
-    const int column = int(scratch.keys[begin] >> 32);
-    for (end = begin + 1; end < count && int(scratch.keys[end] >> 32) == column;) ++end;
-    const Piece* pieces = &chunk.pieces[first + begin];
-    const double coverage =
-        pixel_union(pieces, int(end - begin), winding, scratch.order.data(), scratch.sides.data(),
-                    &chunk.visible[first + begin]);
-    chunk.pixels.push({column, int32_t(end - begin), first + begin, coverage});
-    for (int i = 0; i < end - begin; ++i)
-      if (pieces[i].y0 == 0.0 && pieces[i].y1 > 0.0) winding += pieces[i].weight;
-  }
+  int winding = cut_edges(view.edges, *view.bins, row, view.width, scratch);
+  scratch.row.take_pixels([&](int column, Cell cell, int64_t begin) {
+    bool seen;
+    const double coverage = cover_pixel(scratch, begin, cell.count, winding, seen);
+    chunk.pixels.push({column, cell.count, chunk.pieces.size(), coverage});
+    winding += cell.gain;
+    for (int i = 0; i < cell.count; ++i) {
+      chunk.pieces.push(scratch.row.pieces.get(begin + i));
+      chunk.visible.push(seen ? scratch.visible[i] : VisibleSpan{0.0, 0.0});
+    }
+  });
 }
 
 /// The pieces of a pixel in a row's list, or null.
