@@ -107,10 +107,10 @@ template <bool kLinear, typename V> LRAST_HD V soft_exponent(V distance2, V inne
 }
 
 /// 1 / (1 - p); these multiply. `fade` is subtracted from 2^z where the distance is linear.
-template <bool kLinear, typename T, typename V> LRAST_HD V soft_factor(V z, T fade, V& power) {
+template <bool kLinear, typename T, typename V> LRAST_HD V soft_factor(V z, V fade, V& power) {
   const V one = V(T(1));
   power = power_of_two<T>(smaller(z, V(Power<T>::kLargest)));
-  return kLinear ? one + larger(power - V(fade), V(T(0))) : one + power;
+  return kLinear ? one + larger(power - fade, V(T(0))) : one + power;
 }
 
 /// d z / d (nearest point of the outline), across and along the side it lies on.

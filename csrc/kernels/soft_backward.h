@@ -48,32 +48,31 @@ inline void sum_lanes(const float (*lanes)[kBlockPixels], double* out) {
 }
 #endif
 
-template <bool kLinear, int kSides, typename T>
+template <bool kLinear, int kSides, bool kLimited, typename T>
 void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
                 const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
   const Pack<T> none(T(0));
-  SideFrames<kSides, T> lanes[kParts<T>];
+  const FaceConstants<kSides, T> constants(tile, face);
   Pack<T> sums[kParts<T>][kSides][kSums];
-  for (int part = 0; part < kParts<T>; ++part) {
-    lanes[part] = lane_frames<kSides>(face, kPixelLanes<T>, part);
+  for (int part = 0; part < kParts<T>; ++part)
     for (int k = 0; k < kSides; ++k)
       for (int i = 0; i < kSums; ++i) sums[part][k][i] = none;
-  }
-  for (BlockWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);) {
-    const int block = walk.block;
-    const bool limited = depth && (space.limited >> block & 1);
+  for (WindowWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);)
+    for (unsigned left_blocks = walk.wanted; left_blocks; left_blocks &= left_blocks - 1) {
+    const int in_window = __builtin_ctz(left_blocks), block = walk.block(in_window);
     for (int part = 0; part < kParts<T>; ++part) {
-      const SideFrames<kSides, T> frames = walk.window.at(lanes[part], walk.in_window);
+      const SideFrames<kSides, T> frames =
+          walk.window.at(constants.lanes[part], in_window);
       Pack<T> distance2s[kSides], distance2, inner = frames.across[0], power;
       for (int k = 0; k < kSides; ++k) {
-        distance2s[k] = side_distance2(frames.across[k], frames.along[k], Pack<T>(face.half(k)));
+        distance2s[k] = side_distance2(frames.across[k], frames.along[k], constants.half[k]);
         distance2 = k == 0 ? distance2s[0] : smaller(distance2, distance2s[k]);
         inner = smaller(inner, frames.across[k]);
       }
       const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
-      const Pack<T> factor = soft_factor<kLinear>(z, tile.fade, power);
-      PackMask<T> counts = less(Pack<T>(-tile.reach), z);
-      if (limited) {
+      const Pack<T> factor = soft_factor<kLinear, T>(z, constants.fade, power);
+      PackMask<T> counts = less(constants.end, z);
+      if (kLimited && (space.limited >> block & 1)) {
         Pack<T> x, y;
         block_pixels(block, part, x, y);
         counts = both(counts, among_nearest(space.last[block], part,
@@ -87,7 +86,7 @@ void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>
         const Pack<T> grad = select(farther, none, left);
         left = select(farther, left, none);
         const Pack<T> along = frames.along[k];
-        const Pack<T> over = with_sign(side_overshoot(along, Pack<T>(face.half(k))), along);
+        const Pack<T> over = with_sign(side_overshoot(along, constants.half[k]), along);
         const Pack<T> at = along - over;
         Pack<T> across_vjp, along_vjp;
         soft_exponent_vjp<kLinear, T>(frames.across[k], over, distance2, inner, across_vjp,
@@ -189,10 +188,10 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
     for (int i = 0; i < count; ++i) {
       const TileDepth<T>* depth = space.limited ? &space.depths[group + i] : nullptr;
       const FaceInTile<T> face = space.faces.face(group + i);
-      if (entries[i].sides == 3)
-        sum_pixels<kLinear, 3>(tile, entries[i], face, depth, space, sums);
-      else
-        sum_pixels<kLinear, 4>(tile, entries[i], face, depth, space, sums);
+      const auto sum = entries[i].sides == 3
+                           ? (depth ? sum_pixels<kLinear, 3, true, T> : sum_pixels<kLinear, 3, false, T>)
+                           : (depth ? sum_pixels<kLinear, 4, true, T> : sum_pixels<kLinear, 4, false, T>);
+      sum(tile, entries[i], face, depth, space, sums);
     }
     for (int sides = 3; sides <= corners.sides; ++sides)
       finish_group(sides, corners, view.model, tile, entries, count, sums, out + group);
