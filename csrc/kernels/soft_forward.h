@@ -35,11 +35,11 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceIn
     for (unsigned left = walk.wanted & ~deep; left; left &= left - 1) {
       const int in_window = __builtin_ctz(left), block = walk.block(in_window);
       for (int part = 0; part < kParts<T>; ++part) {
-        const Factor<T> f = face_factor<kLinear, kSides>(
+        const FaceChance<T> f = face_chance<kLinear, kSides>(
             constants, walk.window.at(constants.lanes[part], in_window));
         T* product = space.product.at[block] + part * Pack<T>::kLanes;
         const Pack<T> before = load(product);
-        store(select(f.counts, smaller(before * f.factor, cap), before), product);
+        store(select(f.counts, smaller(before * f.chance.factor, cap), before), product);
         if (kCounting) {
           T* count = space.count.at[block] + part * Pack<T>::kLanes;
           store(load(count) + select(f.counts, one, none), count);

@@ -85,13 +85,13 @@ void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T
       frames.across[k] = frames.across[k] + Pack<T>(across);
       frames.along[k] = frames.along[k] + Pack<T>(along);
     }
-    const Factor<T> f = face_factor<kLinear, kSides>(constants, frames);
+    const FaceChance<T> f = face_chance<kLinear, kSides>(constants, frames);
     Pack<T> pixel_x, pixel_y;
     block_pixels(block, part, pixel_x, pixel_y);
     const Pack<T> key = key_at(depth, frames.across, pixel_x, pixel_y);
     const int first = part * Pack<T>::kLanes;
     store(select(f.counts, key, Pack<T>(T(-INFINITY))), keys + first);
-    store(f.factor, factors + first);
+    store(f.chance.factor, factors + first);
   }
 }
 

@@ -31,11 +31,9 @@ template <typename T> constexpr LaneOffsets<T> kBlockLanes = lane_offsets<T>(T(k
 /// Sixteen faces of a tile, in the frames of their sides: a pixel x, y away from the tile's middle is
 /// across_0 + across_x x + across_y y from a side's line, and so on along its stretch.
 template <typename T> struct FaceGroup {
-  alignas(64) T across_x[kMaxSides][kGroup], across_y[kMaxSides][kGroup];
-  alignas(64) T across_0[kMaxSides][kGroup];
-  alignas(64) T along_x[kMaxSides][kGroup], along_y[kMaxSides][kGroup];
-  alignas(64) T along_0[kMaxSides][kGroup];
-  alignas(64) T half[kMaxSides][kGroup];
+  T across_x[kMaxSides][kGroup], across_y[kMaxSides][kGroup], across_0[kMaxSides][kGroup];
+  T along_x[kMaxSides][kGroup], along_y[kMaxSides][kGroup], along_0[kMaxSides][kGroup];
+  T half[kMaxSides][kGroup];
 };
 
 /// A face of a tile: the member of a group. Reads like a record of its numbers.
@@ -306,18 +304,18 @@ template <int kSides, typename T> class WindowWalk {
   int next_x_, next_y_;
 };
 
-/// A face's factor 1 / (1 - p) at the pixels of a pack, and where it counts.
-template <typename T> struct Factor {
-  Pack<T> factor;
+/// A face's chance at the pixels of a pack, and where it counts.
+template <typename T> struct FaceChance {
+  SoftChance<Pack<T>> chance;
   PackMask<T> counts;
 };
 template <bool kLinear, int kSides, typename T>
-LRAST_INLINE Factor<T> face_factor(const FaceConstants<kSides, T>& face,
-                                   const SideFrames<kSides, T>& frames) {
-  Pack<T> distance2, inner, power;
+LRAST_INLINE FaceChance<T> face_chance(const FaceConstants<kSides, T>& face,
+                                       const SideFrames<kSides, T>& frames) {
+  Pack<T> distance2, inner;
   outline_distance<kSides>(frames.across, frames.along, face.half, distance2, inner);
   const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
-  return {soft_factor<kLinear, T>(z, face.fade, power), less(face.end, z)};
+  return {soft_chance<kLinear, T>(z, face.fade), less(face.end, z)};
 }
 
 /// A number per pixel of a tile, block by block; edges of the picture are padded.

@@ -7,5 +7,7 @@ from lightning_rast.ops.contour import contour_coverage as contour_coverage
 from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCapacityWarning
 from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
 from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_contour_pieces
+from lightning_rast.ops.soft_colors import SoftColors as SoftColors
+from lightning_rast.ops.soft_colors import soft_colors as soft_colors
 from lightning_rast.ops.soft_coverage import soft_coverage as soft_coverage
 from lightning_rast.ops.transform import transform_points as transform_points
