@@ -68,38 +68,15 @@ template <typename T> struct ForwardCall {
 };
 
 template <typename T, int L>
-void outline_views(ForwardCall<T>& call, int64_t begin, int64_t end, int threads) {
+void outline_and_bin(ForwardCall<T>& call, int64_t begin, int64_t end, int threads) {
   static thread_local FrontScratch<L> own;
   FrontScratch<L>& front = own;  // thread_local: other threads must not resolve it themselves
   const ContourArgs<T>& args = call.args;
   StageClock clock(args.stage_ms);
   ViewBlock<T, L> block{args, begin, int(end - begin), {}};
-  for (int lane = 0; lane < block.count; ++lane) {
-    ViewOutline& outline = call.views[begin + lane].outline;
-    outline.edges.clear();
-    outline.cuts.clear();
-    outline.status = {ContourStatus::kOk, 0, 0};
-    block.outlines[lane] = &outline;
-  }
-  const int refused = project_vertices(block, threads, front);
   for (int lane = 0; lane < block.count; ++lane)
-    if (refused >> lane & 1) block.outlines[lane]->status = find_refused(args, begin + lane);
-  clock.end(kProject);
-  sign_faces(block, threads, front);
-  for (int lane = 0; lane < block.count; ++lane) {
-    ViewOutline& outline = *block.outlines[lane];
-    if (outline.any_hidden && outline.status.code == ContourStatus::kOk)
-      outline.status = cut_faces(block, lane, front);
-  }
-  clock.end(kSign);
-  find_edges(block, threads, front);
-  for (int lane = 0; lane < block.count; ++lane) {
-    ViewOutline& outline = *block.outlines[lane];
-    if (outline.status.code != ContourStatus::kOk) continue;
-    select_edges(block, lane, front);
-    outline.status = make_edges(block, lane, front);
-  }
-  clock.end(kWeight);
+    block.outlines[lane] = &call.views[begin + lane].outline;
+  outline_views(block, threads, front, [&](ContourStage stage) { clock.end(stage); });
   for (int64_t view = begin; view < end; ++view)
     bin_edges(call.views[view].outline.edges, args.height, args.width, call.views[view].bins);
   clock.end(kBin);
@@ -108,9 +85,9 @@ void outline_views(ForwardCall<T>& call, int64_t begin, int64_t end, int threads
 template <typename T> void outline_block(ForwardCall<T>& call, int64_t block, int threads) {
   const int64_t begin = block * call.views_per_block, end = call.block_end(block);
   if (end - begin == 1)
-    outline_views<T, 1>(call, begin, end, threads);
+    outline_and_bin<T, 1>(call, begin, end, threads);
   else
-    outline_views<T, kViewLanes>(call, begin, end, threads);
+    outline_and_bin<T, kViewLanes>(call, begin, end, threads);
 }
 
 /// One chunk of rows of a view.
@@ -145,10 +122,14 @@ template <typename T> void forward_views(ForwardCall<T>& call) {
     return;
   }
   TaskBlocks blocks(call.num_blocks);
-  parallel_blocks(blocks, call.threads, [&](int64_t block) {
-    outline_block(call, block, 1);
-    return call.num_tasks(block);
-  }, [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+  on_threads(call.threads, [&] {
+    blocks.work(
+        [&](int64_t block) {
+          outline_block(call, block, 1);
+          return call.num_tasks(block);
+        },
+        [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+  });
 }
 
 template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t* tape_words) {
@@ -159,7 +140,7 @@ template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t*
                                                  : (args.num_views + threads - 1) / threads;
   const int64_t views_per_block = clamped<int64_t>(share, 1, kViewLanes);
   const int64_t num_blocks = (args.num_views + views_per_block - 1) / views_per_block;
-  constexpr int kRowsPerTask = 64;  // enough work to be worth taking
+  constexpr int kRowsPerTask = 16;  // enough work to be worth taking
   const int chunks = threads == 1 ? 1 : clamped(args.height / kRowsPerTask, 1, 8 * threads);
   CallSpace<T>& space = call_space<T>();
   space.pending_words = 0;
@@ -284,8 +265,10 @@ template <typename T> ContourStatus::Code backward(const ContourBackwardArgs<T>&
       args.tape[args.tape_words - 1] != kTapeMark)
     return ContourStatus::kTapeLost;
   // Waking a thread takes longer than the gradient of an ordinary outline.
-  constexpr int64_t kWorthThreads = 1 << 17;
-  const int threads = args.tape_words < kWorthThreads ? 1 : larger(args.num_threads, 1);
+  constexpr int64_t kWorthThreads = 1 << 20;
+  const int64_t bytes =
+      8 * args.tape_words + 4 * args.num_views * args.num_verts * int64_t(sizeof(T));
+  const int threads = bytes < kWorthThreads ? 1 : larger(args.num_threads, 1);
   try {
     parallel_tasks(args.num_views, threads, [&](int64_t view) { backward_view(args, view); });
   } catch (const std::bad_alloc&) {

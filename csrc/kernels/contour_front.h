@@ -66,6 +66,38 @@ bool place_roughly(const T* const* verts, double width, double height, RoughPoin
   return clear;
 }
 
+#ifdef __AVX512F__
+/// The same for two vertices in a row, a view per lane.
+inline bool place_pair(const float* const* verts, double width, double height,
+                       RoughPoint<4>* rough) {
+  const __m256 view0 = _mm256_loadu_ps(verts[0]), view1 = _mm256_loadu_ps(verts[1]);
+  const __m256 view2 = _mm256_loadu_ps(verts[2]), view3 = _mm256_loadu_ps(verts[3]);
+  const __m256 xy01 = _mm256_unpacklo_ps(view0, view1), zw01 = _mm256_unpackhi_ps(view0, view1);
+  const __m256 xy23 = _mm256_unpacklo_ps(view2, view3), zw23 = _mm256_unpackhi_ps(view2, view3);
+  const auto low = [](__m256 a, __m256 b) {
+    return _mm512_maskz_cvtps_pd(0xff, _mm256_shuffle_ps(a, b, 0x44));
+  };
+  const auto high = [](__m256 a, __m256 b) {
+    return _mm512_maskz_cvtps_pd(0xff, _mm256_shuffle_ps(a, b, 0xee));
+  };
+  const __m512d w = high(zw01, zw23), distance = low(zw01, zw23) + w;
+  const __m512d half = _mm512_set1_pd(0.5), half_inv_w = half / w;
+  const __m512d x = (low(xy01, xy23) * half_inv_w + half) * _mm512_set1_pd(width);
+  const __m512d y = (half - high(xy01, xy23) * half_inv_w) * _mm512_set1_pd(height) +
+                    _mm512_set1_pd(kShear) * x;
+  const __m512d far = _mm512_set1_pd(kFar), zero = _mm512_setzero_pd();
+  // The masked forms: GCC 12 warns of its own headers at the others.
+  const __m256 x8 = _mm512_maskz_cvtpd_ps(0xff, x), y8 = _mm512_maskz_cvtpd_ps(0xff, y);
+  _mm256_storeu_ps(rough[0].x, _mm256_permute2f128_ps(x8, y8, 0x20));
+  _mm256_storeu_ps(rough[1].x, _mm256_permute2f128_ps(x8, y8, 0x31));
+  return (_mm512_cmp_pd_mask(distance, zero, _CMP_GE_OQ) &
+          _mm512_cmp_pd_mask(distance, far, _CMP_LE_OQ) &
+          _mm512_cmp_pd_mask(w, zero, _CMP_GT_OQ) &
+          _mm512_cmp_pd_mask(_mm512_abs_pd(x), far, _CMP_LE_OQ) &
+          _mm512_cmp_pd_mask(_mm512_abs_pd(y), far, _CMP_LE_OQ)) == 0xff;
+}
+#endif
+
 #ifdef __AVX2__
 /// The same with a view per lane of a vector.
 inline bool place_roughly(const float* const* verts, double width, double height,
@@ -107,7 +139,17 @@ int project_vertices(const ViewBlock<T, L>& block, int threads, FrontScratch<L>&
     for (int64_t first = begin; first < end; first += kAtOnce) {
       const int64_t last = smaller(first + kAtOnce, end);
       int unclear = 0;
-      for (int64_t v = first; v < last; ++v) {
+      int64_t v = first;
+#ifdef __AVX512F__
+      if constexpr (L == 4 && sizeof(T) == sizeof(float)) {
+        for (; v + 2 <= last; v += 2) {
+          const float* pair[L];
+          for (int lane = 0; lane < L; ++lane) pair[lane] = verts[lane] + 4 * v;
+          unclear |= int(!place_pair(pair, width, height, rough + v));
+        }
+      }
+#endif
+      for (; v < last; ++v) {
         const T* vert[L];
         for (int lane = 0; lane < L; ++lane) vert[lane] = verts[lane] + 4 * v;
         unclear |= int(!place_roughly(vert, width, height, rough[v]));
@@ -254,6 +296,7 @@ void select_edges(const ViewBlock<T, L>& block, int lane, FrontScratch<L>& front
     int32_t* place = front.of_lane.reserve(found.size() + 1);
     int32_t* const first = place;
     for (int64_t i = 0; i < found.size(); ++i) {
+      __builtin_prefetch(block.args.topology.edge_verts + 2 * int64_t(found[i]));
       *place = found[i];
       place += edge_weight(block.args.topology, signs, found[i]) != 0;
     }
@@ -267,7 +310,14 @@ ContourStatus make_edges(const ViewBlock<T, L>& block, int lane, FrontScratch<L>
   const ContourTopology& topology = block.args.topology;
   const ViewSigns signs{front.codes.data(), lane};
   ViewOutline& outline = *block.outlines[lane];
-  for (int64_t i = 0; i < front.of_lane.size(); ++i) {
+  const T* verts = block.verts(lane);
+  const int64_t count = front.of_lane.size();
+  for (int64_t i = 0; i < count; ++i) {
+    constexpr int64_t kAhead = 12;  // an edge's vertices are anywhere
+    const int32_t* later = topology.edge_verts +
+                           2 * int64_t(front.of_lane[smaller(i + kAhead, count - 1)]);
+    __builtin_prefetch(verts + 4 * int64_t(later[0]));
+    __builtin_prefetch(verts + 4 * int64_t(later[1]));
     const int32_t edge = front.of_lane[i];
     const int32_t* ends = topology.edge_verts + 2 * int64_t(edge);
     int32_t vert[2] = {ends[0], ends[1]};
@@ -290,6 +340,38 @@ ContourStatus make_edges(const ViewBlock<T, L>& block, int lane, FrontScratch<L>
                                          edge_weight(topology, signs, edge)));
   }
   return {ContourStatus::kOk, 0, 0};
+}
+
+/// Fills the block's outlines. Calls done(stage) after each of the stages.
+template <typename T, int L, typename Done>
+void outline_views(const ViewBlock<T, L>& block, int threads, FrontScratch<L>& front,
+                   Done&& done) {
+  for (int lane = 0; lane < block.count; ++lane) {
+    ViewOutline& outline = *block.outlines[lane];
+    outline.edges.clear();
+    outline.cuts.clear();
+    outline.status = {ContourStatus::kOk, 0, 0};
+  }
+  const int refused = project_vertices(block, threads, front);
+  for (int lane = 0; lane < block.count; ++lane)
+    if (refused >> lane & 1)
+      block.outlines[lane]->status = find_refused(block.args, block.first + lane);
+  done(kProject);
+  sign_faces(block, threads, front);
+  for (int lane = 0; lane < block.count; ++lane) {
+    ViewOutline& outline = *block.outlines[lane];
+    if (outline.any_hidden && outline.status.code == ContourStatus::kOk)
+      outline.status = cut_faces(block, lane, front);
+  }
+  done(kSign);
+  find_edges(block, threads, front);
+  for (int lane = 0; lane < block.count; ++lane) {
+    ViewOutline& outline = *block.outlines[lane];
+    if (outline.status.code != ContourStatus::kOk) continue;
+    select_edges(block, lane, front);
+    outline.status = make_edges(block, lane, front);
+  }
+  done(kWeight);
 }
 
 LRAST_END
