@@ -15,7 +15,7 @@ struct RowSpans {
   Buffer<int32_t> first, last;  // columns
   double most_pieces;
 
-  void find(const Buffer<ContourEdge>& edges, const int32_t* numbers, int64_t count, int row,
+  void find(const ContourEdge* edges, const int32_t* numbers, int64_t count, int row,
             int width);
 };
 
@@ -26,7 +26,7 @@ inline Eight edge_x_at(Eight x0, Eight y0, Eight x1, Eight y1, Eight dx_dy, Eigh
 }
 
 /// Reads up to kLanes numbers beyond `count`, which must be valid.
-inline void RowSpans::find(const Buffer<ContourEdge>& edges, const int32_t* numbers,
+inline void RowSpans::find(const ContourEdge* edges, const int32_t* numbers,
                            int64_t count, int row, int width) {
   constexpr int kStride = sizeof(ContourEdge) / sizeof(double);
   Buffer<double>* const fields[] = {&x0, &y0, &x1, &y1};
@@ -37,7 +37,7 @@ inline void RowSpans::find(const Buffer<ContourEdge>& edges, const int32_t* numb
   const Eight top = all(row), bottom = all(row + 1.0);
   Eight columns = none;
   for (int64_t i = 0; i < count; i += kLanes) {
-    const ContourEdge* from = edges.data();
+    const ContourEdge* from = edges;
     const int32_t* number = numbers + i;
     const Eight edge_x0 = gather<kStride>(&from->x0, number);
     const Eight edge_y0 = gather<kStride>(&from->y0, number);
@@ -120,7 +120,7 @@ class RowPieces {
   int32_t winding;           // at the row's left end
 
   /// Cuts the edges of a row as cut_row() does. Returns the number of pieces.
-  int64_t cut(const Buffer<ContourEdge>& edges, const int32_t* numbers, int64_t count, int row,
+  int64_t cut(const ContourEdge* edges, const int32_t* numbers, int64_t count, int row,
               int width);
 
  private:
@@ -167,7 +167,7 @@ inline void RowPieces::cut_edge(const ContourEdge& e, int64_t i, int32_t edge, i
   emit(piece, width, out);
 }
 
-inline int64_t RowPieces::cut(const Buffer<ContourEdge>& edges, const int32_t* numbers,
+inline int64_t RowPieces::cut(const ContourEdge* edges, const int32_t* numbers,
                               int64_t count, int row, int width) {
   const int num_words = (width + 63) / 64;
   if (cells.size() < width) {

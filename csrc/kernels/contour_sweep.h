@@ -115,7 +115,7 @@ void sweep_row(const Buffer<ContourEdge>& edges, const RowBins& bins, int row, i
   RowPieces& pieces = scratch.row;
   pieces.winding = bins.winding[row];
   const int64_t begin_edges = bins.start[row], num_edges = bins.start[row + 1] - begin_edges;
-  if (num_edges > 0) pieces.cut(edges, &bins.edges[begin_edges], num_edges, row, width);
+  if (num_edges > 0) pieces.cut(edges.data(), &bins.edges[begin_edges], num_edges, row, width);
   int winding = pieces.winding;
   scratch.visible.resize(kMostInLanes);
   const int num_words = num_edges > 0 ? (width + 63) / 64 : 0;
