@@ -9,15 +9,19 @@ LRAST_BEGIN
 /// x - x is 0 for finite x and NaN otherwise.
 LRAST_HD bool is_finite(double x) { return x - x == 0.0; }
 
-/// Screen position of a vertex. One without carries a mark instead, whose x is NaN so that
+/// `screen`, the position of p, or a mark for a vertex without one. A mark's x is NaN, so that
 /// face_sign() is 0 for all its faces: hidden behind the near plane, or refused because it is not
 /// finite on the screen or has w <= 0 in front of the plane.
-LRAST_HD ScreenPoint place_vertex(ClipPoint p, double width, double height) {
+LRAST_HD ScreenPoint position_or_mark(ClipPoint p, ScreenPoint screen) {
   const bool finite = is_finite(p.x) && is_finite(p.y) && is_finite(p.z) && is_finite(p.w);
   if (finite && near_distance(p) < 0.0) return {NAN, NAN};
-  const ScreenPoint s = screen_from_clip(p, width, height);
-  if (finite && p.w > 0.0 && is_finite(s.x) && is_finite(s.y)) return s;
+  if (finite && p.w > 0.0 && is_finite(screen.x) && is_finite(screen.y)) return screen;
   return {NAN, 0.0};
+}
+
+/// Screen position of a vertex, or its mark.
+LRAST_HD ScreenPoint place_vertex(ClipPoint p, double width, double height) {
+  return position_or_mark(p, screen_from_clip(p, width, height));
 }
 LRAST_HD bool is_hidden(ScreenPoint p) { return p.x != p.x && p.y != p.y; }
 

@@ -20,12 +20,16 @@ template <typename T> LRAST_HD ClipPoint load_clip(const T* v) {
 /// Signed distance to the near plane in clip units; >= 0 is visible.
 LRAST_HD double near_distance(ClipPoint p) { return p.z + p.w; }
 
-/// Perspective divide and viewport. p.w must be positive.
-LRAST_HD ScreenPoint screen_from_clip(ClipPoint p, double width, double height) {
+/// Perspective divide and viewport, not sheared. p.w must be positive.
+LRAST_HD ScreenPoint viewport_from_clip(ClipPoint p, double width, double height) {
   const double half_inv_w = 0.5 / p.w;
-  const double x = (p.x * half_inv_w + 0.5) * width;
-  const double y = (0.5 - p.y * half_inv_w) * height;
-  return {x, y + kShear * x};
+  return {(p.x * half_inv_w + 0.5) * width, (0.5 - p.y * half_inv_w) * height};
+}
+
+/// Perspective divide and sheared viewport. p.w must be positive.
+LRAST_HD ScreenPoint screen_from_clip(ClipPoint p, double width, double height) {
+  const ScreenPoint s = viewport_from_clip(p, width, height);
+  return {s.x, s.y + kShear * s.x};
 }
 
 /// Gradient with respect to p of grad . screen_from_clip(p); z takes none.

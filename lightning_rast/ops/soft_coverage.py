@@ -64,8 +64,9 @@ def soft_coverage(
     and where the choice of nearest faces changes: there, one side's is returned.
 
     Raises:
-        ValueError: a shape, dtype, device or number does not fit; a vertex is not finite; a face
-            has a vertex that is not there.
+        ValueError: a shape, dtype, device or number does not fit, or (CPU) a vertex is not finite
+            or a face has one that is not there. On CUDA, where looking would stall the device, such
+            faces are left out.
 
     Sources: Liu, Li, Chen, Li, "Soft Rasterizer", ICCV 2019, eq. 2 and 5; Ravi et al.,
     "Accelerating 3D Deep Learning with PyTorch3D", 2020, and its SoftSilhouetteShader.
