@@ -8,7 +8,13 @@ from scenes import Scene
 from torch import Tensor
 
 from lightning_rast.losses.image import silhouette_l2
-from lightning_rast.ops import contour_coverage, interpolate, rasterize, soft_coverage
+from lightning_rast.ops import (
+    antialias,
+    contour_coverage,
+    interpolate,
+    rasterize,
+    soft_coverage,
+)
 from lightning_rast.optim import AdamUniform, Smoother
 from lightning_rast.scene import Camera, Topology
 
@@ -83,6 +89,18 @@ def _interpolate(scene: Scene, camera: Camera) -> Case:
     )
 
 
+def _antialias(scene: Scene, camera: Camera) -> Case:
+    verts_clip, topology = _clip(scene, camera), scene.topology.to(camera.K.device)
+    fragments = rasterize(verts_clip.detach(), topology.faces, camera.image_size)
+    colours = torch.rand(len(scene.mesh.verts), 3, device=camera.K.device)
+    image = interpolate(colours, topology.faces, fragments).requires_grad_()
+    return Case(
+        lambda: (antialias(image, fragments, verts_clip, topology),),
+        (image, verts_clip),
+        (fragments.face_idx, *_topology_tensors(topology), topology.face_neighbors),
+    )
+
+
 def _soft_coverage(scene: Scene, camera: Camera) -> Case:
     verts_clip, faces = _clip(scene, camera), scene.mesh.faces.to(camera.K.device)
     return Case(
@@ -96,6 +114,7 @@ OPERATORS: dict[str, Callable[[Scene, Camera], Case]] = {
     "contour_coverage": _contour_coverage,
     "rasterize": _rasterize,
     "interpolate": _interpolate,
+    "antialias": _antialias,
     "soft_coverage": _soft_coverage,
 }
 
