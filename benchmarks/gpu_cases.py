@@ -15,6 +15,7 @@ from lightning_rast.ops import (
     rasterize,
     soft_coverage,
 )
+from lightning_rast.ops.advice import mark_antialiased
 from lightning_rast.optim import AdamUniform, Smoother
 from lightning_rast.scene import Camera, Topology
 
@@ -74,7 +75,13 @@ def _contour_coverage(scene: Scene, camera: Camera) -> Case:
 
 def _rasterize(scene: Scene, camera: Camera) -> Case:
     verts_clip, faces = _clip(scene, camera), scene.mesh.faces.to(camera.K.device)
-    return Case(lambda: rasterize(verts_clip, faces, camera.image_size), (verts_clip,), (faces,))
+
+    def forward() -> tuple[Tensor, ...]:
+        fragments = rasterize(verts_clip, faces, camera.image_size)
+        mark_antialiased(fragments)  # nothing is fitted here
+        return fragments
+
+    return Case(forward, (verts_clip,), (faces,))
 
 
 def _interpolate(scene: Scene, camera: Camera) -> Case:
