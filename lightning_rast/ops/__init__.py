@@ -13,4 +13,5 @@ from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_co
 from lightning_rast.ops.interpolate import interpolate as interpolate
 from lightning_rast.ops.rasterize import Fragments as Fragments
 from lightning_rast.ops.rasterize import rasterize as rasterize
+from lightning_rast.ops.soft_coverage import soft_coverage as soft_coverage
 from lightning_rast.ops.transform import transform_points as transform_points

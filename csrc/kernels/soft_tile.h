@@ -1,0 +1,205 @@
+// csrc/kernels/soft_tile.h: faces against the pixels of a tile, in blocks of 4 x 4 (CPU).
+#pragma once
+#include <math.h>
+
+#include "pack.h"
+#include "soft_front.h"
+
+LRAST_BEGIN
+
+constexpr int kBlock = 4, kBlockPixels = kBlock * kBlock;
+constexpr int kBlocksX = kTile / kBlock, kBlocks = kBlocksX * kBlocksX;
+static_assert(kBlocks == 64, "sets of blocks are words");
+
+/// Packs that make up a block.
+template <typename T> constexpr int kParts = kBlockPixels / Pack<T>::kLanes;
+
+/// Offsets of the 16 pixels of a block, or of the 16 blocks of a window, from their middle.
+template <typename T> struct LaneOffsets { alignas(64) T x[kBlockPixels], y[kBlockPixels]; };
+template <typename T> constexpr LaneOffsets<T> lane_offsets(T pitch) {
+  LaneOffsets<T> lanes{};
+  for (int i = 0; i < kBlockPixels; ++i) {
+    lanes.x[i] = (T(i % kBlock) - T(1.5)) * pitch;
+    lanes.y[i] = (T(i / kBlock) - T(1.5)) * pitch;
+  }
+  return lanes;
+}
+template <typename T> constexpr LaneOffsets<T> kPixelLanes = lane_offsets<T>(T(1));
+template <typename T> constexpr LaneOffsets<T> kBlockLanes = lane_offsets<T>(T(kBlock));
+
+/// A face in a tile.
+template <typename T> struct TileEntry {
+  TileFace<T> face;
+  int32_t number, sides;
+  int32_t first_x, first_y, last_x, last_y;  // blocks of the tile within reach, inclusive
+};
+
+/// A tile of the picture, and limits that depend on the model.
+template <typename T> struct Tile {
+  int32_t x, y, width, height;        // pixels; the last two within the picture
+  double middle_u, middle_v, radius;  // metric
+  T reach;                            // faces count where z > -reach
+  T fade;
+  T near2, deep;                      // blocks at whose middle distance^2 or `inner` is so much
+                                      // are out of reach, or covered in all digits
+};
+
+template <typename T> Tile<T> make_tile(const SoftView<T>& view, int64_t number) {
+  const SoftModel& model = view.model;
+  Tile<T> tile;
+  tile.x = int32_t(number % view.tiles_x()) * kTile;
+  tile.y = int32_t(number / view.tiles_x()) * kTile;
+  tile.width = smaller(kTile, view.width - tile.x);
+  tile.height = smaller(kTile, view.height - tile.y);
+  tile.middle_u = (tile.x + 0.5 * kTile) * model.scale_x;
+  tile.middle_v = (tile.y + 0.5 * kTile) * model.scale_y;
+  const double pixel = sqrt(model.scale_x * model.scale_x + model.scale_y * model.scale_y);
+  tile.radius = 0.51 * kTile * pixel;
+  tile.reach = T(model.reach);
+  tile.fade = T(model.fade);
+  const double block = 0.5 * kBlock * pixel;  // the pixels' middles are nearer than that
+  const double largest = Power<T>::kLargest;
+  const double near = soft_reach(model) + block;
+  tile.near2 = T(near * near);
+  tile.deep = T((model.linear ? largest : sqrt(largest)) + block);
+  return tile;
+}
+
+/// The entries of a tile, in the order of face numbers.
+template <typename T>
+void list_entries(const SoftView<T>& view, const SoftFront& front, int64_t number,
+                  const Tile<T>& tile, Buffer<TileEntry<T>>& entries) {
+  const int64_t begin = front.tile_begin[number], end = front.tile_begin[number + 1];
+  entries.resize(end - begin);
+  for (int64_t i = begin; i < end; ++i) {
+    TileEntry<T>& entry = entries[i - begin];
+    entry.number = front.tile_faces[i];
+    const SoftFace& face = front.faces[entry.number];
+    entry.sides = face.sides;
+    entry.first_x = larger(face.first_x - tile.x, 0) / kBlock;
+    entry.first_y = larger(face.first_y - tile.y, 0) / kBlock;
+    entry.last_x = smaller(face.last_x - tile.x, kTile - 1) / kBlock;
+    entry.last_y = smaller(face.last_y - tile.y, kTile - 1) / kBlock;
+    place_in_tile(face, view.model, tile.middle_u, tile.middle_v, tile.radius, entry.face);
+  }
+}
+
+/// Pixels, or middles of blocks, in the frames of a face's sides.
+template <int kSides, typename T> struct SideFrames {
+  Pack<T> across[kSides], along[kSides];
+};
+
+/// What lanes add to the frames at their middle.
+template <int kSides, typename T>
+SideFrames<kSides, T> lane_frames(const TileFace<T>& face, const LaneOffsets<T>& lanes, int part) {
+  const int first = part * Pack<T>::kLanes;
+  const Pack<T> x = load(lanes.x + first), y = load(lanes.y + first);
+  SideFrames<kSides, T> frames;
+  for (int k = 0; k < kSides; ++k) {
+    frames.across[k] = x * Pack<T>(face.across_x[k]) + y * Pack<T>(face.across_y[k]);
+    frames.along[k] = x * Pack<T>(face.along_x[k]) + y * Pack<T>(face.along_y[k]);
+  }
+  return frames;
+}
+
+/// Frames of the middles of the blocks in a window of 4 x 4 blocks, and what they say of these.
+template <int kSides, typename T> struct Window {
+  alignas(64) T across[kSides][kBlockPixels];
+  alignas(64) T along[kSides][kBlockPixels];
+  unsigned near, deep;  // a bit per block
+
+  void look(const Tile<T>& tile, const TileFace<T>& face, int block_x, int block_y) {
+    near = deep = 0;
+    const Pack<T> x0(T(kBlock * block_x + (kBlockPixels - kTile) / 2));
+    const Pack<T> y0(T(kBlock * block_y + (kBlockPixels - kTile) / 2));
+    const Pack<T> none(T(0));
+    for (int part = 0; part < kParts<T>; ++part) {
+      const int first = part * Pack<T>::kLanes;
+      const Pack<T> x = x0 + load(kBlockLanes<T>.x + first);
+      const Pack<T> y = y0 + load(kBlockLanes<T>.y + first);
+      Pack<T> at[kSides], on[kSides], half[kSides], distance2, inner;
+      for (int k = 0; k < kSides; ++k) {
+        at[k] = (x * Pack<T>(face.across_x[k]) + y * Pack<T>(face.across_y[k])) +
+                Pack<T>(face.across_0[k]);
+        on[k] = (x * Pack<T>(face.along_x[k]) + y * Pack<T>(face.along_y[k])) +
+                Pack<T>(face.along_0[k]);
+        half[k] = Pack<T>(face.half[k]);
+        store(at[k], across[k] + first);
+        store(on[k], along[k] + first);
+      }
+      outline_distance<kSides>(at, on, half, distance2, inner);
+      const unsigned beyond = bits_of(less(Pack<T>(tile.near2), distance2));
+      near |= (bits_of(less(none, inner)) | (kAllLanes<T> & ~beyond)) << first;
+      deep |= bits_of(less(Pack<T>(tile.deep), inner)) << first;
+    }
+  }
+
+  /// Frames of a block's pixels.
+  SideFrames<kSides, T> at(const SideFrames<kSides, T>& lanes, int block) const {
+    SideFrames<kSides, T> frames;
+    for (int k = 0; k < kSides; ++k) {
+      frames.across[k] = lanes.across[k] + Pack<T>(across[k][block]);
+      frames.along[k] = lanes.along[k] + Pack<T>(along[k][block]);
+    }
+    return frames;
+  }
+};
+
+/// Bits of `blocks`, a set of blocks of the tile, that fall into a window, row by row.
+inline unsigned window_bits(uint64_t blocks, int block_x, int block_y) {
+  unsigned bits = 0;
+  for (int j = 0; j < kBlock && block_y + j < kBlocksX; ++j)
+    bits |= unsigned(blocks >> (kBlocksX * (block_y + j) + block_x) & 15) << (kBlock * j);
+  return bits;
+}
+
+/// Set of the blocks from first to last, inclusive.
+inline uint64_t block_box(int first_x, int first_y, int last_x, int last_y) {
+  const uint64_t row = (uint64_t(2) << last_x) - (uint64_t(1) << first_x);
+  uint64_t box = 0;
+  for (int y = first_y; y <= last_y; ++y) box |= row << (kBlocksX * y);
+  return box;
+}
+
+/// Calls body(window, block of the window, block of the tile) for those of `blocks` that the face
+/// may reach.
+template <int kSides, typename T, typename Body>
+void over_blocks(const Tile<T>& tile, const TileEntry<T>& entry, uint64_t blocks, Body&& body) {
+  blocks &= block_box(entry.first_x, entry.first_y, entry.last_x, entry.last_y);
+  Window<kSides, T> window;
+  for (int y = entry.first_y; y <= entry.last_y; y += kBlock)
+    for (int x = entry.first_x; x <= entry.last_x; x += kBlock) {
+      unsigned wanted = window_bits(blocks, x, y);
+      if (!wanted) continue;
+      window.look(tile, entry.face, x, y);
+      for (wanted &= window.near; wanted; wanted &= wanted - 1) {
+        const int i = __builtin_ctz(wanted);
+        body(window, i, kBlocksX * (y + i / kBlock) + x + i % kBlock);
+      }
+    }
+}
+
+/// A face's factor 1 / (1 - p) at the pixels of a pack, and where it counts.
+template <typename T> struct Factor {
+  Pack<T> factor;
+  PackMask<T> counts;
+};
+template <bool kLinear, int kSides, typename T>
+Factor<T> face_factor(const Tile<T>& tile, const TileFace<T>& face,
+                      const SideFrames<kSides, T>& frames) {
+  Pack<T> half[kSides], distance2, inner, power;
+  for (int k = 0; k < kSides; ++k) half[k] = Pack<T>(face.half[k]);
+  outline_distance<kSides>(frames.across, frames.along, half, distance2, inner);
+  const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
+  return {soft_factor(z, tile.fade, power), less(Pack<T>(-tile.reach), z)};
+}
+
+/// A number per pixel of a tile, block by block; edges of the picture are padded.
+template <typename T> struct TilePixels {
+  alignas(64) T at[kBlocks][kBlockPixels];
+  T& pixel(int x, int y) {
+    return at[kBlocksX * (y / kBlock) + x / kBlock][kBlock * (y % kBlock) + x % kBlock];
+  }
+};
+
+LRAST_END
