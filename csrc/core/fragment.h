@@ -59,7 +59,8 @@ LRAST_HD void fragment_unchecked(const FragmentCorners<Lanes>& corners, const La
               out.bary[2] * corners.w[2];
 }
 
-LRAST_HD bool is_good_sum(double sum) { return sum >= 0x1p-960 && sum <= 0x1p960; }
+constexpr double kLeastGoodSum = 0x1p-960, kMostGoodSum = 0x1p960;
+LRAST_HD bool is_good_sum(double sum) { return sum >= kLeastGoodSum && sum <= kMostGoodSum; }
 
 /// The largest coordinate as seen from the pixel: dividing by it keeps products of huge or tiny
 /// ones in range.

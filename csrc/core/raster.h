@@ -24,7 +24,7 @@ LRAST_HD RasterPoint place_raster_vertex(ClipPoint p, double width, double heigh
     const double scale = kFarthest / larger(fabs(s.x), fabs(s.y));
     s = {s.x * scale, s.y * scale};
   }
-  return {s.x, s.y, flat ? -p.z / p.w : 1.0 / p.w};
+  return {s.x, s.y, flat ? -p.z / p.w : 2.0 * (0.5 / p.w)};  // 0.5 / p.w is there already
 }
 LRAST_HD ScreenPoint screen_of(const RasterPoint& p) { return {p.x, p.y}; }
 LRAST_HD bool is_hidden(const RasterPoint& p) { return is_hidden(screen_of(p)); }
@@ -146,13 +146,17 @@ LRAST_HD RasterTriangle make_raster_triangle(const RasterPoint& a, const RasterP
   return out;
 }
 
-LRAST_HD bool covers(const RasterTriangle& triangle, ScreenPoint p) {
+/// Whether the triangle with its inside to the right of corner i -> i + 1 covers a pixel centre.
+LRAST_HD bool covers(const ScreenPoint* corner, ScreenPoint p) {
   for (int i = 0; i < 3; ++i) {
-    const ScreenPoint a = triangle.corner[i], b = triangle.corner[i == 2 ? 0 : i + 1];
+    const ScreenPoint a = corner[i], b = corner[i == 2 ? 0 : i + 1];
     const int side = side_of(a, b, p);
     if (side < 0 || (side == 0 && !is_top_left(a, b))) return false;
   }
   return true;
+}
+LRAST_HD bool covers(const RasterTriangle& triangle, ScreenPoint p) {
+  return covers(triangle.corner, p);
 }
 
 enum RasterCull : int32_t { kCullNone, kCullBack, kCullFront };
@@ -166,6 +170,7 @@ LRAST_HD bool is_culled(int side, int32_t cull) {
 /// What is seen of a face: no triangle, one, or the two of a quadrilateral cut by the near plane.
 struct RasterFace {
   RasterTriangle triangle[2];
+  RasterPoint corner[2][3];  // of the triangles, in the order of the face
   int8_t sign[2];      // -1 for a half that rounding has folded over: its pixels are taken away
   int8_t count;
   int8_t unplaced;     // visible corner of a cut off any screen, or -1
@@ -218,9 +223,12 @@ LRAST_HD RasterFace make_raster_face(const ClipPoint* corners, const RasterPoint
   if (is_culled(whole, cull)) return face;
   for (int i = 0; i < size - 2; ++i) {
     if (side[i] == 0) continue;
-    face.triangle[face.count] =
-        make_raster_triangle(outline[0], outline[i + 1], outline[i + 2], side[i]);
-    face.sign[face.count++] = int8_t(side[i] * whole);
+    const int j = face.count++;
+    face.corner[j][0] = outline[0];
+    face.corner[j][1] = outline[i + 1];
+    face.corner[j][2] = outline[i + 2];
+    face.triangle[j] = make_raster_triangle(outline[0], outline[i + 1], outline[i + 2], side[i]);
+    face.sign[j] = int8_t(side[i] * whole);
   }
   return face;
 }

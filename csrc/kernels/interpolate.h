@@ -72,12 +72,11 @@ LRAST_HD int64_t corner_row(const InterpolateLayout& layout, int32_t face, int c
 LRAST_HD InterpolateStatus::Code corner_rows(const InterpolateLayout& layout, int32_t face,
                                              int64_t* rows) {
   if (uint64_t(int64_t(face)) >= uint64_t(layout.num_faces)) return InterpolateStatus::kBadFace;
-  bool good = true;
   for (int corner = 0; corner < 3; ++corner) {
     rows[corner] = corner_row(layout, face, corner);
-    good &= uint64_t(rows[corner]) < uint64_t(layout.num_rows);
+    if (uint64_t(rows[corner]) >= uint64_t(layout.num_rows)) return InterpolateStatus::kBadVertex;
   }
-  return good ? InterpolateStatus::kOk : InterpolateStatus::kBadVertex;
+  return InterpolateStatus::kOk;
 }
 
 /// Attributes of the view that a pixel, of N * P, belongs to.
@@ -88,44 +87,53 @@ LRAST_HD auto attrs_at(const Args& args, int64_t pixel) -> decltype(args.attrs) 
   return args.attrs + pixel / layout.num_pixels * layout.num_rows * layout.num_channels;
 }
 
-/// Pixel `pixel` of N * P. kChannels is the number of channels where that is known beforehand, or
-/// 0. The background is zero; a pixel whose status is not kOk is left as it was.
+/// The attributes of the three corners of the face seen at `pixel`, of N * P, or nulls where none is.
 template <int kChannels, typename T>
+LRAST_HD InterpolateStatus::Code corners_at(const InterpolateLayout& layout, const T* attrs,
+                                            int64_t pixel, const T** corners) {
+  const int64_t channels = kChannels ? kChannels : layout.num_channels;
+  const int32_t face = layout.face_idx[pixel];
+  corners[0] = nullptr;
+  if (face == -1) return InterpolateStatus::kOk;
+  int64_t rows[3];
+  const InterpolateStatus::Code code = corner_rows(layout, face, rows);
+  if (code != InterpolateStatus::kOk) return code;
+  for (int corner = 0; corner < 3; ++corner) corners[corner] = attrs + rows[corner] * channels;
+  return InterpolateStatus::kOk;
+}
+
+/// One pixel of N * P; attrs = attrs_at(args, pixel). kChannels is the number of channels where the
+/// compiler is to know it, or 0. Writes zeros on the background, and nothing unless it returns kOk.
+template <int kChannels, typename Blend = BlendOneByOne, typename T>
 LRAST_HD InterpolateStatus::Code interpolate_at(const InterpolateArgs<T>& args, const T* attrs,
                                                 int64_t pixel) {
   const int channels = kChannels ? kChannels : args.layout.num_channels;
-  T* out = args.out + pixel * channels;
-  const int32_t face = args.layout.face_idx[pixel];
-  if (face == -1) {
-    for (int c = 0; c < channels; ++c) out[c] = T(0);
-    return InterpolateStatus::kOk;
-  }
-  int64_t rows[3];
-  const InterpolateStatus::Code code = corner_rows(args.layout, face, rows);
+  T* const out = args.out + pixel * channels;
+  const T* corners[3];
+  const InterpolateStatus::Code code = corners_at<kChannels>(args.layout, attrs, pixel, corners);
   if (code != InterpolateStatus::kOk) return code;
-  const T *a = attrs + rows[0] * channels, *b = attrs + rows[1] * channels,
-          *c = attrs + rows[2] * channels;
-  for (int i = 0; i < channels; ++i) blend(a[i], b[i], c[i], args.bary + 3 * pixel, out[i]);
+  if (corners[0]) {
+    Blend::template rows<kChannels>(corners, args.bary + 3 * pixel, channels, out);
+  } else {
+    for (int c = 0; c < channels; ++c) out[c] = T(0);
+  }
   return InterpolateStatus::kOk;
 }
 
 /// As interpolate_at(), for the gradient of the pixel's three weights.
-template <int kChannels, typename T>
+template <int kChannels, typename Blend = BlendOneByOne, typename T>
 LRAST_HD InterpolateStatus::Code interpolate_bary_vjp_at(const InterpolateBaryVjpArgs<T>& args,
                                                          const T* attrs, int64_t pixel) {
   const int channels = kChannels ? kChannels : args.layout.num_channels;
-  T* grad_bary = args.grad_bary + 3 * pixel;
-  const int32_t face = args.layout.face_idx[pixel];
-  if (face == -1) {
-    for (int corner = 0; corner < 3; ++corner) grad_bary[corner] = T(0);
-    return InterpolateStatus::kOk;
-  }
-  int64_t rows[3];
-  const InterpolateStatus::Code code = corner_rows(args.layout, face, rows);
+  T* const out = args.grad_bary + 3 * pixel;
+  const T* corners[3];
+  const InterpolateStatus::Code code = corners_at<kChannels>(args.layout, attrs, pixel, corners);
   if (code != InterpolateStatus::kOk) return code;
-  const T* grad = args.grad + pixel * channels;
-  for (int corner = 0; corner < 3; ++corner)
-    grad_bary[corner] = blend_weight_vjp(grad, attrs + rows[corner] * channels, channels);
+  if (corners[0]) {
+    Blend::template weights_vjp<kChannels>(args.grad + pixel * channels, corners, channels, out);
+  } else {
+    for (int corner = 0; corner < 3; ++corner) out[corner] = T(0);
+  }
   return InterpolateStatus::kOk;
 }
 

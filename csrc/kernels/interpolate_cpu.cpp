@@ -7,14 +7,99 @@
 #include "buffer.h"
 #include "parallel.h"
 
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
+
 LRAST_BEGIN
 namespace {
 
 using Status = InterpolateStatus;
 
-// Channels that a vector of the compiler holds, in double: gradients are summed in it. Functions
-// take them by reference, because how they are passed by value depends on the ISA level.
-typedef double Double4 __attribute__((vector_size(32)));
+// Vectors of the compiler: up to four channels at once at every ISA level. Functions take them by
+// reference, because how they are passed by value depends on the level.
+template <typename T> struct Four;
+template <> struct Four<float> { typedef float Lanes __attribute__((vector_size(16))); };
+template <> struct Four<double> { typedef double Lanes __attribute__((vector_size(32))); };
+template <typename T> using Lanes = typename Four<T>::Lanes;
+
+/// kCount channels; the lanes beyond are zero.
+template <int kCount, typename T> inline void load(const T* from, Lanes<T>& to) {
+  static_assert(1 <= kCount && kCount <= 4);
+  if constexpr (kCount == 1) to = Lanes<T>{from[0]};
+  if constexpr (kCount == 2) to = Lanes<T>{from[0], from[1]};
+  if constexpr (kCount == 3) to = Lanes<T>{from[0], from[1], from[2]};
+  if constexpr (kCount == 4) memcpy(&to, from, sizeof(to));
+}
+template <int kCount, typename T> inline void store(const Lanes<T>& from, T* to) {
+  if constexpr (kCount == 4) {
+    memcpy(to, &from, sizeof(from));
+  } else {
+    for (int c = 0; c < kCount; ++c) to[c] = from[c];
+  }
+}
+#ifdef __AVX512VL__
+// Three of four lanes at once, which otherwise take two instructions each way.
+template <> inline void load<3>(const float* from, Lanes<float>& to) {
+  to = _mm_maskz_loadu_ps(7, from);
+}
+template <> inline void store<3>(const Lanes<float>& from, float* to) {
+  _mm_mask_storeu_ps(to, 7, from);
+}
+#endif
+
+inline void widen(const Lanes<double>& from, Lanes<double>& to) { to = from; }
+inline void widen(const Lanes<float>& from, Lanes<double>& to) {
+#ifdef __AVX__
+  to = _mm256_cvtps_pd(from);  // which the compiler takes apart if left to itself
+#else
+  to = __builtin_convertvector(from, Lanes<double>);
+#endif
+}
+
+/// As BlendOneByOne, four channels at a time.
+struct BlendLanes {
+  template <int kCount, typename T>
+  static void some_rows(const T* const* rows, const T* bary, int first, T* out) {
+    Lanes<T> a, b, c, sum;
+    load<kCount>(rows[0] + first, a);
+    load<kCount>(rows[1] + first, b);
+    load<kCount>(rows[2] + first, c);
+    blend(a, b, c, bary, sum);
+    store<kCount>(sum, out + first);
+  }
+  template <int kChannels, typename T>
+  static void rows(const T* const* rows, const T* bary, int channels, T* out) {
+    if constexpr (kChannels > 0) return some_rows<kChannels>(rows, bary, 0, out);
+    int c = 0;
+    for (; c + 4 <= channels; c += 4) some_rows<4>(rows, bary, c, out);
+    for (; c < channels; ++c) some_rows<1>(rows, bary, c, out);
+  }
+
+  template <int kChannels, typename T>
+  static void weights_vjp(const T* grad, const T* const* rows, int channels, T* grad_bary) {
+    if constexpr (0 < kChannels && kChannels < 4)
+      return BlendOneByOne::weights_vjp<kChannels>(grad, rows, channels, grad_bary);
+    constexpr T kStart = kNothing<T>;
+    Lanes<T> lanes[3];
+    for (Lanes<T>& sum : lanes) sum = Lanes<T>{kStart, kStart, kStart, kStart};
+    int done = 0;
+    for (; done + 4 <= channels; done += 4) {
+      Lanes<T> part;
+      load<4>(grad + done, part);
+      for (int corner = 0; corner < 3; ++corner) {
+        Lanes<T> row;
+        load<4>(rows[corner] + done, row);
+        lanes[corner] += part * row;
+      }
+    }
+    T sums[3][4];
+    memcpy(sums, lanes, sizeof(sums));
+    for (int corner = 0; corner < 3; ++corner)
+      for (int c = done; c < channels; ++c) sums[corner][c & 3] += grad[c] * rows[corner][c];
+    blend_weights_vjp(sums, grad_bary);
+  }
+};
 
 /// First of the chunks' failures.
 inline Status first_failure(const Buffer<Status>& results) {
@@ -23,26 +108,28 @@ inline Status first_failure(const Buffer<Status>& results) {
   return {Status::kOk, 0};
 }
 
-/// Calls body(attrs, pixel) for all pixels, until one fails.
-template <typename Args, typename Body> Status over_pixels(const Args& args, Body&& body) {
-  const int64_t count = args.layout.num_views * args.layout.num_pixels;
-  const int threads = larger(args.num_threads, 1), chunks = num_chunks(count, threads);
+/// Calls body(args, attrs, pixel) for all pixels, until one fails.
+template <typename Args, typename Body> Status over_pixels(const Args& shared_args, Body&& body) {
+  const InterpolateLayout& layout = shared_args.layout;
+  const int64_t count = layout.num_views * layout.num_pixels;
+  const int threads = larger(shared_args.num_threads, 1), chunks = num_chunks(count, threads);
   Buffer<Status> results;
   results.resize(chunks);
   parallel_chunks(count, chunks, threads, [&](int chunk, int64_t begin, int64_t end) {
-    Status& result = results[chunk];
-    result = {Status::kOk, 0};
-    while (begin < end) {
+    const Args args = shared_args;  // what nobody else can see need not be read again
+    Status status{Status::kOk, 0};
+    while (begin < end && status.code == Status::kOk) {
       const auto* const attrs = attrs_at(args, begin);
-      // A stretch of pixels with the same attributes.
-      const int64_t last = smaller(end, (begin / args.layout.num_pixels + 1) * args.layout.num_pixels);
+      const int64_t view_end = (begin / args.layout.num_pixels + 1) * args.layout.num_pixels;
+      const int64_t last = smaller(end, view_end);
       for (; begin < last; ++begin) {
-        const Status::Code code = body(attrs, begin);
+        const Status::Code code = body(args, attrs, begin);
         if (code == Status::kOk) continue;
-        result = {code, begin};
-        return;
+        status = {code, begin};
+        break;
       }
     }
+    results[chunk] = status;
   });
   return first_failure(results);
 }
@@ -67,16 +154,19 @@ template <typename Body> Status with_channels(int channels, Body&& body) {
 
 template <typename T> Status forward(const InterpolateArgs<T>& args) {
   return with_channels(args.layout.num_channels, [&](auto channels) {
-    return over_pixels(args, [&](const T* attrs, int64_t pixel) {
-      return interpolate_at<channels.kCount>(args, attrs, pixel);
+    constexpr int kCount = channels.kCount;
+    return over_pixels(args, [](const InterpolateArgs<T>& own, const T* attrs, int64_t pixel) {
+      return interpolate_at<kCount, BlendLanes>(own, attrs, pixel);
     });
   });
 }
 
 template <typename T> Status bary_vjp(const InterpolateBaryVjpArgs<T>& args) {
   return with_channels(args.layout.num_channels, [&](auto channels) {
-    return over_pixels(args, [&](const T* attrs, int64_t pixel) {
-      return interpolate_bary_vjp_at<channels.kCount>(args, attrs, pixel);
+    constexpr int kCount = channels.kCount;
+    return over_pixels(args,
+                       [](const InterpolateBaryVjpArgs<T>& own, const T* attrs, int64_t pixel) {
+      return interpolate_bary_vjp_at<kCount, BlendLanes>(own, attrs, pixel);
     });
   });
 }
@@ -92,7 +182,7 @@ constexpr int64_t kBand = 1 << 14;  // pixels
 /// Sums of the faces seen in a band.
 struct Band {
   Buffer<int32_t> faces;
-  Buffer<double> sums;  // (faces, 3, C)
+  Buffer<double> sums;  // (faces, C, 4): a number for each corner, and one unused
   Status status;
 };
 
@@ -108,7 +198,7 @@ struct FacePlaces {
     const int32_t at = place[face];
     return at < band.faces.size() && band.faces[at] == face;
   }
-  /// Sums (3, C) of the face, zero at first.
+  /// Sums (C, 4) of the face, zero at first.
   double* sums(Band& band, int32_t face, int64_t width) {
     if (has(band, face)) return band.sums.data() + place[face] * width;
     place[face] = int32_t(band.faces.size());
@@ -120,24 +210,33 @@ struct FacePlaces {
   }
 };
 
-/// Adds the gradients of the three rows over a run of pixels to channels [0, kCount) of sums.
+/// A call of its own, so that its address is not looked up again at each use.
+__attribute__((noinline)) FacePlaces& own_places() {
+  static thread_local FacePlaces places;
+  return places;
+}
+
+/// Adds the gradients of the three rows over a run of pixels to kCount channels of sums (C, 4).
 template <int kCount, typename T>
-void add_run(const T* grad, const T* bary, int64_t count, int stride, double* sums) {
-  Double4 totals[3] = {};
-  for (int64_t i = 0; i < count; ++i) {
-    Double4 wide = {};
-    for (int c = 0; c < kCount; ++c) wide[c] = grad[i * stride + c];
-    const double weights[3] = {double(bary[3 * i]), double(bary[3 * i + 1]),
-                               double(bary[3 * i + 2])};
-    blend_rows_vjp(wide, weights, totals);
+inline void add_run(const T* grad, const T* bary, int64_t count, int stride, double* sums) {
+  Lanes<double> totals[kCount];
+  for (int c = 0; c < kCount; ++c) load<4>(sums + 4 * c, totals[c]);
+  for (; count > 0; --count, grad += stride, bary += 3) {
+    Lanes<T> narrow;
+    Lanes<double> weights, channel;
+    load<3>(bary, narrow);
+    widen(narrow, weights);
+    for (int c = 0; c < kCount; ++c) {
+      widen(Lanes<T>{grad[c], grad[c], grad[c], grad[c]}, channel);
+      blend_rows_vjp(channel, weights, totals[c]);
+    }
   }
-  for (int corner = 0; corner < 3; ++corner)
-    for (int c = 0; c < kCount; ++c) sums[corner * stride + c] += totals[corner][c];
+  for (int c = 0; c < kCount; ++c) store<4>(totals[c], sums + 4 * c);
 }
 
 template <int kChannels, typename T>
 void sum_band(const InterpolateAttrsVjpArgs<T>& args, int64_t begin, int64_t end, Band& band) {
-  static thread_local FacePlaces places;
+  FacePlaces& places = own_places();
   places.reserve(args.layout.num_faces);
   const int channels = kChannels ? kChannels : args.layout.num_channels;
   const int32_t* const face_idx = args.layout.face_idx;
@@ -148,26 +247,25 @@ void sum_band(const InterpolateAttrsVjpArgs<T>& args, int64_t begin, int64_t end
     const int32_t face = face_idx[begin];
     int64_t last = begin + 1;
     while (last < end && face_idx[last] == face) ++last;
-    if (face != -1) {
-      int64_t rows[3];
-      const Status::Code code = corner_rows(args.layout, face, rows);
-      if (code != Status::kOk) {
-        band.status = {code, begin};
-        return;
-      }
-      double* sums = places.sums(band, face, 3 * int64_t(channels));
-      const T* grad = args.grad + begin * channels;
-      const T* bary = args.bary + 3 * begin;
-      if constexpr (kChannels) {
-        add_run<kChannels>(grad, bary, last - begin, channels, sums);
-      } else {
-        int c = 0;
-        for (; c + 4 <= channels; c += 4)
-          add_run<4>(grad + c, bary, last - begin, channels, sums + c);
-        for (; c < channels; ++c) add_run<1>(grad + c, bary, last - begin, channels, sums + c);
-      }
-    }
+    const int64_t first = begin;
     begin = last;
+    if (face == -1) continue;
+    int64_t rows[3];
+    const Status::Code code = corner_rows(args.layout, face, rows);
+    if (code != Status::kOk) {
+      band.status = {code, first};
+      return;
+    }
+    double* const sums = places.sums(band, face, 4 * int64_t(channels));
+    const T *grad = args.grad + first * channels, *bary = args.bary + 3 * first;
+    if constexpr (kChannels) {
+      add_run<kChannels>(grad, bary, last - first, channels, sums);
+    } else {
+      int c = 0;
+      for (; c + 4 <= channels; c += 4)
+        add_run<4>(grad + c, bary, last - first, channels, sums + 4 * c);
+      for (; c < channels; ++c) add_run<1>(grad + c, bary, last - first, channels, sums + 4 * c);
+    }
   }
 }
 
@@ -178,10 +276,11 @@ Status merge_band(const InterpolateLayout& layout, const Band& band, double* row
   const int channels = kChannels ? kChannels : layout.num_channels;
   const double* sums = band.sums.data();
   for (int64_t i = 0; i < band.faces.size(); ++i) {
-    for (int corner = 0; corner < 3; ++corner, sums += channels) {
+    for (int corner = 0; corner < 3; ++corner) {
       double* const row = rows + corner_row(layout, band.faces[i], corner) * channels;
-      for (int c = 0; c < channels; ++c) row[c] += sums[c];
+      for (int c = 0; c < channels; ++c) row[c] += sums[4 * c + corner];
     }
+    sums += 4 * channels;
   }
   return {Status::kOk, 0};
 }

@@ -97,4 +97,27 @@ void parallel_blocks(TaskBlocks& blocks, [[maybe_unused]] int threads, Begin&& b
   if (failed) throw std::bad_alloc();
 }
 
+/// Calls body(view, threads inside the view) for every view: threads over the views where there
+/// are enough of them, else inside each. Returns whether memory ran out.
+template <typename Body> int over_views(int64_t num_views, int threads, Body&& body) {
+  int failed = 0;
+  if (threads > 1 && num_views >= threads) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(| : failed)
+    for (int64_t view = 0; view < num_views; ++view) {
+      try {
+        body(view, 1);
+      } catch (const std::bad_alloc&) {
+        failed |= 1;
+      }
+    }
+    return failed;
+  }
+  try {
+    for (int64_t view = 0; view < num_views; ++view) body(view, threads);
+  } catch (const std::bad_alloc&) {
+    failed = 1;
+  }
+  return failed;
+}
+
 LRAST_END

@@ -1,152 +1,156 @@
-// csrc/kernels/rasterize_cpu.cpp: drives the rasterizer over views.  Compiled per ISA level.
-#include "rasterize.h"
+// csrc/kernels/rasterize_cpu.cpp: drives the rasterizer over views and tiles.  Compiled per ISA
+// level.
+#include "rasterize_backward.h"
+#include "rasterize_resolve.h"
 
-#include "../core/fragment.h"
-#include "../core/raster.h"
-#include "buffer.h"
-#include "parallel.h"
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 LRAST_BEGIN
 namespace {
 
-struct Workspace {
-  Buffer<RasterPoint> points;
-  Buffer<int64_t> nearest;  // (H, W, L), sorted
+/// Asks for large pages under a large output. Fresh pages of the usual 4 kB cost more time than
+/// everything that is computed for them.
+template <typename T> void advise_large_pages(T* memory, int64_t count) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr uintptr_t kPage = uintptr_t(1) << 21;
+  const uintptr_t begin = (uintptr_t(memory) + kPage - 1) / kPage * kPage;
+  const uintptr_t end = uintptr_t(memory + count) / kPage * kPage;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)count;
+#endif
+}
+
+/// The faces [begin, end) and the vertices that they name, or a face that names a missing one.
+template <typename T>
+RasterizeStatus look_at_faces(const RasterizeArgs<T>& args, int64_t view, FaceRange& range) {
+  const int32_t* verts = args.faces;
+  int32_t first = INT32_MAX, last = INT32_MIN;
+  for (int64_t i = 3 * range.begin; i < 3 * range.end; ++i) {
+    first = smaller(first, verts[i]);
+    last = larger(last, verts[i]);
+  }
+  range.first_vert = first;
+  range.last_vert = last;
+  if (range.begin == range.end || (first >= 0 && last < args.num_verts))
+    return {RasterizeStatus::kOk, 0, 0};
+  int64_t i = 3 * range.begin;
+  while (verts[i] >= 0 && verts[i] < args.num_verts) ++i;
+  return {RasterizeStatus::kBadFace, view, i / 3};
+}
+
+/// Everything a thread needs for a view or a tile, reused because fresh pages are slow.
+struct TileMemory {
+  Buffer<int64_t> nearest;
+  int64_t* get(int num_layers) {
+    constexpr int64_t kAlign = 64 / sizeof(int64_t);
+    nearest.resize(int64_t(kTile) * Tile::kPitch * num_layers + kAlign);
+    const uintptr_t at = uintptr_t(nearest.data());
+    return nearest.data() + (64 - at % 64) % 64 / sizeof(int64_t);
+  }
 };
 
-template <typename T> ClipPoint clip_point(const T* verts, int64_t vert) {
-  return load_clip(verts + 4 * vert);
+template <typename T>
+void draw_and_resolve(const RasterizeArgs<T>& args, int64_t view, const RasterizeFront& front,
+                      const double* ndc_x, int64_t number) {
+  static thread_local TileMemory memory;
+  Tile tile;
+  tile.nearest = memory.get(args.num_layers);
+  tile.num_layers = args.num_layers;
+  tile.left = int(number % front.tiles_x) * kTile;
+  tile.top = int(number / front.tiles_x) * kTile;
+  tile.right = smaller(tile.left + kTile, args.width);
+  tile.bottom = smaller(tile.top + kTile, args.height);
+  if (args.num_layers == 1)
+    draw_tile<false>(args, front, number, tile);
+  else
+    draw_tile<true>(args, front, number, tile);
+  resolve_tile(args, view, ndc_x, tile);
 }
 
 template <typename T>
-RasterizeStatus forward_view(const RasterizeArgs<T>& args, int64_t view) {
-  static thread_local Workspace space;
-  const double width = args.width, height = args.height;
-  const T* verts = args.verts_clip + (args.shared ? 0 : 4 * args.num_verts * view);
-  const int64_t begin = args.face_ranges ? args.face_ranges[2 * view] : 0;
-  const int64_t end = args.face_ranges ? args.face_ranges[2 * view + 1] : args.num_faces;
-  for (int64_t f = begin; f < end; ++f)
-    for (int i = 0; i < 3; ++i)
-      if (uint32_t(args.faces[3 * f + i]) >= uint64_t(args.num_verts))
-        return {RasterizeStatus::kBadFace, view, f};
-  bool flat = true;
-  for (int64_t f = begin; f < end && flat; ++f)
-    for (int i = 0; i < 3; ++i)
-      flat &= verts[4 * int64_t(args.faces[3 * f + i]) + 3] ==
-              verts[4 * int64_t(args.faces[3 * begin]) + 3];
-  space.points.resize(args.num_verts);
-  RasterPoint* points = space.points.data();
-  for (int64_t v = 0; v < args.num_verts; ++v) {
-    const ClipPoint p = clip_point(verts, v);
-    points[v] = place_raster_vertex(p, width, height, flat);
-    if (points[v].x != points[v].x && !is_hidden(points[v])) {
-      const bool finite = is_finite(p.x) && is_finite(p.y) && is_finite(p.z) && is_finite(p.w);
-      return {finite && p.w <= 0.0 ? RasterizeStatus::kNotInFront : RasterizeStatus::kNotFinite,
-              view, v};
+RasterizeStatus forward_view(const RasterizeArgs<T>& args, int64_t view, const FaceRange& range,
+                             const double* ndc_x, int threads) {
+  static thread_local RasterizeFront shared_front;
+  RasterizeFront& front = shared_front;  // thread_local: other threads must not resolve it
+  const T* verts = view_verts(args, view);
+  const int64_t num_faces = range.end - range.begin;
+  front.flat = is_flat(args, range, verts);
+  front.first_vert = args.shared && num_faces > 0 ? range.first_vert : 0;
+  const int64_t num_verts = !args.shared ? args.num_verts
+                            : num_faces > 0 ? int64_t(range.last_vert) - range.first_vert + 1 : 0;
+  if (!place_vertices(args, verts + 4 * int64_t(front.first_vert), num_verts, threads, front))
+    return find_refused(args, view, front.first_vert, num_verts);
+  front.tiles_x = (args.width + kTile - 1) / kTile;
+  front.tiles_y = (args.height + kTile - 1) / kTile;
+  const int64_t num_tiles = int64_t(front.tiles_x) * front.tiles_y;
+  front.num_lists = num_chunks(num_faces, threads);
+  for (int i = 0; i < front.num_lists; ++i) front.list(i);
+  parallel_chunks(num_faces, front.num_lists, threads, [&](int chunk, int64_t begin, int64_t end) {
+    TileLists& lists = *front.lists[chunk];
+    lists.reset(num_tiles);
+    const auto bin = front.any_hidden ? bin_faces<true, T> : bin_faces<false, T>;
+    bin(args, verts, front, range.begin + begin, range.begin + end, lists);
+  });
+  for (int i = 0; i < front.num_lists; ++i)
+    if (front.lists[i]->status.code != RasterizeStatus::kOk) {
+      RasterizeStatus status = front.lists[i]->status;
+      status.view = view;
+      return status;
     }
-  }
-  const int64_t num_pixels = int64_t(args.height) * args.width;
-  const int layers = args.num_layers;
-  space.nearest.resize(num_pixels * layers);
-  int64_t* nearest = space.nearest.data();
-  for (int64_t i = 0; i < num_pixels * layers; ++i) nearest[i] = kNoFragment;
-  for (int64_t f = begin; f < end; ++f) {
-    const int32_t* corner = args.faces + 3 * f;
-    ClipPoint corners[3];
-    RasterPoint placed[3];
-    for (int i = 0; i < 3; ++i) {
-      corners[i] = clip_point(verts, corner[i]);
-      placed[i] = points[corner[i]];
-    }
-    const RasterFace face = make_raster_face(corners, placed, width, height, flat, args.cull);
-    if (face.unplaced >= 0)
-      return {RasterizeStatus::kNotInFront, view, corner[face.unplaced]};
-    if (face.count == 0) continue;
-    double x0 = INFINITY, y0 = INFINITY, x1 = -INFINITY, y1 = -INFINITY;
-    for (int i = 0; i < face.count; ++i)
-      for (const ScreenPoint& p : face.triangle[i].corner) {
-        x0 = smaller(x0, p.x);
-        x1 = larger(x1, p.x);
-        y0 = smaller(y0, p.y);
-        y1 = larger(y1, p.y);
-      }
-    for (int row = pixel_begin(y0, args.height); row < pixel_end(y1, args.height); ++row)
-      for (int column = pixel_begin(x0, args.width); column < pixel_end(x1, args.width); ++column) {
-        const ScreenPoint centre{column + 0.5, row + 0.5};
-        int which = 0;
-        if (!covers(face, centre, which)) continue;
-        double key;
-        key_at(face.triangle[which].plane, centre.x, centre.y, key);
-        int64_t fragment = visibility(float(key), int32_t(f));
-        int64_t* at = nearest + (int64_t(row) * args.width + column) * layers;
-        for (int layer = 0; layer < layers; ++layer)
-          if (fragment > at[layer]) {
-            const int64_t behind = at[layer];
-            at[layer] = fragment;
-            fragment = behind;
-          }
-      }
-  }
-  for (int layer = 0; layer < layers; ++layer)
-    for (int64_t pixel = 0; pixel < num_pixels; ++pixel) {
-      const int64_t at = (view * layers + layer) * num_pixels + pixel;
-      const int32_t f = face_of(nearest[pixel * layers + layer]);
-      args.face_idx[at] = f;
-      Fragment out{};
-      if (f >= 0) {
-        ClipPoint corners[3];
-        for (int i = 0; i < 3; ++i)
-          corners[i] = clip_point(verts, args.faces[3 * int64_t(f) + i]);
-        out = fragment_at(fragment_corners(corners), ndc_of_column(int(pixel % args.width), width),
-                          ndc_of_row(int(pixel / args.width), height));
-      }
-      for (int i = 0; i < 3; ++i) args.bary[3 * at + i] = T(out.bary[i]);
-      args.depth[at] = T(out.depth);
-    }
+  parallel_chunks(num_tiles, threads <= 1 ? 1 : int(num_tiles), threads,
+                  [&](int, int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; ++tile) draw_and_resolve(args, view, front, ndc_x, tile);
+  });
   return {RasterizeStatus::kOk, 0, 0};
 }
 
 template <typename T> RasterizeStatus forward(const RasterizeArgs<T>& args) {
-  for (int64_t view = 0; args.face_ranges && view < args.num_views; ++view) {
-    const int64_t* range = args.face_ranges + 2 * view;
-    if (range[0] < 0 || range[1] < range[0] || range[1] > args.num_faces)
-      return {RasterizeStatus::kBadRange, view, 0};
-  }
+  const RasterizeStatus no_memory{RasterizeStatus::kNoMemory, 0, 0};
+  RasterizeStatus status{RasterizeStatus::kOk, 0, 0};
+  const int64_t num_fragments =
+      args.num_views * args.num_layers * int64_t(args.height) * args.width;
+  advise_large_pages(args.face_idx, num_fragments);
+  advise_large_pages(args.bary, 3 * num_fragments);
+  advise_large_pages(args.depth, num_fragments);
   try {
+    Buffer<FaceRange> ranges;
+    Buffer<RasterizeStatus> results;
+    Buffer<double> ndc_x;
+    ranges.resize(args.num_views);
+    results.resize(args.num_views);
+    ndc_x.zero(args.width + kTile);
+    for (int column = 0; column < args.width; ++column)
+      ndc_x[column] = ndc_of_column(column, args.width);
     for (int64_t view = 0; view < args.num_views; ++view) {
-      const RasterizeStatus status = forward_view(args, view);
+      FaceRange& range = ranges[view];
+      if (!args.face_ranges) {
+        if (view > 0) {
+          range = ranges[0];
+          continue;
+        }
+        range = {0, args.num_faces, 0, 0};
+      } else {
+        range = {args.face_ranges[2 * view], args.face_ranges[2 * view + 1], 0, 0};
+        if (range.begin < 0 || range.end < range.begin || range.end > args.num_faces)
+          return {RasterizeStatus::kBadRange, view, 0};
+      }
+      status = look_at_faces(args, view, range);
       if (status.code != RasterizeStatus::kOk) return status;
     }
+    const int failed = over_views(args.num_views, larger(args.num_threads, 1),
+                                  [&](int64_t view, int inner) {
+      results[view] = forward_view(args, view, ranges[view], ndc_x.data(), inner);
+    });
+    if (failed) return no_memory;
+    for (int64_t view = args.num_views - 1; view >= 0; --view)
+      if (results[view].code != RasterizeStatus::kOk) status = results[view];
   } catch (const std::bad_alloc&) {
-    return {RasterizeStatus::kNoMemory, 0, 0};
+    return no_memory;
   }
-  return {RasterizeStatus::kOk, 0, 0};
-}
-
-template <typename T> RasterizeStatus::Code backward(const RasterizeBackwardArgs<T>& args) {
-  const int64_t num_pixels = int64_t(args.height) * args.width;
-  for (int64_t at = 0; at < args.num_views * args.num_layers * num_pixels; ++at) {
-    const int64_t f = args.face_idx[at];
-    if (f < 0) continue;
-    const int64_t view = at / (num_pixels * args.num_layers), pixel = at % num_pixels;
-    const int64_t offset = args.shared ? 0 : 4 * args.num_verts * view;
-    ClipPoint corners[3];
-    for (int i = 0; i < 3; ++i)
-      corners[i] = clip_point(args.verts_clip + offset, args.faces[3 * f + i]);
-    double grad_bary[3] = {};
-    for (int i = 0; args.grad_bary && i < 3; ++i) grad_bary[i] = args.grad_bary[3 * at + i];
-    FragmentCorners<double> grad{};
-    fragment_vjp(fragment_corners(corners), ndc_of_column(int(pixel % args.width), args.width),
-                 ndc_of_row(int(pixel / args.width), args.height), grad_bary,
-                 args.grad_depth ? double(args.grad_depth[at]) : 0.0, grad);
-    for (int i = 0; i < 3; ++i) {
-      T* out = args.grad_verts_clip + offset + 4 * int64_t(args.faces[3 * f + i]);
-      out[0] += T(grad.x[i]);
-      out[1] += T(grad.y[i]);
-      out[3] += T(grad.w[i]);
-    }
-  }
-  return RasterizeStatus::kOk;
+  return status;
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ def _forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     verts_clip, faces = verts_clip.contiguous(), faces.contiguous()
     face_ranges = None if face_ranges is None else face_ranges.contiguous()
-    fragments = _empty_fragments(verts_clip, face_ranges, height, width, num_layers)
-    num_views, num_faces = fragments[0].shape[0], faces.shape[0]
+    bary, depth, face_idx = _empty_fragments(verts_clip, face_ranges, height, width, num_layers)
+    num_views, num_faces = face_idx.shape[0], faces.shape[0]
     scratch = _scratch(
         "scratch_bytes",
         (_I64, _I64, _I32, _I32, _I32),
@@ -62,10 +62,12 @@ def _forward(
         num_layers or 1,
         _CULL[cull],
         verts_clip.dim() == 2,
-        *(tensor.data_ptr() for tensor in fragments),
+        face_idx.data_ptr(),
+        bary.data_ptr(),
+        depth.data_ptr(),
         scratch.data_ptr(),
     )
-    return fragments
+    return bary, depth, face_idx
 
 
 def _backward(

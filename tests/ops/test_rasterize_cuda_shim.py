@@ -63,7 +63,7 @@ def on_the_cpu(library, monkeypatch) -> Iterator[None]:
 
 def gradients_of(fragments: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    _, bary, depth = fragments
+    bary, depth, _ = fragments
     return tuple(torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in (bary, depth))
 
 
@@ -71,14 +71,14 @@ def assert_same_fragments(case: Case) -> tuple[Tensor, ...]:
     actual = rasterize_cuda._forward(*case)
     expected = torch.ops.lightning_rast.rasterize(*case)
     assert torch.equal(actual[0], expected[0])
-    assert torch.equal(actual[1], expected[1])
+    assert torch.equal(actual[0], expected[0])
     assert torch.equal(actual[2], expected[2])
     return actual
 
 
 def assert_same(case: Case) -> None:
     fragments = assert_same_fragments(case)
-    inputs = (*gradients_of(fragments), fragments[0], case.verts_clip, case.faces)
+    inputs = (*gradients_of(fragments), fragments[2], case.verts_clip, case.faces)
     actual = rasterize_cuda._backward(*inputs)
     expected = torch.ops.lightning_rast.rasterize_backward(*inputs)
     # Vertices of slivers take what is small beside their largest contribution.
@@ -152,7 +152,7 @@ def test_packed_meshes(dtype, num_layers):
 def test_a_range_that_is_none_draws_nothing():
     good = packed()
     ranges = torch.tensor([(-1, 5), (3, 2), (0, len(good.faces) + 1), (0, 100)])
-    face_idx, _, _ = rasterize_cuda._forward(*good._replace(face_ranges=ranges))
+    _, _, face_idx = rasterize_cuda._forward(*good._replace(face_ranges=ranges))
     assert (face_idx[:3] == -1).all()
     assert (face_idx[3] >= 0).any()
 
@@ -164,8 +164,8 @@ def test_a_single_view_far_from_perspective_is_told_from_its_neighbours():
     flat = torch.cat([corners, corners + torch.tensor([0, 0, -0.5, 0])])
     deep = torch.cat([corners, 2 * corners + torch.tensor([0, 0, -1.5, 0])])
     fragments = assert_same_fragments(Case(torch.stack([flat, deep]), faces, None, 4, 4))
-    assert (fragments[0][0] == 1).all()
-    assert (fragments[0][1] == 0).all()
+    assert (fragments[2][0] == 1).all()
+    assert (fragments[2][1] == 0).all()
 
 
 def test_nothing_to_draw():
@@ -197,12 +197,12 @@ def test_faces_with_an_impossible_vertex_are_left_out(value, view):
     refused = case.verts_clip.clone()
     refused[0, 7] = torch.tensor(value)
     is_kept = (mesh.faces != 7).all(dim=1)
-    face_idx, bary, depth = rasterize_cuda._forward(*case._replace(verts_clip=refused))
+    bary, depth, face_idx = rasterize_cuda._forward(*case._replace(verts_clip=refused))
     expected = torch.ops.lightning_rast.rasterize(*case._replace(faces=mesh.faces[is_kept]))
     numbers = torch.cat([is_kept.nonzero()[:, 0], torch.tensor([-1])]).int()
-    assert torch.equal(face_idx, numbers[expected[0].long()])
-    assert torch.equal(bary, expected[1])
-    assert torch.equal(depth, expected[2])
+    assert torch.equal(face_idx, numbers[expected[2].long()])
+    assert torch.equal(bary, expected[0])
+    assert torch.equal(depth, expected[1])
 
 
 @pytest.mark.parametrize("vert", [-1, 12_345, 2**31 - 1])
@@ -214,8 +214,8 @@ def test_faces_that_name_no_vertex_are_left_out(vert):
     case.faces[:9, 1] = vert
     actual = rasterize_cuda._forward(*case)
     expected = torch.ops.lightning_rast.rasterize(*case._replace(faces=mesh.faces[is_kept]))
-    assert torch.equal(actual[0], torch.where(expected[0] < 0, -1, expected[0] + 9))
-    assert torch.equal(actual[1], expected[1])
+    assert torch.equal(actual[2], torch.where(expected[2] < 0, -1, expected[2] + 9))
+    assert torch.equal(actual[0], expected[0])
 
 
 def test_gradients_of_weights_or_depth_alone():
@@ -224,7 +224,7 @@ def test_gradients_of_weights_or_depth_alone():
     fragments = rasterize_cuda._forward(*case)
     grad_bary, grad_depth = gradients_of(fragments)
     for grads in [(grad_bary, None), (None, grad_depth)]:
-        inputs = (*grads, fragments[0], case.verts_clip, case.faces)
+        inputs = (*grads, fragments[2], case.verts_clip, case.faces)
         actual = rasterize_cuda._backward(*inputs)
         expected = torch.ops.lightning_rast.rasterize_backward(*inputs)
         torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
@@ -235,7 +235,7 @@ def test_the_order_of_threads_does_not_show_in_gradients(library, dtype):
     mesh = MESHES["torus"]
     case = Case(views(mesh, dtype), mesh.faces, None, 40, 44)
     fragments = rasterize_cuda._forward(*case)
-    inputs = (*gradients_of(fragments), fragments[0], case.verts_clip, case.faces)
+    inputs = (*gradients_of(fragments), fragments[2], case.verts_clip, case.faces)
     results = []
     for order, seed in ((FORWARD, 0), (REVERSE, 0), (SHUFFLED, 1), (SHUFFLED, 2)):
         library.cuda_shim_order(order, seed)

@@ -1,0 +1,101 @@
+// csrc/kernels/lanes.h: as many doubles at once as the instruction set has room for (CPU).
+//
+// Each lane rounds as a double alone would, so that results do not depend on the number of lanes.
+#pragma once
+#include <string.h>
+
+#include "../core/host_device.h"
+
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+LRAST_BEGIN
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 8;
+#elif defined(__AVX2__)
+constexpr int kLanes = 4;
+#else
+constexpr int kLanes = 2;
+#endif
+constexpr unsigned kAllLanes = (1u << kLanes) - 1;
+
+typedef double Doubles __attribute__((vector_size(8 * kLanes)));
+typedef int64_t Longs __attribute__((vector_size(8 * kLanes)));
+typedef float Floats __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+
+/// {number(0), number(1), ...}
+template <typename Number> inline Doubles each_lane(Number&& number) {
+#if defined(__AVX512F__)
+  return Doubles{number(0), number(1), number(2), number(3),
+                 number(4), number(5), number(6), number(7)};
+#elif defined(__AVX2__)
+  return Doubles{number(0), number(1), number(2), number(3)};
+#else
+  return Doubles{number(0), number(1)};
+#endif
+}
+inline Doubles all_lanes(double x) { return Doubles{} + x; }
+inline Doubles lane_numbers() {
+  return each_lane([](int lane) { return double(lane); });
+}
+
+template <typename Vector, typename Item> inline Vector load_lanes(const Item* from) {
+  Vector out;
+  memcpy(&out, from, sizeof(out));
+  return out;
+}
+template <typename Vector, typename Item> inline void store_lanes(const Vector& from, Item* to) {
+  memcpy(to, &from, sizeof(from));
+}
+
+// A bit per lane, lane 0 the lowest, of a comparison.
+#if defined(__AVX512F__)
+inline unsigned above(const Doubles& a, const Doubles& b) {
+  return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
+}
+inline unsigned at_least(const Doubles& a, const Doubles& b) {
+  return _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ);
+}
+inline Doubles where(unsigned lanes, const Doubles& yes, const Doubles& no) {
+  return _mm512_mask_blend_pd(__mmask8(lanes), no, yes);
+}
+/// Replaces the numbers of `lanes` at `place` where the new ones are larger.
+inline void raise(int64_t* place, const Longs& candidates, unsigned lanes) {
+  const __m512i old = _mm512_loadu_si512(place), fresh = __m512i(candidates);
+  _mm512_mask_storeu_epi64(place, _mm512_mask_cmpgt_epi64_mask(__mmask8(lanes), fresh, old), fresh);
+}
+#else
+#if defined(__AVX2__)
+inline unsigned lane_bits(const Longs& mask) { return unsigned(_mm256_movemask_pd(__m256d(mask))); }
+#elif defined(__SSE2__)
+inline unsigned lane_bits(const Longs& mask) { return unsigned(_mm_movemask_pd(__m128d(mask))); }
+#else
+inline unsigned lane_bits(const Longs& mask) { return unsigned(mask[0] & 1) | unsigned(mask[1] & 2); }
+#endif
+inline Longs lane_mask(unsigned lanes) {
+#if defined(__AVX2__)
+  const Longs bit{1, 2, 4, 8};
+#else
+  const Longs bit{1, 2};
+#endif
+  return (bit & int64_t(lanes)) != 0;
+}
+inline unsigned above(const Doubles& a, const Doubles& b) { return lane_bits(a > b); }
+inline unsigned at_least(const Doubles& a, const Doubles& b) { return lane_bits(a >= b); }
+inline Doubles where(unsigned lanes, const Doubles& yes, const Doubles& no) {
+  return lane_mask(lanes) ? yes : no;
+}
+/// Replaces the numbers of `lanes` at `place` where the new ones are larger.
+inline void raise(int64_t* place, const Longs& candidates, unsigned lanes) {
+  const Longs old = load_lanes<Longs>(place);
+  store_lanes((lane_mask(lanes) & (candidates > old)) ? candidates : old, place);
+}
+#endif
+inline Doubles least(const Doubles& a, const Doubles& b) { return a < b ? a : b; }
+inline Doubles most(const Doubles& a, const Doubles& b) { return a > b ? a : b; }
+inline Doubles magnitude(const Doubles& a) { return most(a, -a); }
+
+LRAST_END
