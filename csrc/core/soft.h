@@ -106,10 +106,11 @@ template <bool kLinear, typename V> LRAST_HD V soft_exponent(V distance2, V inne
   return with_sign(kLinear ? root(distance2) : distance2, inner);
 }
 
-/// 1 / (1 - p), which multiply. `fade` is subtracted from 2^z.
-template <typename T, typename V> LRAST_HD V soft_factor(V z, T fade, V& power) {
+/// 1 / (1 - p); these multiply. `fade` is subtracted from 2^z where the distance is linear.
+template <bool kLinear, typename T, typename V> LRAST_HD V soft_factor(V z, T fade, V& power) {
+  const V one = V(T(1));
   power = power_of_two<T>(smaller(z, V(Power<T>::kLargest)));
-  return V(T(1)) + larger(power - V(fade), V(T(0)));
+  return kLinear ? one + larger(power - V(fade), V(T(0))) : one + power;
 }
 
 /// d z / d (nearest point of the outline), across and along the side it lies on.

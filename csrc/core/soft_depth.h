@@ -13,7 +13,7 @@ LRAST_HD double depth_key(ClipPoint p, bool perspective) {
 /// 0 and normalised, as PyTorch3D has it: sum(max(b, 0) key) / sum(max(b, 0)). Of a face that is cut
 /// that of its plane, within the bounds of its corners.
 struct SoftDepth {
-  double weight[3], value[3];  // per side: its share of the coordinate of the corner opposite, its key
+  double weight[3], value[3];  // per side: its length up to a factor, and the opposite corner's key
   double x, y, constant;       // plane, screen
   double low, high;
   int32_t whole;
@@ -25,16 +25,20 @@ LRAST_HD double triple(const double* a, const double* b, const double* c) {
 }
 
 LRAST_HD SoftDepth make_soft_depth(const SoftFace& face, const ClipPoint* clip,
-                                   const PolygonCorner* corners, bool perspective, double width,
-                                   double height) {
+                                   const PolygonCorner* corners, const SoftModel& model,
+                                   bool perspective, double width, double height) {
   SoftDepth depth{};
   depth.whole = corners[0].to < 0 && corners[1].to < 0 && corners[2].to < 0;
   if (depth.whole) {
-    const double longest = larger(face.half[0], larger(face.half[1], face.half[2]));
+    double longest = 0.0;
     for (int k = 0; k < 3; ++k) {
-      depth.weight[k] = face.half[k] / longest;
+      const ScreenPoint p = face.corner[k], q = face.corner[k == 2 ? 0 : k + 1];
+      const double x = (q.x - p.x) * model.scale_x, y = (q.y - p.y) * model.scale_y;
+      depth.weight[k] = sqrt(x * x + y * y);
       depth.value[k] = depth_key(clip[k == 0 ? 2 : k - 1], perspective);
+      longest = larger(longest, depth.weight[k]);
     }
+    for (int k = 0; k < 3; ++k) depth.weight[k] = depth.weight[k] / longest;
     return depth;
   }
   // The plane takes these values at the corners' homogeneous screen positions.

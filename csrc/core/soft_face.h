@@ -30,143 +30,150 @@ LRAST_HD double soft_reach(const SoftModel& model) {
 /// corner `to`.
 struct PolygonCorner { int8_t from, to; };
 
+/// Sides shorter than this, relative to the distance from the picture's corner, have no direction:
+/// a corner on the near plane and its own cut, the cuts of two edges that meet behind it.
+LRAST_HD bool same_place(ScreenPoint a, ScreenPoint b) {
+  return fabs(a.x - b.x) + fabs(a.y - b.y) < 1e-9 * (1.0 + fabs(a.x) + fabs(a.y));
+}
+
 /// The visible part of a face on the screen, of 3 or 4 corners; returns how many, 0 if nothing is
 /// seen. `unplaced` gets the visible corner of a cut that is off any screen, or -1.
 LRAST_HD int visible_polygon(const ClipPoint* clip, const ScreenPoint* screen, double width,
                              double height, ScreenPoint* polygon, PolygonCorner* corners,
                              int& unplaced) {
   unplaced = -1;
+  if (!is_hidden(screen[0]) && !is_hidden(screen[1]) && !is_hidden(screen[2])) {
+    for (int i = 0; i < 3; ++i) {
+      polygon[i] = screen[i];
+      corners[i] = {int8_t(i), -1};
+    }
+    return 3;
+  }
   int count = 0;
+  const auto add = [&](ScreenPoint point, PolygonCorner corner) {
+    if (count > 0 && same_place(polygon[count - 1], point)) return;
+    polygon[count] = point;
+    corners[count++] = corner;
+  };
   for (int i = 0; i < 3; ++i) {
     const int j = i == 2 ? 0 : i + 1;
     const bool i_hidden = is_hidden(screen[i]), j_hidden = is_hidden(screen[j]);
-    if (!i_hidden) {
-      polygon[count] = screen[i];
-      corners[count++] = {int8_t(i), -1};
-    }
+    if (!i_hidden) add(screen[i], {int8_t(i), -1});
     if (i_hidden == j_hidden) continue;
+    // From the visible to the hidden corner, so that both faces at the edge agree bit for bit.
     const int from = j_hidden ? i : j, to = j_hidden ? j : i;
-    if (!place_cut(clip[from], clip[to], width, height, polygon[count])) unplaced = from;
-    // A corner on the plane is its own cut; a side of no length would have no direction.
-    const ScreenPoint own = screen[from], cut = polygon[count];
-    if (fabs(cut.x - own.x) + fabs(cut.y - own.y) < 1e-9 * (1.0 + fabs(own.x) + fabs(own.y)))
-      continue;
-    corners[count++] = {int8_t(from), int8_t(to)};
+    ScreenPoint cut;
+    if (!place_cut(clip[from], clip[to], width, height, cut)) unplaced = from;
+    add(cut, {int8_t(from), int8_t(to)});
   }
+  if (count > 1 && same_place(polygon[0], polygon[count - 1])) --count;
   return count < 3 ? 0 : count;
 }
 
 constexpr int kMaxSides = 4;
 
-/// Side k runs from corner k to the next. Metric units; turn is 1, or -1 where the inside is to the
-/// other hand.
+/// The visible part of a face. Corners beyond the last repeat the first.
 struct SoftFace {
-  double tangent_u[kMaxSides], tangent_v[kMaxSides];  // unit vector
-  double across[kMaxSides], along[kMaxSides];         // of the side's middle, from the origin
-  double half[kMaxSides];                             // half the length
-  double turn;
-  int32_t sides;                                      // 0: does not count
-  int32_t first_x, first_y, last_x, last_y;           // pixels within reach, inclusive
+  ScreenPoint corner[kMaxSides];
+  double turn;                               // 1 if clockwise on the screen, -1 if not
+  int32_t sides;                             // 0: does not count
+  int32_t first_x, first_y, last_x, last_y;  // pixels within reach, inclusive
 };
 
 LRAST_HD int32_t pixel_between(double x, int32_t size) {
   return int32_t(clamped(x, -1.0, double(size)));
 }
 
-/// Sets `face`, with sides = 0 if it has no area or is out of reach of every pixel.
-LRAST_HD void make_soft_face(const ScreenPoint* polygon, int sides, const SoftModel& model,
+/// Coordinates beyond this have no finite squares in the arithmetic below.
+constexpr double kFarthest = 1e100;
+
+/// Sets `face`, with sides = 0 if it has no area or is out of reach of every pixel. False if a corner
+/// is too far away.
+LRAST_HD bool make_soft_face(const ScreenPoint* polygon, int sides, const SoftModel& model,
                              int32_t width, int32_t height, SoftFace& face) {
   face.sides = 0;
-  double area = 0.0;
-  for (int i = 1; i + 1 < sides; ++i)
-    area += (polygon[i].x - polygon[0].x) * (polygon[i + 1].y - polygon[0].y) -
-            (polygon[i].y - polygon[0].y) * (polygon[i + 1].x - polygon[0].x);
-  if (!(fabs(area) > model.min_area)) return;
-  face.turn = area > 0.0 ? 1.0 : -1.0;
-
-  double min_x = polygon[0].x, max_x = min_x, min_y = polygon[0].y, max_y = min_y;
-  for (int i = 1; i < sides; ++i) {
-    min_x = smaller(min_x, polygon[i].x);
-    max_x = larger(max_x, polygon[i].x);
-    min_y = smaller(min_y, polygon[i].y);
-    max_y = larger(max_y, polygon[i].y);
+  const ScreenPoint a = polygon[0];
+  double area = 0.0, min_x = a.x, max_x = a.x, min_y = a.y, max_y = a.y;
+  face.corner[0] = a;
+  for (int i = 1; i < kMaxSides; ++i) {
+    const ScreenPoint b = polygon[i - 1], c = i < sides ? polygon[i] : a;
+    face.corner[i] = c;
+    area += (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+    min_x = smaller(min_x, c.x);
+    max_x = larger(max_x, c.x);
+    min_y = smaller(min_y, c.y);
+    max_y = larger(max_y, c.y);
   }
+  if (!(larger(larger(-min_x, max_x), larger(-min_y, max_y)) < kFarthest)) return false;
+  if (!(fabs(area) > model.min_area)) return true;
+  face.turn = area > 0.0 ? 1.0 : -1.0;
   const double reach = soft_reach(model);
   const double reach_x = reach / model.scale_x + 0.5, reach_y = reach / model.scale_y + 0.5;
   face.first_x = larger(pixel_between(ceil(min_x - reach_x), width), 0);
   face.first_y = larger(pixel_between(ceil(min_y - reach_y), height), 0);
   face.last_x = smaller(pixel_between(floor(max_x + reach_x - 1.0), width), width - 1);
   face.last_y = smaller(pixel_between(floor(max_y + reach_y - 1.0), height), height - 1);
-  if (face.first_x > face.last_x || face.first_y > face.last_y) return;
-
-  for (int k = 0; k < sides; ++k) {
-    const ScreenPoint a = polygon[k], b = polygon[k + 1 == sides ? 0 : k + 1];
-    const double u = (b.x - a.x) * model.scale_x, v = (b.y - a.y) * model.scale_y;
-    const double length = sqrt(u * u + v * v);
-    if (!(length > 0.0 && is_finite(length))) return;
-    const double tangent_u = u / length, tangent_v = v / length;
-    const double middle_u = 0.5 * (a.x + b.x) * model.scale_x;
-    const double middle_v = 0.5 * (a.y + b.y) * model.scale_y;
-    face.tangent_u[k] = tangent_u;
-    face.tangent_v[k] = tangent_v;
-    face.across[k] = face.turn * (tangent_u * middle_v - tangent_v * middle_u);
-    face.along[k] = tangent_u * middle_u + tangent_v * middle_v;
-    face.half[k] = 0.5 * length;
-  }
-  face.sides = sides;
+  if (face.first_x <= face.last_x && face.first_y <= face.last_y) face.sides = sides;
+  return true;
 }
 
-/// A face seen from the middle of a tile, for arithmetic in T. A pixel x, y away from there is
-/// across_0 + across_x x + across_y y from a side's line, and so on along it.
-template <typename T> struct TileFace {
-  T across_x[kMaxSides], across_y[kMaxSides], across_0[kMaxSides];
-  T along_x[kMaxSides], along_y[kMaxSides], along_0[kMaxSides];
-  T half[kMaxSides];
-  double middle[kMaxSides];  // where along = 0 lies on the side, from its own middle
+/// A side of a face, metric, seen from the middle of a tile. V is double or a pack of doubles.
+template <typename V> struct SoftSide {
+  V tangent_u, tangent_v;  // unit vector along
+  V across, along;         // of the tile's middle, from the side's line and from its own middle
+  V half;                  // half the length
 };
 
-/// Long sides are cut to what lies within `radius` of the tile's middle, (u, v): the pixels there see
-/// no difference, and numbers stay small enough for T.
-template <typename T>
-LRAST_HD void place_in_tile(const SoftFace& face, const SoftModel& model, double u, double v,
-                            double radius, TileFace<T>& out) {
-  for (int k = 0; k < face.sides; ++k) {
-    const double tangent_u = face.tangent_u[k], tangent_v = face.tangent_v[k];
-    const double along = tangent_u * u + tangent_v * v - face.along[k];
-    const double begin = -face.half[k] - along, end = face.half[k] - along;
-    const double low = smaller(larger(begin, -radius), end);
-    const double high = larger(smaller(end, radius), low);
-    const double middle = 0.5 * (low + high);
-    out.across_0[k] = T(face.turn * (tangent_u * v - tangent_v * u) - face.across[k]);
-    out.across_x[k] = T(-face.turn * tangent_v * model.scale_x);
-    out.across_y[k] = T(face.turn * tangent_u * model.scale_y);
-    out.along_0[k] = T(-middle);
-    out.along_x[k] = T(tangent_u * model.scale_x);
-    out.along_y[k] = T(tangent_v * model.scale_y);
-    out.half[k] = T(0.5 * (high - low));
-    out.middle[k] = along + middle;
-  }
+template <typename V>
+LRAST_HD SoftSide<V> make_soft_side(V ax, V ay, V bx, V by, V turn, const SoftModel& model,
+                                    double u, double v) {
+  const V scale_x(model.scale_x), scale_y(model.scale_y), middle(0.5);
+  const V side_u = (bx - ax) * scale_x, side_v = (by - ay) * scale_y;
+  const V length = root(side_u * side_u + side_v * side_v);
+  const V inverse = V(1.0) / length;
+  SoftSide<V> side;
+  side.tangent_u = side_u * inverse;
+  side.tangent_v = side_v * inverse;
+  const V to_u = V(u) - (ax + bx) * middle * scale_x, to_v = V(v) - (ay + by) * middle * scale_y;
+  side.across = turn * (side.tangent_u * to_v - side.tangent_v * to_u);
+  side.along = side.tangent_u * to_u + side.tangent_v * to_v;
+  side.half = length * middle;
+  return side;
+}
+
+/// The stretch of a side within `radius` of the tile's middle, along it from there. The pixels of the
+/// tile see no difference, and numbers stay small enough for float.
+template <typename V> struct SideStretch { V middle, half; };
+template <typename V>
+LRAST_HD SideStretch<V> stretch_in_tile(const SoftSide<V>& side, double radius) {
+  const V begin = V(0.0) - side.half - side.along, end = side.half - side.along;
+  const V low = smaller(larger(begin, V(-radius)), end);
+  const V high = larger(smaller(end, V(radius)), low);
+  return {V(0.5) * (low + high), V(0.5) * (high - low)};
 }
 
 /// Sums over pixels of grad z * d z / d (nearest point on a side), across and along the side, and of
-/// these times the point's position along the side in the frame of a tile.
-struct SideSums { double across, along, across_moment, along_moment; };
+/// these times the point's position along the stretch.
+template <typename V> struct SideSums { V across, along, across_moment, along_moment; };
 
-/// Adds a side's gradient to those of its two ends, screen.
-LRAST_HD void add_side_gradient(const SoftFace& face, const SoftModel& model, int k, double middle,
-                                SideSums sums, ScreenPoint& grad_a, ScreenPoint& grad_b) {
+/// Gradients of a side's two ends, screen.
+template <typename V> struct EndGradients { V ax, ay, bx, by; };
+template <typename V>
+LRAST_HD EndGradients<V> side_gradient(const SoftSide<V>& side, V turn, const SoftModel& model,
+                                       V stretch_middle, const SideSums<V>& sums) {
   // The nearest point is (1 - t) a + t b with t = 1/2 + position / length.
-  const double weight = 0.5 / face.half[k];
-  const double across_b =
-      0.5 * sums.across + weight * (sums.across_moment + middle * sums.across);
-  const double along_b = 0.5 * sums.along + weight * (sums.along_moment + middle * sums.along);
-  const double across_a = sums.across - across_b, along_a = sums.along - along_b;
-  const double tangent_u = face.tangent_u[k], tangent_v = face.tangent_v[k];
-  const double normal_u = -face.turn * tangent_v, normal_v = face.turn * tangent_u;
-  grad_a.x += (across_a * normal_u + along_a * tangent_u) * model.scale_x;
-  grad_a.y += (across_a * normal_v + along_a * tangent_v) * model.scale_y;
-  grad_b.x += (across_b * normal_u + along_b * tangent_u) * model.scale_x;
-  grad_b.y += (across_b * normal_v + along_b * tangent_v) * model.scale_y;
+  const V weight = V(0.5) / side.half;
+  const V middle = side.along + stretch_middle;
+  const V across_b =
+      V(0.5) * sums.across + weight * (sums.across_moment + middle * sums.across);
+  const V along_b = V(0.5) * sums.along + weight * (sums.along_moment + middle * sums.along);
+  const V across_a = sums.across - across_b, along_a = sums.along - along_b;
+  const V scale_x(model.scale_x), scale_y(model.scale_y);
+  const V normal_u = V(0.0) - turn * side.tangent_v, normal_v = turn * side.tangent_u;
+  return {(across_a * normal_u + along_a * side.tangent_u) * scale_x,
+          (across_a * normal_v + along_a * side.tangent_v) * scale_y,
+          (across_b * normal_u + along_b * side.tangent_u) * scale_x,
+          (across_b * normal_v + along_b * side.tangent_v) * scale_y};
 }
 
 LRAST_END

@@ -145,10 +145,14 @@ template <typename T> void forward_views(ForwardCall<T>& call) {
     return;
   }
   TaskBlocks blocks(call.num_blocks);
-  parallel_blocks(blocks, call.threads, [&](int64_t block) {
-    outline_block(call, block, 1);
-    return call.num_tasks(block);
-  }, [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+  on_threads(call.threads, [&] {
+    blocks.work(
+        [&](int64_t block) {
+          outline_block(call, block, 1);
+          return call.num_tasks(block);
+        },
+        [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+  });
 }
 
 template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t* tape_words) {
@@ -159,7 +163,7 @@ template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t*
                                                  : (args.num_views + threads - 1) / threads;
   const int64_t views_per_block = clamped<int64_t>(share, 1, kViewLanes);
   const int64_t num_blocks = (args.num_views + views_per_block - 1) / views_per_block;
-  constexpr int kRowsPerTask = 64;  // enough work to be worth taking
+  constexpr int kRowsPerTask = 16;  // enough work to be worth taking
   const int chunks = threads == 1 ? 1 : clamped(args.height / kRowsPerTask, 1, 8 * threads);
   CallSpace<T>& space = call_space<T>();
   space.pending_words = 0;
@@ -284,8 +288,10 @@ template <typename T> ContourStatus::Code backward(const ContourBackwardArgs<T>&
       args.tape[args.tape_words - 1] != kTapeMark)
     return ContourStatus::kTapeLost;
   // Waking a thread takes longer than the gradient of an ordinary outline.
-  constexpr int64_t kWorthThreads = 1 << 17;
-  const int threads = args.tape_words < kWorthThreads ? 1 : larger(args.num_threads, 1);
+  constexpr int64_t kWorthThreads = 1 << 20;
+  const int64_t bytes =
+      8 * args.tape_words + 4 * args.num_views * args.num_verts * int64_t(sizeof(T));
+  const int threads = bytes < kWorthThreads ? 1 : larger(args.num_threads, 1);
   try {
     parallel_tasks(args.num_views, threads, [&](int64_t view) { backward_view(args, view); });
   } catch (const std::bad_alloc&) {

@@ -254,6 +254,7 @@ void select_edges(const ViewBlock<T, L>& block, int lane, FrontScratch<L>& front
     int32_t* place = front.of_lane.reserve(found.size() + 1);
     int32_t* const first = place;
     for (int64_t i = 0; i < found.size(); ++i) {
+      __builtin_prefetch(block.args.topology.edge_verts + 2 * int64_t(found[i]));
       *place = found[i];
       place += edge_weight(block.args.topology, signs, found[i]) != 0;
     }
@@ -267,7 +268,14 @@ ContourStatus make_edges(const ViewBlock<T, L>& block, int lane, FrontScratch<L>
   const ContourTopology& topology = block.args.topology;
   const ViewSigns signs{front.codes.data(), lane};
   ViewOutline& outline = *block.outlines[lane];
-  for (int64_t i = 0; i < front.of_lane.size(); ++i) {
+  const T* verts = block.verts(lane);
+  const int64_t count = front.of_lane.size();
+  for (int64_t i = 0; i < count; ++i) {
+    constexpr int64_t kAhead = 12;  // an edge's vertices are anywhere
+    const int32_t* later = topology.edge_verts +
+                           2 * int64_t(front.of_lane[smaller(i + kAhead, count - 1)]);
+    __builtin_prefetch(verts + 4 * int64_t(later[0]));
+    __builtin_prefetch(verts + 4 * int64_t(later[1]));
     const int32_t edge = front.of_lane[i];
     const int32_t* ends = topology.edge_verts + 2 * int64_t(edge);
     int32_t vert[2] = {ends[0], ends[1]};

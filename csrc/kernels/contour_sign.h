@@ -1,5 +1,5 @@
 // csrc/kernels/contour_sign.h: orientation of faces from float positions (CPU): eight at a time, or
-// one at a time in four views.
+// two at a time in four views.
 #pragma once
 #include <math.h>
 
@@ -97,6 +97,28 @@ inline void load_corner(const RoughPoint<1>* rough, const int32_t* faces, __m256
 
 inline __m256 absolute(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
 
+/// Signs of two faces in four views; false if one is 0.
+inline bool sign_pair(const RoughPoint<4>* rough, const int32_t* faces, SignCode* codes) {
+  const auto both = [](const float* first, const float* second) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(first)),
+                                _mm_loadu_ps(second), 1);
+  };
+  const RoughPoint<4>&a0 = rough[faces[0]], &b0 = rough[faces[1]], &c0 = rough[faces[2]];
+  const RoughPoint<4>&a1 = rough[faces[3]], &b1 = rough[faces[4]], &c1 = rough[faces[5]];
+  const __m256 ax = both(a0.x, a1.x), ay = both(a0.y, a1.y);
+  const __m256 ux = both(b0.x, b1.x) - ax, uy = both(b0.y, b1.y) - ay;
+  const __m256 vx = both(c0.x, c1.x) - ax, vy = both(c0.y, c1.y) - ay;
+  const __m256 area = ux * vy - uy * vx;
+  const __m256 bound = area_error(absolute(ax) + absolute(ay),
+                                  (absolute(ux) + absolute(uy)) + (absolute(vx) + absolute(vy)),
+                                  _mm256_set1_ps(kAreaErrorUnit));
+  const int above = _mm256_movemask_ps(_mm256_cmp_ps(area, bound, _CMP_GT_OQ));
+  const int below = _mm256_movemask_ps(_mm256_cmp_ps(area, -bound, _CMP_LT_OQ));
+  codes[0] = SignCode((above & 0x0f) | (below & 0x0f) << 4);
+  codes[1] = SignCode(above >> 4 | (below & 0xf0));
+  return (above | below) == 0xff;
+}
+
 /// Signs of eight faces in one view; false if one is 0.
 inline bool sign_eight(const RoughPoint<1>* rough, const int32_t* faces, SignCode* codes) {
   __m256 ax, ay, bx, by, cx, cy;
@@ -119,16 +141,20 @@ inline bool sign_eight(const RoughPoint<1>* rough, const int32_t* faces, SignCod
 }
 #endif
 
-/// Signs of up to kSignBlock faces; 0 where float cannot tell, and false if that is so in one of
-/// the `lanes`.
+/// Signs of up to kSignBlock faces; 0 where float cannot tell, and false if that may be so in one
+/// of the `lanes`.
 template <int L>
 bool sign_block(const RoughPoint<L>* rough, const int32_t* faces, int count, int lanes,
                 SignCode* codes) {
   int sure = lanes, i = 0;
 #ifdef __AVX2__
-  if constexpr (L == 1)
+  if constexpr (L == 1) {
     for (; i + 8 <= count; i += 8)
       if (!sign_eight(rough, faces + 3 * i, codes + i)) sure = 0;
+  } else {
+    for (; i + 2 <= count; i += 2)
+      if (!sign_pair(rough, faces + 3 * i, codes + i)) sure = 0;
+  }
 #endif
   for (; i < count; ++i) {
     const int32_t* face = faces + 3 * i;

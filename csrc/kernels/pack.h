@@ -9,6 +9,9 @@
 #include <immintrin.h>
 #endif
 
+// Loops over pixels live in what these are inlined into, so that packs stay in registers.
+#define LRAST_INLINE inline __attribute__((always_inline))
+
 LRAST_BEGIN
 
 #if defined(__SSE4_1__)
@@ -200,6 +203,7 @@ template <typename T> inline PackMask<T> without(PackMask<T> a, PackMask<T> b) {
   return {a.m && !b.m};
 }
 template <typename T> inline unsigned bits_of(PackMask<T> a) { return a.m; }
+using Doubles = Pack<double>;
 
 #endif
 

@@ -6,6 +6,12 @@
 
 LRAST_BEGIN
 
+inline void pause_briefly() {
+#ifdef __SSE2__
+  __builtin_ia32_pause();
+#endif
+}
+
 /// How many chunks to cut `count` items into: one thread takes all in one.
 inline int num_chunks(int64_t count, int threads) {
   constexpr int64_t kSmallest = 4096;  // below this a thread costs more than it saves
@@ -13,46 +19,49 @@ inline int num_chunks(int64_t count, int threads) {
   return int(clamped<int64_t>(count / kSmallest, 1, 4 * int64_t(threads)));
 }
 
-/// Calls body(chunk, begin, end) for each chunk. Throws std::bad_alloc if one did.
-template <typename Body>
-void parallel_chunks(int64_t count, int chunks, [[maybe_unused]] int threads, Body&& body) {
-  if (chunks <= 1) {
-    if (chunks == 1) body(0, int64_t(0), count);
-    return;
-  }
-  int failed = 0;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(| : failed)
-  for (int chunk = 0; chunk < chunks; ++chunk) {
+inline int64_t take_next(int64_t& counter) {
+  return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
+}
+
+/// Runs `work` on so many threads at once. Throws std::bad_alloc if one did.
+template <typename Work> void on_threads(int threads, Work&& work) {
+  if (threads <= 1) return work();
+  int failed = 0, working = 0;
+#pragma omp parallel num_threads(threads) reduction(| : failed)
+  {
+    __atomic_fetch_add(&working, 1, __ATOMIC_RELAXED);
     try {
-      body(chunk, count * chunk / chunks, count * (chunk + 1) / chunks);
+      work();
     } catch (const std::bad_alloc&) {
       failed |= 1;  // exceptions must not leave a parallel region
+    }
+    __atomic_fetch_sub(&working, 1, __ATOMIC_RELAXED);
+#pragma omp master
+    {
+      // Others are at their last task, if any. OpenMP would put this thread to sleep, and waking
+      // it takes as long as such a task.
+      constexpr int kMostTurns = 2000;  // about 0.1 ms
+      for (int turn = 0; turn < kMostTurns && __atomic_load_n(&working, __ATOMIC_RELAXED); ++turn)
+        pause_briefly();
     }
   }
   if (failed) throw std::bad_alloc();
 }
 
 /// Calls body(task) for each task, in no order. Throws std::bad_alloc if one did.
-template <typename Body>
-void parallel_tasks(int64_t num_tasks, [[maybe_unused]] int threads, Body&& body) {
-  if (threads <= 1 || num_tasks <= 1) {
-    for (int64_t task = 0; task < num_tasks; ++task) body(task);
-    return;
-  }
-  int failed = 0;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(| : failed)
-  for (int64_t task = 0; task < num_tasks; ++task) {
-    try {
-      body(task);
-    } catch (const std::bad_alloc&) {
-      failed |= 1;
-    }
-  }
-  if (failed) throw std::bad_alloc();
+template <typename Body> void parallel_tasks(int64_t num_tasks, int threads, Body&& body) {
+  int64_t next = 0;
+  on_threads(int(smaller<int64_t>(threads, num_tasks)), [&] {
+    for (int64_t task; (task = take_next(next)) < num_tasks;) body(task);
+  });
 }
 
-inline int64_t take_next(int64_t& counter) {
-  return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
+/// Calls body(chunk, begin, end) for each chunk. Throws std::bad_alloc if one did.
+template <typename Body>
+void parallel_chunks(int64_t count, int chunks, int threads, Body&& body) {
+  parallel_tasks(chunks, threads, [&](int64_t chunk) {
+    body(int(chunk), count * chunk / chunks, count * (chunk + 1) / chunks);
+  });
 }
 
 /// Blocks of work that begin with a part for one thread, which makes tasks for whoever is free.
@@ -82,20 +91,6 @@ class TaskBlocks {
   Buffer<int64_t> tasks_, next_task_;  // per block
   int64_t next_block_ = 0;
 };
-
-/// Works through the blocks with so many threads. Throws std::bad_alloc if a part did.
-template <typename Begin, typename Run>
-void parallel_blocks(TaskBlocks& blocks, [[maybe_unused]] int threads, Begin&& begin, Run&& run) {
-  if (threads <= 1) return blocks.work(begin, run);
-  int failed = 0;
-#pragma omp parallel num_threads(threads) reduction(| : failed)
-  try {
-    blocks.work(begin, run);
-  } catch (const std::bad_alloc&) {
-    failed |= 1;
-  }
-  if (failed) throw std::bad_alloc();
-}
 
 /// Calls body(view, threads inside the view) for every view: threads over the views where there
 /// are enough of them, else inside each. Returns whether memory ran out.

@@ -41,7 +41,10 @@ LRAST_HD void make_quick_edges(const RasterTriangle& triangle, const PixelBox& b
     edges[i] = make_quick_edge(triangle.corner[i], triangle.corner[i == 2 ? 0 : i + 1], box);
 }
 
-// Not inlined: they are long, and seldom needed.
+// Not inlined: they are long, and seldom or once needed.
+__noinline__ __device__ int side_of_corner(ScreenPoint a, ScreenPoint b, ScreenPoint c) {
+  return side_of(a, b, c);
+}
 __noinline__ __device__ bool covers_exactly(const RasterTriangle& triangle, int column, int row) {
   return covers(triangle, {column + 0.5, row + 0.5});
 }
@@ -146,7 +149,7 @@ __device__ int set_up_face(const RasterWork<T>& work, int64_t view, int64_t numb
   const ScreenPoint a = screen_of(placed[0]), b = screen_of(placed[1]), c = screen_of(placed[2]);
   box = box_around(a, b, c, work.args.width, work.args.height);
   if (box.area() == 0) return 0;
-  const int side = side_of(a, b, c);
+  const int side = side_of_corner(a, b, c);
   if (is_culled(side, work.args.cull)) return 0;
   if (box.area() > kMostSmallPixels) return enqueue(work, view, number, box) ? 0 : -1;
   out.triangle = make_raster_triangle(placed[0], placed[1], placed[2], side);

@@ -13,23 +13,27 @@ template <typename T> struct BackwardSpace {
   TilePixels<T> weight;  // d loss / d z of a face with p = 1
   BlockLast<T> last[kBlocks];
   uint64_t live, limited;  // blocks with any weight; those in which only nearest faces count
-  Buffer<TileEntry<T>> entries;
+  TileFaces<T> faces;
+  Buffer<TileDepth<T>> depths;  // of these, if any block is limited
 };
 
 constexpr int kSums = 4;  // as in SideSums
 
-/// Sum of the lanes of a block, always in this order.
-template <typename T> double sum_lanes(T* lanes) {
-  for (int width = kBlockPixels / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] = lanes[i] + lanes[i + width];
-  return double(lanes[0]);
+/// Sums of a group of faces over the pixels of a tile.
+struct GroupSums { alignas(64) double at[kMaxSides][kSums][kGroup]; };
+
+/// Sum of 16 lanes, in this order at every ISA level.
+template <typename T> T sum_lanes(const T* lanes) {
+  T eight[8], four[4];
+  for (int i = 0; i < 8; ++i) eight[i] = lanes[i] + lanes[i + 8];
+  for (int i = 0; i < 4; ++i) four[i] = eight[i] + eight[i + 4];
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 template <bool kLinear, int kSides, typename T>
-void sum_pixels(const Tile<T>& tile, const TileEntry<T>& entry, const TileDepth<T>* depth,
-                const BackwardSpace<T>& space, SideSums* out) {
-  const Pack<T> none(T(0)), one(T(1));
-  const TileFace<T>& face = entry.face;
+void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+                const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
+  const Pack<T> none(T(0));
   SideFrames<kSides, T> lanes[kParts<T>];
   Pack<T> sums[kParts<T>][kSides][kSums];
   for (int part = 0; part < kParts<T>; ++part) {
@@ -37,20 +41,20 @@ void sum_pixels(const Tile<T>& tile, const TileEntry<T>& entry, const TileDepth<
     for (int k = 0; k < kSides; ++k)
       for (int i = 0; i < kSums; ++i) sums[part][k][i] = none;
   }
-  over_blocks<kSides>(tile, entry, space.live,
-                      [&](const Window<kSides, T>& window, int in_window, int block) {
+  over_blocks<kSides>(tile, entry, face, space.live,
+                      [&](const Window<kSides, T>& window, int in_window, int block)
+                          __attribute__((always_inline)) {
     const bool limited = depth && (space.limited >> block & 1);
     for (int part = 0; part < kParts<T>; ++part) {
       const SideFrames<kSides, T> frames = window.at(lanes[part], in_window);
       Pack<T> distance2s[kSides], distance2, inner = frames.across[0], power;
       for (int k = 0; k < kSides; ++k) {
-        distance2s[k] =
-            side_distance2(frames.across[k], frames.along[k], Pack<T>(face.half[k]));
+        distance2s[k] = side_distance2(frames.across[k], frames.along[k], Pack<T>(face.half(k)));
         distance2 = k == 0 ? distance2s[0] : smaller(distance2, distance2s[k]);
         inner = smaller(inner, frames.across[k]);
       }
       const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
-      const Pack<T> factor = soft_factor(z, tile.fade, power);
+      const Pack<T> factor = soft_factor<kLinear>(z, tile.fade, power);
       PackMask<T> counts = less(Pack<T>(-tile.reach), z);
       if (limited) {
         Pack<T> x, y;
@@ -66,7 +70,7 @@ void sum_pixels(const Tile<T>& tile, const TileEntry<T>& entry, const TileDepth<
         const Pack<T> grad = select(farther, none, left);
         left = select(farther, left, none);
         const Pack<T> along = frames.along[k];
-        const Pack<T> over = with_sign(side_overshoot(along, Pack<T>(face.half[k])), along);
+        const Pack<T> over = with_sign(side_overshoot(along, Pack<T>(face.half(k))), along);
         const Pack<T> at = along - over;
         Pack<T> across_vjp, along_vjp;
         soft_exponent_vjp<kLinear, T>(frames.across[k], over, distance2, inner, across_vjp,
@@ -81,16 +85,40 @@ void sum_pixels(const Tile<T>& tile, const TileEntry<T>& entry, const TileDepth<
       }
     }
   });
-  for (int k = 0; k < kSides; ++k) {
-    double total[kSums];
+  for (int k = 0; k < kSides; ++k)
     for (int i = 0; i < kSums; ++i) {
       alignas(64) T line[kBlockPixels];
       for (int part = 0; part < kParts<T>; ++part)
         store(sums[part][k][i], line + part * Pack<T>::kLanes);
-      total[i] = sum_lanes(line);
+      out.at[k][i][face.at] = double(sum_lanes(line));
     }
-    out[k] = {total[0], total[1], total[2], total[3]};
-  }
+}
+
+/// From sums to gradients of the corners of those faces of a group that have so many sides, screen.
+template <typename T>
+void finish_group(int sides, const GroupCorners& corners, const SoftModel& model,
+                  const Tile<T>& tile, const TileEntry* entries, int count,
+                  const GroupSums& sums, CornerGradients<T>* out) {
+  alignas(64) double grads[2 * kMaxSides][kGroup] = {};
+  for (int first = 0; first < kGroup; first += Doubles::kLanes)
+    for (int k = 0; k < sides; ++k) {
+      const int next = k + 1 == sides ? 0 : k + 1;
+      const SoftSide<Doubles> side = corners.side(k, first, model, tile.middle_u, tile.middle_v);
+      const auto sum = [&](int i) { return load(sums.at[k][i] + first); };
+      const EndGradients<Doubles> ends = side_gradient(
+          side, load(corners.turn + first), model, stretch_in_tile(side, tile.radius).middle,
+          SideSums<Doubles>{sum(0), sum(1), sum(2), sum(3)});
+      const auto add = [&](int i, Doubles grad) {
+        store(load(grads[i] + first) + grad, grads[i] + first);
+      };
+      add(2 * k, ends.ax);
+      add(2 * k + 1, ends.ay);
+      add(2 * next, ends.bx);
+      add(2 * next + 1, ends.by);
+    }
+  for (int i = 0; i < count; ++i)
+    if (entries[i].sides == sides)
+      for (int k = 0; k < 2 * kMaxSides; ++k) out[i].at[k] = T(grads[k][i]);
 }
 
 /// Weights and limits of the tile's pixels.
@@ -132,28 +160,25 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
     memset(static_cast<void*>(out), 0, size_t(num_entries) * sizeof(*out));
     return;
   }
-  list_entries(view, front, number, tile, space.entries);
-  for (int64_t i = 0; i < num_entries; ++i) {
-    const TileEntry<T>& entry = space.entries[i];
-    TileDepth<T> depth, *depth_if = nullptr;
-    if (space.limited) {
-      depth = depth_in_tile<T>(front.depths[entry.number], front.perspective,
-                               tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
-      depth_if = &depth;
+  list_faces(view, front, number, tile, space.faces);
+  if (space.limited) list_depths(view, front, tile, space.faces, space.depths);
+  GroupCorners corners;
+  GroupSums sums;
+  for (int64_t group = 0; group < num_entries; group += kGroup) {
+    const int count = int(smaller<int64_t>(kGroup, num_entries - group));
+    const TileEntry* entries = space.faces.entries.data() + group;
+    corners.read(front, entries, count);
+    memset(&sums, 0, sizeof(sums));
+    for (int i = 0; i < count; ++i) {
+      const TileDepth<T>* depth = space.limited ? &space.depths[group + i] : nullptr;
+      const FaceInTile<T> face = space.faces.face(group + i);
+      if (entries[i].sides == 3)
+        sum_pixels<kLinear, 3>(tile, entries[i], face, depth, space, sums);
+      else
+        sum_pixels<kLinear, 4>(tile, entries[i], face, depth, space, sums);
     }
-    SideSums sums[kMaxSides];
-    if (entry.sides == 3)
-      sum_pixels<kLinear, 3>(tile, entry, depth_if, space, sums);
-    else
-      sum_pixels<kLinear, 4>(tile, entry, depth_if, space, sums);
-    ScreenPoint corners[kMaxSides] = {};
-    for (int k = 0; k < entry.sides; ++k)
-      add_side_gradient(front.faces[entry.number], view.model, k, entry.face.middle[k], sums[k],
-                        corners[k], corners[k + 1 == entry.sides ? 0 : k + 1]);
-    for (int k = 0; k < kMaxSides; ++k) {
-      out[i].at[2 * k] = T(corners[k].x);
-      out[i].at[2 * k + 1] = T(corners[k].y);
-    }
+    for (int sides = 3; sides <= corners.sides; ++sides)
+      finish_group(sides, corners, view.model, tile, entries, count, sums, out + group);
   }
 }
 

@@ -9,19 +9,20 @@ LRAST_BEGIN
 template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
   TilePixels<T> count;    // faces, if only some may count
-  Buffer<TileEntry<T>> entries;
+  TileFaces<T> faces;
   Buffer<uint64_t> blocks;  // per entry: those it may reach
   NearestSpace<T> nearest;
 };
 
 template <bool kLinear, int kSides, bool kCounting, typename T>
-uint64_t multiply_face(const Tile<T>& tile, const TileEntry<T>& entry, ForwardSpace<T>& space) {
+uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+                       ForwardSpace<T>& space) {
   const Pack<T> cap(Power<T>::kCap), one(T(1)), none(T(0));
   SideFrames<kSides, T> lanes[kParts<T>];
   for (int part = 0; part < kParts<T>; ++part)
-    lanes[part] = lane_frames<kSides>(entry.face, kPixelLanes<T>, part);
+    lanes[part] = lane_frames<kSides>(face, kPixelLanes<T>, part);
   uint64_t reached = 0;
-  over_blocks<kSides>(tile, entry, ~uint64_t(0),
+  over_blocks<kSides>(tile, entry, face, ~uint64_t(0),
                       [&](const Window<kSides, T>& window, int in_window, int block) {
     reached |= uint64_t(1) << block;
     T* product = space.product.at[block];
@@ -36,7 +37,7 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry<T>& entry, ForwardSp
         continue;
       }
       const Factor<T> f =
-          face_factor<kLinear, kSides>(tile, entry.face, window.at(lanes[part], in_window));
+          face_factor<kLinear, kSides>(tile, face, window.at(lanes[part], in_window));
       const Pack<T> before = load(at);
       store(select(f.counts, smaller(before * f.factor, cap), before), at);
       if (kCounting) store(load(counted) + select(f.counts, one, none), counted);
@@ -62,34 +63,38 @@ template <bool kLinear, typename T>
 void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const SoftFront& front,
                   int64_t number, ForwardSpace<T>& space) {
   const Tile<T> tile = make_tile(view, number);
-  list_entries(view, front, number, tile, space.entries);
+  list_faces(view, front, number, tile, space.faces);
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
-  const int64_t num_entries = space.entries.size();
+  const int64_t num_entries = space.faces.entries.size();
   const bool counting = args.last.key && num_entries > view.model.faces_per_pixel;
   if (counting) {
     memset(&space.count, 0, sizeof(space.count));
     space.blocks.resize(num_entries);
   }
   for (int64_t i = 0; i < num_entries; ++i) {
-    const TileEntry<T>& entry = space.entries[i];
+    const TileEntry& entry = space.faces.entries[i];
+    const FaceInTile<T> face = space.faces.face(i);
     if (counting)
-      space.blocks[i] = entry.sides == 3 ? multiply_face<kLinear, 3, true>(tile, entry, space)
-                                         : multiply_face<kLinear, 4, true>(tile, entry, space);
+      space.blocks[i] = entry.sides == 3 ? multiply_face<kLinear, 3, true>(tile, entry, face, space)
+                                         : multiply_face<kLinear, 4, true>(tile, entry, face, space);
     else if (entry.sides == 3)
-      multiply_face<kLinear, 3, false>(tile, entry, space);
+      multiply_face<kLinear, 3, false>(tile, entry, face, space);
     else
-      multiply_face<kLinear, 4, false>(tile, entry, space);
+      multiply_face<kLinear, 4, false>(tile, entry, face, space);
   }
   if (args.last.key) {
     const TileLast<T, T, int32_t> last(args.last, view, tile);
     last.clear();
+    bool listed = false;
     for (int block = 0; counting && block < kBlocks; ++block) {
       T most = T(0);
       for (int i = 0; i < kBlockPixels; ++i) most = larger(most, space.count.at[block][i]);
-      if (most > T(view.model.faces_per_pixel))
-        choose_nearest<kLinear>(view, front, tile, block, space.entries, space.blocks,
-                                space.nearest, space.product.at[block], last);
+      if (!(most > T(view.model.faces_per_pixel))) continue;
+      if (!listed) list_depths(view, front, tile, space.faces, space.nearest.depths);
+      listed = true;
+      choose_nearest<kLinear>(view, tile, block, space.faces, space.blocks, space.nearest,
+                              space.product.at[block], last);
     }
   }
   write_tile(args, view, tile, space.product);

@@ -14,7 +14,6 @@ constexpr int kTilePixels = kTile * kTile;
 struct SoftFront {
   Buffer<ScreenPoint> screen;   // (V,)
   Buffer<SoftFace> faces;       // (F,)
-  Buffer<SoftDepth> depths;     // (F,) if only nearest faces count
   Buffer<int64_t> tile_begin;   // (tiles + 1,) into:
   Buffer<int32_t> tile_faces;   // ascending in each tile
   Buffer<int64_t> face_begin;   // (F + 1,) into:
@@ -82,6 +81,18 @@ template <typename T> SoftStatus place_vertices(const SoftView<T>& view, SoftFro
   return {SoftStatus::kOk, 0, 0};
 }
 
+inline int32_t farthest_corner(const ScreenPoint* screen, const int32_t* face) {
+  int32_t worst = face[0];
+  double distance = -1.0;
+  for (int i = 0; i < 3; ++i) {
+    const ScreenPoint p = screen[face[i]];
+    if (is_hidden(p) || fabs(p.x) + fabs(p.y) <= distance) continue;
+    distance = fabs(p.x) + fabs(p.y);
+    worst = face[i];
+  }
+  return worst;
+}
+
 template <typename T>
 SoftStatus set_up_face(const SoftView<T>& view, SoftFront& front, int64_t number) {
   const int32_t* face = view.faces + 3 * number;
@@ -97,16 +108,13 @@ SoftStatus set_up_face(const SoftView<T>& view, SoftFront& front, int64_t number
   const int sides =
       polygon_of_face(view, front.screen.data(), face, clip, polygon, corners, unplaced);
   if (unplaced >= 0) return {SoftStatus::kNotFinite, view.index, face[unplaced]};
-  if (sides > 0) make_soft_face(polygon, sides, view.model, view.width, view.height, out);
-  if (view.model.faces_per_pixel > 0 && out.sides > 0)
-    front.depths[number] =
-        make_soft_depth(out, clip, corners, front.perspective, view.width, view.height);
+  if (sides > 0 && !make_soft_face(polygon, sides, view.model, view.width, view.height, out))
+    return {SoftStatus::kNotFinite, view.index, farthest_corner(front.screen.data(), face)};
   return {SoftStatus::kOk, 0, 0};
 }
 
 template <typename T> SoftStatus set_up_faces(const SoftView<T>& view, SoftFront& front) {
   front.faces.resize(view.num_faces);
-  if (view.model.faces_per_pixel > 0) front.depths.resize(view.num_faces);
   const int chunks = num_chunks(view.num_faces, view.threads);
   Buffer<SoftStatus> found;
   found.resize(chunks);
@@ -158,6 +166,19 @@ void sort_into_tiles(const SoftView<T>& view, SoftFront& front, bool for_gradien
     });
   }
   if (for_gradient) front.face_begin[view.num_faces] = next;
+}
+
+/// Depth of a face that counts.
+template <typename T>
+SoftDepth depth_of_face(const SoftView<T>& view, const SoftFront& front, int32_t number) {
+  ClipPoint clip[3];
+  ScreenPoint polygon[kMaxSides];
+  PolygonCorner corners[kMaxSides];
+  int unplaced;
+  polygon_of_face(view, front.screen.data(), view.faces + 3 * int64_t(number), clip, polygon,
+                  corners, unplaced);
+  return make_soft_depth(front.faces[number], clip, corners, view.model, front.perspective,
+                         view.width, view.height);
 }
 
 /// From vertices to sorted faces.

@@ -6,18 +6,6 @@
 
 LRAST_BEGIN
 
-/// Bits of a number as an integer that orders alike.
-inline int64_t ordered(float x) {
-  int32_t bits;
-  memcpy(&bits, &x, 4);
-  return bits ^ (bits >> 31 & INT32_MAX);
-}
-inline int64_t ordered(double x) {
-  int64_t bits;
-  memcpy(&bits, &x, 8);
-  return bits ^ (bits >> 63 & INT64_MAX);
-}
-
 /// A tile's part of SoftLast.
 template <typename T, typename Key, typename Face> struct TileLast {
   SoftLast<Key, Face> last;
@@ -69,6 +57,7 @@ PackMask<T> among_nearest(const BlockLast<T>& last, int part, Pack<T> key, int32
 
 /// Scratch of choose_nearest().
 template <typename T> struct NearestSpace {
+  Buffer<TileDepth<T>> depths;  // of the tile's faces
   Buffer<T> keys, factors;  // per entry and pixel of the block; -inf where a face does not count
   Buffer<int32_t> numbers;
 };
@@ -82,111 +71,154 @@ template <typename T> void block_pixels(int block, int part, Pack<T>& x, Pack<T>
 }
 
 template <bool kLinear, int kSides, typename T>
-void list_keys(const Tile<T>& tile, const TileEntry<T>& entry, const TileDepth<T>& depth,
+void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T>& depth,
                int block, T* keys, T* factors) {
-  over_blocks<kSides>(tile, entry, uint64_t(1) << block,
-                      [&](const Window<kSides, T>& window, int in_window, int) {
-    for (int part = 0; part < kParts<T>; ++part) {
-      const SideFrames<kSides, T> lanes = lane_frames<kSides>(entry.face, kPixelLanes<T>, part);
-      const SideFrames<kSides, T> frames = window.at(lanes, in_window);
-      const Factor<T> f = face_factor<kLinear, kSides>(tile, entry.face, frames);
-      Pack<T> x, y;
-      block_pixels(block, part, x, y);
-      const int first = part * Pack<T>::kLanes;
-      store(select(f.counts, key_at(depth, frames.across, x, y), Pack<T>(T(-INFINITY))),
-            keys + first);
-      store(f.factor, factors + first);
+  const T x = T(kBlock * (block % kBlocksX) + (kBlock - kTile) / 2);
+  const T y = T(kBlock * (block / kBlocksX) + (kBlock - kTile) / 2);
+  for (int part = 0; part < kParts<T>; ++part) {
+    SideFrames<kSides, T> frames = lane_frames<kSides>(face, kPixelLanes<T>, part);
+    for (int k = 0; k < kSides; ++k) {
+      // In the order of Window::look(), for the same bits.
+      const T across = (x * face.across_x(k) + y * face.across_y(k)) + face.across_0(k);
+      const T along = (x * face.along_x(k) + y * face.along_y(k)) + face.along_0(k);
+      frames.across[k] = frames.across[k] + Pack<T>(across);
+      frames.along[k] = frames.along[k] + Pack<T>(along);
     }
-  });
+    const Factor<T> f = face_factor<kLinear, kSides>(tile, face, frames);
+    Pack<T> pixel_x, pixel_y;
+    block_pixels(block, part, pixel_x, pixel_y);
+    const Pack<T> key = key_at(depth, frames.across, pixel_x, pixel_y);
+    const int first = part * Pack<T>::kLanes;
+    store(select(f.counts, key, Pack<T>(T(-INFINITY))), keys + first);
+    store(f.factor, factors + first);
+  }
 }
 
-/// The last of the `wanted` nearest of a lane's faces, of which there are more.
+/// Depths of the faces of a tile.
 template <typename T>
-void find_last(const T* keys, const int32_t* numbers, int64_t count, int wanted, T& last_key,
-               int32_t& last_face) {
-  const int64_t none = ordered(T(-INFINITY));
-  int64_t low = INT64_MAX, high = INT64_MIN;
+void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
+                 const TileFaces<T>& faces, Buffer<TileDepth<T>>& depths) {
+  depths.resize(faces.entries.size());
+  for (int64_t i = 0; i < depths.size(); ++i)
+    depths[i] = depth_in_tile<T>(depth_of_face(view, front, faces.entries[i].number),
+                                 front.perspective, tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
+}
+
+/// How many keys of a lane are above a number.
+template <typename T> T count_above(T least, const T* keys, int64_t count) {
+  T found = T(0);
+  for (int64_t i = 0; i < count; ++i) found += keys[kBlockPixels * i] > least ? T(1) : T(0);
+  return found;
+}
+
+template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t count) {
+  const Pack<T> one(T(1)), none(T(0));
+  Pack<T> found = none;
+  for (int64_t i = 0; i < count; ++i)
+    found = found + select(less(load(keys + kBlockPixels * i), least), none, one);
+  return found;
+}
+
+/// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and -1
+/// where no more faces than that have a key.
+template <typename T>
+void find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T* last_key,
+               int32_t* last_face) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  constexpr T kInfinity = T(INFINITY);
+  const Pack<T> infinity(kInfinity), none(-kInfinity), limit(wanted);
+  Pack<T> low = infinity, high = none;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t key = ordered(keys[i * kBlockPixels]);
-    if (key <= none) continue;
-    low = smaller(low, key);
+    const Pack<T> key = load(keys + kBlockPixels * i);
+    low = smaller(low, select(less(none, key), key, infinity));
     high = larger(high, key);
   }
-  ++high;
-  // At least `wanted` keys are >= low, fewer are >= high.
-  int64_t at_low = wanted + 1, at_high = 0;
-  while (uint64_t(high) - uint64_t(low) > 1 && at_low != wanted) {
-    const int64_t middle = low + int64_t((uint64_t(high) - uint64_t(low)) >> 1);
-    int64_t reached = 0;
-    for (int64_t i = 0; i < count; ++i) reached += ordered(keys[i * kBlockPixels]) >= middle;
-    if (reached >= wanted) {
-      low = middle;
-      at_low = reached;
-    } else {
-      high = middle;
-      at_high = reached;
-    }
+  // At least `wanted` keys are >= low; fewer are >= high, unless all of these are equal.
+  Pack<T> at_low = count_from(low, keys, count), at_high = count_from(high, keys, count);
+  const PackMask<T> top = less(at_high, limit);
+  low = select(top, low, high);
+  at_low = select(top, at_low, at_high);
+  const unsigned over = bits_of(less(limit, at_low));
+  unsigned open = over & bits_of(top);
+  while (open) {
+    const Pack<T> middle = low + (high - low) * Pack<T>(T(0.5));
+    const Pack<T> reached = count_from(middle, keys, count);
+    const PackMask<T> fewer = less(reached, limit);
+    // Between neighbouring numbers there is none: `low` itself is shared by several faces.
+    const unsigned between = bits_of(less(low, middle)) & bits_of(less(middle, high));
+    low = select(fewer, low, middle);
+    at_low = select(fewer, at_low, reached);
+    high = select(fewer, middle, high);
+    open &= between & bits_of(less(limit, at_low));
   }
-  last_key = T(-INFINITY);
-  last_face = -1;
-  int64_t left = wanted - at_high;
-  for (int64_t i = 0; i < count; ++i) {
-    const T key = keys[i * kBlockPixels];
-    if (at_low == wanted) {
+  alignas(64) T lows[kLanes], counts[kLanes];
+  store(low, lows);
+  store(at_low, counts);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    last_key[lane] = T(-INFINITY);
+    last_face[lane] = -1;
+    // Not more than `wanted` to begin with: all count.
+    if (!(count_above(T(-INFINITY), keys + lane, count) > wanted)) continue;
+    if (counts[lane] == wanted) {
       // All keys >= low count: the largest of the others tells them apart.
-      if (ordered(key) < low) last_key = larger(last_key, key);
-    } else if (ordered(key) == low && left-- > 0) {
-      last_key = key;
-      last_face = numbers[i];
+      for (int64_t i = 0; i < count; ++i) {
+        const T key = keys[kBlockPixels * i + lane];
+        if (key < lows[lane]) last_key[lane] = larger(last_key[lane], key);
+      }
+      continue;
+    }
+    T left = wanted - count_above(lows[lane], keys + lane, count);
+    for (int64_t i = 0; i < count && left > T(0); ++i) {
+      if (keys[kBlockPixels * i + lane] != lows[lane]) continue;
+      last_key[lane] = lows[lane];
+      last_face[lane] = numbers[i];
+      left -= T(1);
     }
   }
 }
 
 /// Finds the last faces of a block's pixels, and their product again.
 template <bool kLinear, typename T>
-void choose_nearest(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
-                    int block, const Buffer<TileEntry<T>>& entries, const Buffer<uint64_t>& blocks,
+void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, int block,
+                    const TileFaces<T>& faces, const Buffer<uint64_t>& blocks,
                     NearestSpace<T>& space, T* product, const TileLast<T, T, int32_t>& last) {
   space.keys.clear();
   space.factors.clear();
   space.numbers.clear();
-  const double x = tile.x + 0.5 * kTile, y = tile.y + 0.5 * kTile;
-  for (int64_t i = 0; i < entries.size(); ++i) {
+  for (int64_t i = 0; i < faces.entries.size(); ++i) {
     if (!(blocks[i] >> block & 1)) continue;
-    const TileEntry<T>& entry = entries[i];
-    const TileDepth<T> depth =
-        depth_in_tile<T>(front.depths[entry.number], front.perspective, x, y);
     T* keys = space.keys.reserve(kBlockPixels);
     T* factors = space.factors.reserve(kBlockPixels);
-    if (entry.sides == 3)
-      list_keys<kLinear, 3>(tile, entry, depth, block, keys, factors);
+    if (faces.entries[i].sides == 3)
+      list_keys<kLinear, 3>(tile, faces.face(i), space.depths[i], block, keys, factors);
     else
-      list_keys<kLinear, 4>(tile, entry, depth, block, keys, factors);
+      list_keys<kLinear, 4>(tile, faces.face(i), space.depths[i], block, keys, factors);
     space.keys.resize(space.keys.size() + kBlockPixels);
     space.factors.resize(space.factors.size() + kBlockPixels);
-    space.numbers.push(entry.number);
+    space.numbers.push(faces.entries[i].number);
   }
   const int64_t count = space.numbers.size();
-  const int wanted = view.model.faces_per_pixel;
+  BlockLast<T> block_last;
+  for (int part = 0; part < kParts<T>; ++part) {
+    const int first = part * Pack<T>::kLanes;
+    const T* keys = space.keys.data() + first;
+    find_last(keys, space.numbers.data(), count, T(view.model.faces_per_pixel),
+              block_last.key + first, block_last.face + first);
+    Pack<T> p(T(1));
+    for (int64_t i = 0; i < count; ++i) {
+      const Pack<T> key = load(keys + kBlockPixels * i);
+      const PackMask<T> chosen = both(less(Pack<T>(T(-INFINITY)), key),
+                                      among_nearest(block_last, part, key, space.numbers[i]));
+      const Pack<T> factor = load(space.factors.data() + kBlockPixels * i + first);
+      p = select(chosen, smaller(p * factor, Pack<T>(Power<T>::kCap)), p);
+    }
+    store(p, product + first);
+  }
   for (int lane = 0; lane < kBlockPixels; ++lane) {
     const int64_t place = last.place(block, lane);
     if (place < 0) continue;
-    const T* keys = space.keys.data() + lane;
-    int64_t found = 0;
-    for (int64_t i = 0; i < count; ++i) found += keys[i * kBlockPixels] > T(-INFINITY);
-    if (found <= wanted) continue;
-    T key;
-    int32_t face;
-    find_last(keys, space.numbers.data(), count, wanted, key, face);
-    last.last.key[place] = key;
-    last.last.face[place] = face;
-    T p = T(1);
-    for (int64_t i = 0; i < count; ++i) {
-      const T own = keys[i * kBlockPixels];
-      if (own > key || (own == key && space.numbers[i] <= face))
-        p = smaller(p * space.factors[i * kBlockPixels + lane], Power<T>::kCap);
-    }
-    product[lane] = p;
+    last.last.key[place] = block_last.key[lane];
+    last.last.face[place] = block_last.face[lane];
   }
 }
 

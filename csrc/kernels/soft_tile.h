@@ -8,6 +8,7 @@
 LRAST_BEGIN
 
 constexpr int kBlock = 4, kBlockPixels = kBlock * kBlock;
+constexpr int kGroup = 16;  // faces that are placed together
 constexpr int kBlocksX = kTile / kBlock, kBlocks = kBlocksX * kBlocksX;
 static_assert(kBlocks == 64, "sets of blocks are words");
 
@@ -27,11 +28,33 @@ template <typename T> constexpr LaneOffsets<T> lane_offsets(T pitch) {
 template <typename T> constexpr LaneOffsets<T> kPixelLanes = lane_offsets<T>(T(1));
 template <typename T> constexpr LaneOffsets<T> kBlockLanes = lane_offsets<T>(T(kBlock));
 
-/// A face in a tile.
-template <typename T> struct TileEntry {
-  TileFace<T> face;
-  int32_t number, sides;
-  int32_t first_x, first_y, last_x, last_y;  // blocks of the tile within reach, inclusive
+/// Sixteen faces of a tile, in the frames of their sides: a pixel x, y away from the tile's middle is
+/// across_0 + across_x x + across_y y from a side's line, and so on along its stretch.
+template <typename T> struct FaceGroup {
+  alignas(64) T across_x[kMaxSides][kGroup], across_y[kMaxSides][kGroup];
+  alignas(64) T across_0[kMaxSides][kGroup];
+  alignas(64) T along_x[kMaxSides][kGroup], along_y[kMaxSides][kGroup];
+  alignas(64) T along_0[kMaxSides][kGroup];
+  alignas(64) T half[kMaxSides][kGroup];
+};
+
+/// A face of a tile: the member of a group. Reads like a record of its numbers.
+template <typename T> struct FaceInTile {
+  const FaceGroup<T>& group;
+  int at;
+  T across_x(int k) const { return group.across_x[k][at]; }
+  T across_y(int k) const { return group.across_y[k][at]; }
+  T across_0(int k) const { return group.across_0[k][at]; }
+  T along_x(int k) const { return group.along_x[k][at]; }
+  T along_y(int k) const { return group.along_y[k][at]; }
+  T along_0(int k) const { return group.along_0[k][at]; }
+  T half(int k) const { return group.half[k][at]; }
+};
+
+/// Blocks of the tile within reach of a face, inclusive.
+struct TileEntry {
+  int32_t number;
+  int8_t sides, first_x, first_y, last_x, last_y;
 };
 
 /// A tile of the picture, and limits that depend on the model.
@@ -57,7 +80,7 @@ template <typename T> Tile<T> make_tile(const SoftView<T>& view, int64_t number)
   tile.radius = 0.51 * kTile * pixel;
   tile.reach = T(model.reach);
   tile.fade = T(model.fade);
-  const double block = 0.5 * kBlock * pixel;  // the pixels' middles are nearer than that
+  const double block = 0.5001 * (kBlock - 1) * pixel;  // a pixel's middle is nearer than that
   const double largest = Power<T>::kLargest;
   const double near = soft_reach(model) + block;
   tile.near2 = T(near * near);
@@ -65,22 +88,87 @@ template <typename T> Tile<T> make_tile(const SoftView<T>& view, int64_t number)
   return tile;
 }
 
-/// The entries of a tile, in the order of face numbers.
+/// The faces of a tile, in the order of their numbers.
+template <typename T> struct TileFaces {
+  Buffer<TileEntry> entries;
+  Buffer<FaceGroup<T>> groups;
+
+  FaceInTile<T> face(int64_t i) const { return {groups[i / kGroup], int(i % kGroup)}; }
+};
+
+inline void store_rounded(Doubles from, double* to) { store(from, to); }
+inline void store_rounded(Doubles from, float* to) {
+  alignas(64) double numbers[Doubles::kLanes];
+  store(from, numbers);
+  for (int i = 0; i < Doubles::kLanes; ++i) to[i] = float(numbers[i]);
+}
+
+/// Corners of the faces in a group, by coordinate.
+struct GroupCorners {
+  alignas(64) double x[kMaxSides][kGroup], y[kMaxSides][kGroup], turn[kGroup];
+  int sides;  // the most of any
+
+  void read(const SoftFront& front, const TileEntry* entries, int64_t count) {
+    sides = 3;
+    for (int i = 0; i < kGroup; ++i) {
+      // The last face fills a group up.
+      const TileEntry& entry = entries[smaller<int64_t>(i, count - 1)];
+      const SoftFace& face = front.faces[entry.number];
+      sides = larger<int>(sides, entry.sides);
+      for (int k = 0; k < kMaxSides; ++k) {
+        x[k][i] = face.corner[k].x;
+        y[k][i] = face.corner[k].y;
+      }
+      turn[i] = face.turn;
+    }
+  }
+  /// Side k of the faces `first` and on.
+  SoftSide<Doubles> side(int k, int first, const SoftModel& model, double u, double v) const {
+    const int next = k + 1 == sides ? 0 : k + 1;
+    return make_soft_side(load(x[k] + first), load(y[k] + first), load(x[next] + first),
+                          load(y[next] + first), load(turn + first), model, u, v);
+  }
+};
+
 template <typename T>
-void list_entries(const SoftView<T>& view, const SoftFront& front, int64_t number,
-                  const Tile<T>& tile, Buffer<TileEntry<T>>& entries) {
-  const int64_t begin = front.tile_begin[number], end = front.tile_begin[number + 1];
-  entries.resize(end - begin);
-  for (int64_t i = begin; i < end; ++i) {
-    TileEntry<T>& entry = entries[i - begin];
-    entry.number = front.tile_faces[i];
-    const SoftFace& face = front.faces[entry.number];
-    entry.sides = face.sides;
-    entry.first_x = larger(face.first_x - tile.x, 0) / kBlock;
-    entry.first_y = larger(face.first_y - tile.y, 0) / kBlock;
-    entry.last_x = smaller(face.last_x - tile.x, kTile - 1) / kBlock;
-    entry.last_y = smaller(face.last_y - tile.y, kTile - 1) / kBlock;
-    place_in_tile(face, view.model, tile.middle_u, tile.middle_v, tile.radius, entry.face);
+void place_group(const GroupCorners& corners, const SoftModel& model, const Tile<T>& tile,
+                 FaceGroup<T>& group) {
+  const Doubles scale_x(model.scale_x), scale_y(model.scale_y), none(0.0);
+  for (int first = 0; first < kGroup; first += Doubles::kLanes)
+    for (int k = 0; k < corners.sides; ++k) {
+      const SoftSide<Doubles> side = corners.side(k, first, model, tile.middle_u, tile.middle_v);
+      const SideStretch<Doubles> stretch = stretch_in_tile(side, tile.radius);
+      const Doubles turn = load(corners.turn + first);
+      store_rounded(none - turn * side.tangent_v * scale_x, group.across_x[k] + first);
+      store_rounded(turn * side.tangent_u * scale_y, group.across_y[k] + first);
+      store_rounded(side.across, group.across_0[k] + first);
+      store_rounded(side.tangent_u * scale_x, group.along_x[k] + first);
+      store_rounded(side.tangent_v * scale_y, group.along_y[k] + first);
+      store_rounded(none - stretch.middle, group.along_0[k] + first);
+      store_rounded(stretch.half, group.half[k] + first);
+    }
+}
+
+template <typename T>
+void list_faces(const SoftView<T>& view, const SoftFront& front, int64_t number,
+                const Tile<T>& tile, TileFaces<T>& out) {
+  const int64_t begin = front.tile_begin[number], count = front.tile_begin[number + 1] - begin;
+  out.entries.resize(count);
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t face_number = front.tile_faces[begin + i];
+    const SoftFace& face = front.faces[face_number];
+    out.entries[i] = {face_number,
+                      int8_t(face.sides),
+                      int8_t(larger(face.first_x - tile.x, 0) / kBlock),
+                      int8_t(larger(face.first_y - tile.y, 0) / kBlock),
+                      int8_t(smaller(face.last_x - tile.x, kTile - 1) / kBlock),
+                      int8_t(smaller(face.last_y - tile.y, kTile - 1) / kBlock)};
+  }
+  out.groups.resize((count + kGroup - 1) / kGroup);
+  GroupCorners corners;
+  for (int64_t i = 0; i < out.groups.size(); ++i) {
+    corners.read(front, out.entries.data() + kGroup * i, count - kGroup * i);
+    place_group(corners, view.model, tile, out.groups[i]);
   }
 }
 
@@ -91,13 +179,13 @@ template <int kSides, typename T> struct SideFrames {
 
 /// What lanes add to the frames at their middle.
 template <int kSides, typename T>
-SideFrames<kSides, T> lane_frames(const TileFace<T>& face, const LaneOffsets<T>& lanes, int part) {
+SideFrames<kSides, T> lane_frames(const FaceInTile<T>& face, const LaneOffsets<T>& lanes, int part) {
   const int first = part * Pack<T>::kLanes;
   const Pack<T> x = load(lanes.x + first), y = load(lanes.y + first);
   SideFrames<kSides, T> frames;
   for (int k = 0; k < kSides; ++k) {
-    frames.across[k] = x * Pack<T>(face.across_x[k]) + y * Pack<T>(face.across_y[k]);
-    frames.along[k] = x * Pack<T>(face.along_x[k]) + y * Pack<T>(face.along_y[k]);
+    frames.across[k] = x * Pack<T>(face.across_x(k)) + y * Pack<T>(face.across_y(k));
+    frames.along[k] = x * Pack<T>(face.along_x(k)) + y * Pack<T>(face.along_y(k));
   }
   return frames;
 }
@@ -108,7 +196,7 @@ template <int kSides, typename T> struct Window {
   alignas(64) T along[kSides][kBlockPixels];
   unsigned near, deep;  // a bit per block
 
-  void look(const Tile<T>& tile, const TileFace<T>& face, int block_x, int block_y) {
+  void look(const Tile<T>& tile, const FaceInTile<T>& face, int block_x, int block_y) {
     near = deep = 0;
     const Pack<T> x0(T(kBlock * block_x + (kBlockPixels - kTile) / 2));
     const Pack<T> y0(T(kBlock * block_y + (kBlockPixels - kTile) / 2));
@@ -119,11 +207,11 @@ template <int kSides, typename T> struct Window {
       const Pack<T> y = y0 + load(kBlockLanes<T>.y + first);
       Pack<T> at[kSides], on[kSides], half[kSides], distance2, inner;
       for (int k = 0; k < kSides; ++k) {
-        at[k] = (x * Pack<T>(face.across_x[k]) + y * Pack<T>(face.across_y[k])) +
-                Pack<T>(face.across_0[k]);
-        on[k] = (x * Pack<T>(face.along_x[k]) + y * Pack<T>(face.along_y[k])) +
-                Pack<T>(face.along_0[k]);
-        half[k] = Pack<T>(face.half[k]);
+        at[k] = (x * Pack<T>(face.across_x(k)) + y * Pack<T>(face.across_y(k))) +
+                Pack<T>(face.across_0(k));
+        on[k] = (x * Pack<T>(face.along_x(k)) + y * Pack<T>(face.along_y(k))) +
+                Pack<T>(face.along_0(k));
+        half[k] = Pack<T>(face.half(k));
         store(at[k], across[k] + first);
         store(on[k], along[k] + first);
       }
@@ -164,14 +252,15 @@ inline uint64_t block_box(int first_x, int first_y, int last_x, int last_y) {
 /// Calls body(window, block of the window, block of the tile) for those of `blocks` that the face
 /// may reach.
 template <int kSides, typename T, typename Body>
-void over_blocks(const Tile<T>& tile, const TileEntry<T>& entry, uint64_t blocks, Body&& body) {
+LRAST_INLINE void over_blocks(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+                              uint64_t blocks, Body&& body) {
   blocks &= block_box(entry.first_x, entry.first_y, entry.last_x, entry.last_y);
   Window<kSides, T> window;
   for (int y = entry.first_y; y <= entry.last_y; y += kBlock)
     for (int x = entry.first_x; x <= entry.last_x; x += kBlock) {
       unsigned wanted = window_bits(blocks, x, y);
       if (!wanted) continue;
-      window.look(tile, entry.face, x, y);
+      window.look(tile, face, x, y);
       for (wanted &= window.near; wanted; wanted &= wanted - 1) {
         const int i = __builtin_ctz(wanted);
         body(window, i, kBlocksX * (y + i / kBlock) + x + i % kBlock);
@@ -185,13 +274,13 @@ template <typename T> struct Factor {
   PackMask<T> counts;
 };
 template <bool kLinear, int kSides, typename T>
-Factor<T> face_factor(const Tile<T>& tile, const TileFace<T>& face,
+Factor<T> face_factor(const Tile<T>& tile, const FaceInTile<T>& face,
                       const SideFrames<kSides, T>& frames) {
   Pack<T> half[kSides], distance2, inner, power;
-  for (int k = 0; k < kSides; ++k) half[k] = Pack<T>(face.half[k]);
+  for (int k = 0; k < kSides; ++k) half[k] = Pack<T>(face.half(k));
   outline_distance<kSides>(frames.across, frames.along, half, distance2, inner);
   const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
-  return {soft_factor(z, tile.fade, power), less(Pack<T>(-tile.reach), z)};
+  return {soft_factor<kLinear>(z, tile.fade, power), less(Pack<T>(-tile.reach), z)};
 }
 
 /// A number per pixel of a tile, block by block; edges of the picture are padded.

@@ -42,7 +42,7 @@ def check_image_size(op: str, image_size: tuple[int, int]) -> None:
     """Refuse what is not (H, W), two whole numbers of pixels of a picture with int32 indices."""
     try:
         height, width = image_size
-        whole = all(_is_whole(size) for size in (height, width))
+        whole = _is_whole(height) and _is_whole(width)
     except (TypeError, ValueError):  # not a pair
         height = width = 0
         whole = False

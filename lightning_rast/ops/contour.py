@@ -101,17 +101,14 @@ def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]
             "contour_coverage: topology must be a lightning_rast.scene.Topology, got "
             f"{type(topology).__name__}; make one with Topology.from_faces(faces, num_verts)"
         )
-    if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
+    shape, dtype = verts_clip.shape, verts_clip.dtype
+    if len(shape) != 3 or shape[2] != 4:
+        raise ValueError(f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(shape)}")
+    if dtype not in _SUFFIX:
+        raise ValueError(f"contour_coverage: verts_clip must be float32 or float64, got {dtype}")
+    if shape[1] != topology.num_verts:
         raise ValueError(
-            f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}"
-        )
-    if verts_clip.dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"contour_coverage: verts_clip must be float32 or float64, got {verts_clip.dtype}"
-        )
-    if verts_clip.shape[1] != topology.num_verts:
-        raise ValueError(
-            f"contour_coverage: verts_clip has {verts_clip.shape[1]} vertices, "
+            f"contour_coverage: verts_clip has {shape[1]} vertices, "
             f"the topology was built for {topology.num_verts}"
         )
     if topology.faces.device != verts_clip.device:
@@ -139,6 +136,7 @@ OPERATORS.define(
 _NOT_FINITE, _NOT_IN_FRONT, _TAPE_LOST = 1, 2, 5
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_Where = _I64 * 2
 
 
 @functools.cache
@@ -195,7 +193,7 @@ def _forward(
     num_views, num_verts = verts_clip.shape[:2]
     coverage = verts_clip.new_empty(num_views, height, width)
     num_words = ctypes.c_int64()
-    where = (ctypes.c_int64 * 2)()
+    where = _Where()
     status = _forward_function(verts_clip.dtype)(
         verts_clip.data_ptr(),
         num_views,

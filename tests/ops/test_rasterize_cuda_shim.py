@@ -70,9 +70,8 @@ def gradients_of(fragments: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
 def assert_same_fragments(case: Case) -> tuple[Tensor, ...]:
     actual = rasterize_cuda._forward(*case)
     expected = torch.ops.lightning_rast.rasterize(*case)
-    assert torch.equal(actual[0], expected[0])
-    assert torch.equal(actual[0], expected[0])
-    assert torch.equal(actual[2], expected[2])
+    for name, a, b in zip(("bary", "depth", "face_idx"), actual, expected, strict=True):
+        assert torch.equal(a, b), name
     return actual
 
 

@@ -1,0 +1,195 @@
+// csrc/kernels/antialias_view.h: one view's picture and geometry, as all stages see it (CPU).
+#pragma once
+#include "antialias.h"
+#include "contour_front.h"
+#include "contour_sweep.h"
+
+LRAST_BEGIN
+
+/// The pieces in one pixel: [begin, begin + count) of their chunk's lists.
+struct PixelPieces {
+  int32_t column, count;
+  int64_t begin;
+  double coverage;
+};
+
+/// The pixels of a row that pieces pass, and the list that holds those pieces.
+struct RowPixels {
+  const PixelPieces *begin, *end;
+  const Piece* pieces;
+};
+
+/// Where two surfaces that show in neighbouring pixels intersect, as one of the two sees it.
+struct Crossing {
+  int32_t row, column;
+  int32_t across;      // neighbour that shows the other surface
+  int32_t other_face;
+  double distance;     // of the intersection from the pixel's centre towards it, px
+};
+
+/// What a chunk of rows finds.
+template <typename T> struct RowChunk {
+  RowScratch<T> scratch;
+  Buffer<Piece> pieces;          // sorted by row and column
+  Buffer<VisibleSpan> visible;   // of each, as part of the outline
+  Buffer<PixelPieces> pixels;
+  Buffer<Crossing> crossings;    // of pixels in the chunk's rows, in order
+  Buffer<Crossing> below;        // of pixels in the row below each
+  Buffer<uint8_t> mask;
+  Buffer<int32_t> nearest;       // per column: its crossing, -1 for none
+  Buffer<BlendedPixel<T>> blended;
+  Buffer<OutlineSpan<T>> spans;
+  Buffer<InnerJump<T>> jumps;
+  Buffer<FaceCrossing<T>> faces;
+};
+
+/// Where a row's items begin in its chunk.
+struct RowStart { int64_t pixels, crossings, below; };
+
+template <typename T> struct AntialiasView {
+  const int32_t* faces;
+  const int32_t* neighbors;
+  const T* verts;           // (V, 4)
+  const T* image;           // (H, W, C)
+  const int32_t* face_idx;  // (H, W)
+  T* out;                   // (H, W, C)
+  int64_t num_verts;
+  int32_t height, width, channels;
+  bool flat, image_grad, record;
+  const ContourEdge* edges;
+  const TapeCut* cuts;
+  const RowBins* bins;
+  const uint8_t* plain;     // (H, W): the pixel and all around it have one colour; or null
+
+  int32_t face_at(int row, int column) const {
+    return face_idx[int64_t(row) * width + column];
+  }
+  void corners_of(int32_t face, ClipPoint* corners) const {
+    for (int j = 0; j < 3; ++j)
+      corners[j] = load_clip(verts + 4 * int64_t(faces[3 * int64_t(face) + j]));
+  }
+  /// Around the pixel's centre.
+  FaceKey key_of(int32_t face, int row, int column) const {
+    ClipPoint corners[3];
+    corners_of(face, corners);
+    return face_key(corners, width, height, column + 0.5, row + 0.5, flat);
+  }
+  /// The point at a contour edge's end.
+  ClipPoint end_of(int32_t end) const {
+    if (end < num_verts) return load_clip(verts + 4 * int64_t(end));
+    const TapeCut cut = cuts[end - num_verts];
+    return clip_at_near(load_clip(verts + 4 * int64_t(cut.visible)),
+                        load_clip(verts + 4 * int64_t(cut.hidden)));
+  }
+  double key_of_end(int32_t end) const {
+    const ClipPoint p = end_of(end);
+    return flat ? -p.z / p.w : 1.0 / p.w;
+  }
+  /// Visibility key of an edge at the screen point (x, y) on it.
+  double key_on_edge(const ContourEdge& e, double x, double y) const {
+    const double dx = e.x1 - e.x0, dy = e.y1 - e.y0;
+    const double t = fabs(dx) > dy ? (x - e.x0) / dx : (y - e.y0) / dy;
+    const double top = key_of_end(e.top);
+    return top + (key_of_end(e.bottom) - top) * t;
+  }
+};
+
+/// Whether all clip w of the faces' corners are equal, as rasterize() decides it.
+template <typename T>
+bool is_flat_view(const int32_t* faces, int64_t num_faces, const T* verts) {
+  for (int64_t i = 1; i < 3 * num_faces; ++i)
+    if (verts[4 * int64_t(faces[i]) + 3] != verts[4 * int64_t(faces[0]) + 3]) return false;
+  return true;
+}
+
+/// Pieces, outline and coverage of one row.
+template <typename T>
+void sweep_pieces(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
+  RowScratch<T>& scratch = chunk.scratch;
+  const RowBins& bins = *view.bins;
+  int winding = bins.winding[row];
+  scratch.pieces.clear();
+  scratch.keys.clear();
+  for (int64_t i = bins.start[row]; i < bins.start[row + 1]; ++i) {
+    const int32_t edge = bins.edges[i];
+    cut_row(view.edges[edge], edge, row, view.width, [&](int column, const Piece& piece) {
+      if (column < 0) {
+        if (piece.y0 == 0.0) winding += piece.weight;
+        return;
+      }
+      scratch.keys.push(int64_t(column) << 32 | scratch.pieces.size());
+      scratch.pieces.push(piece);
+    });
+  }
+  const int64_t count = scratch.keys.size();
+  if (count == 0) return;
+  sort_keys(scratch, view.width);
+  scratch.order.resize(count);
+  scratch.sides.resize(count);
+  const int64_t first = chunk.pieces.size();
+  chunk.pieces.resize(first + count);
+  chunk.visible.resize(first + count);
+  for (int64_t i = 0; i < count; ++i) {
+    chunk.pieces[first + i] = scratch.pieces[int32_t(scratch.keys[i])];
+    chunk.visible[first + i] = {0.0, 0.0};
+  }
+  for (int64_t begin = 0, end; begin < count; begin = end) {
+    const int column = int(scratch.keys[begin] >> 32);
+    for (end = begin + 1; end < count && int(scratch.keys[end] >> 32) == column;) ++end;
+    const Piece* pieces = &chunk.pieces[first + begin];
+    const double coverage =
+        pixel_union(pieces, int(end - begin), winding, scratch.order.data(), scratch.sides.data(),
+                    &chunk.visible[first + begin]);
+    chunk.pixels.push({column, int32_t(end - begin), first + begin, coverage});
+    for (int i = 0; i < end - begin; ++i)
+      if (pieces[i].y0 == 0.0 && pieces[i].y1 > 0.0) winding += pieces[i].weight;
+  }
+}
+
+/// The pieces of a pixel in a row's list, or null.
+inline const PixelPieces* find_pixel(const PixelPieces* begin, const PixelPieces* end, int column) {
+  while (begin < end) {
+    const PixelPieces* middle = begin + (end - begin) / 2;
+    if (middle->column == column) return middle;
+    if (middle->column < column) begin = middle + 1;
+    else end = middle;
+  }
+  return nullptr;
+}
+
+template <typename T> bool same_colour(const T* a, const T* b, int channels) {
+  for (int c = 0; c < channels; ++c)
+    if (a[c] != b[c]) return false;
+  return true;
+}
+
+/// Marks the pixels of a row that have the colour of all their neighbours.
+template <typename T>
+void mark_plain(const AntialiasView<T>& view, int row, uint8_t* plain, uint8_t* column_same) {
+  const int width = view.width, channels = view.channels;
+  const int64_t stride = int64_t(width) * channels;
+  const int above = larger(row - 1, 0), below = smaller(row + 1, view.height - 1);
+  for (int column = 0; column < width; ++column) {
+    const T* const own = view.image + row * stride + int64_t(column) * channels;
+    const T* const up = own + (above - row) * stride;
+    const T* const down = own + (below - row) * stride;
+    bool same = true;
+    for (int c = 0; c < channels; ++c) same &= (own[c] == up[c]) & (own[c] == down[c]);
+    column_same[column] = same;
+  }
+  const T* const image = view.image + row * stride;
+  for (int column = 0; column < width; ++column) {
+    bool same = column_same[column] != 0;
+    if (column > 0)
+      same = same && column_same[column - 1] &&
+             same_colour(image + (column - 1) * int64_t(channels),
+                         image + column * int64_t(channels), channels);
+    if (column + 1 < width)
+      same = same && column_same[column + 1] &&
+             same_colour(image + (column + 1) * int64_t(channels),
+                         image + column * int64_t(channels), channels);
+    plain[column] = same;
+  }
+}
+
+LRAST_END
