@@ -1,8 +1,12 @@
 // csrc/api/antialias.cpp
 #include "antialias.h"
 
+#include <cstdlib>
+
 #include "../kernels/antialias.h"
 #include "isa.h"
+
+void lrast_antialias_free(void* memory) { std::free(memory); }
 
 namespace lrast {
 #if LRAST_X86_LEVELS

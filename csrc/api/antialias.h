@@ -2,9 +2,12 @@
 #pragma once
 #include "lrast.h"
 
+/// Frees a tape that a forward call returned.
+LRAST_API void lrast_antialias_free(void* memory);
+
 /// Status codes are lrast::AntialiasStatus::Code; `where` (2,) gets the view and the vertex or pixel
 /// at fault. Array shapes: see lrast::AntialiasArgs. tape is null, or receives malloc'ed words, and
-/// how many; lrast_free() frees them.
+/// how many; lrast_antialias_free() frees them.
 #define LRAST_ANTIALIAS_FORWARD(name, T)                                                          \
   LRAST_API int name(const T* image, const int32_t* face_idx, const T* verts_clip,                \
                      int64_t num_views, int64_t num_verts, int32_t height, int32_t width,         \

@@ -8,7 +8,8 @@ namespace {
 
 /// Everything a thread needs for a view; kept between calls because fresh pages are slow.
 template <typename T> struct AntialiasSpace {
-  ContourFront front;
+  ViewOutline outline;
+  FrontScratch<1> scratch;
   RowBins bins;
   Buffer<RowChunk<T>*> chunks;
   Buffer<RowStart> start;       // (H + 1,)
@@ -72,19 +73,13 @@ AntialiasStatus check_faces(const AntialiasArgs<T>& args, int64_t view) {
 
 /// The contour edges of a view.
 template <typename T>
-ContourStatus find_edges(const AntialiasArgs<T>& args, int64_t view, int threads,
-                         ContourFront& front) {
+ContourStatus find_outline(const AntialiasArgs<T>& args, int64_t view, int threads,
+                           AntialiasSpace<T>& space) {
   const ContourArgs<T> contour{args.topology, args.verts_clip, nullptr,     args.num_views,
                                args.height,   args.width,      threads,     nullptr};
-  front.edges.clear();
-  front.cuts.clear();
-  if (!project_vertices(contour, view, threads, front)) return find_refused(contour, view);
-  sign_faces(contour, view, threads, front);
-  if (front.any_hidden) {
-    const ContourStatus status = cut_faces(contour, view, front);
-    if (status.code != ContourStatus::kOk) return status;
-  }
-  return weigh_edges(contour, view, threads, front);
+  const ViewBlock<T, 1> block{contour, view, 1, {&space.outline}};
+  outline_views(block, threads, space.scratch, [](ContourStage) {});
+  return space.outline.status;
 }
 
 template <typename T>
@@ -94,9 +89,9 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
   AntialiasSpace<T>& space = own_space;  // other threads must not resolve it themselves
   AntialiasStatus bad = check_faces(args, index);
   if (bad.code != AntialiasStatus::kOk) return bad;
-  const ContourStatus status = find_edges(args, index, threads, space.front);
+  const ContourStatus status = find_outline(args, index, threads, space);
   if (status.code != ContourStatus::kOk) return {status.code, status.view, status.vert};
-  bin_edges(space.front.edges, args.height, args.width, space.bins);
+  bin_edges(space.outline.edges, args.height, args.width, space.bins);
 
   const int64_t rows = args.height, pixels = rows * args.width;
   const int chunks = threads <= 1 ? 1 : int(smaller<int64_t>(rows, 8 * int64_t(threads)));
@@ -116,8 +111,8 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
   view.flat = is_flat_view(args.topology.faces, args.topology.num_faces, verts);
   view.image_grad = args.image_grad != 0;
   view.record = tape != nullptr;
-  view.edges = space.front.edges.data();
-  view.cuts = space.front.cuts.data();
+  view.edges = space.outline.edges.data();
+  view.cuts = space.outline.cuts.data();
   view.bins = &space.bins;
   if (!view.image_grad) {
     space.plain.resize(pixels);
@@ -160,7 +155,7 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
     }
   });
   if (tape)
-    write_antialias_tape(space.chunks, chunks, space.front, view.flat, space.tape_number, *tape);
+    write_antialias_tape(space.chunks, chunks, space.outline, view.flat, space.tape_number, *tape);
   return {AntialiasStatus::kOk, 0, 0};
 }
 

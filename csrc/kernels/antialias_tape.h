@@ -21,10 +21,10 @@ void for_chunks(const Buffer<RowChunk<T>*>& chunks, int count, Visit&& visit) {
 /// One view's tape. Edges are renumbered to those that anything refers to.
 template <typename T>
 void write_antialias_tape(const Buffer<RowChunk<T>*>& chunks, int num_chunks,
-                          const ContourFront& front, bool flat, Buffer<int32_t>& number,
+                          const ViewOutline& outline, bool flat, Buffer<int32_t>& number,
                           Buffer<uint8_t>& tape) {
-  AntialiasTapeView head{0, front.cuts.size(), 0, 0, 0, 0, flat};
-  number.zero(front.edges.size());
+  AntialiasTapeView head{0, outline.cuts.size(), 0, 0, 0, 0, flat};
+  number.zero(outline.edges.size());
   for_chunks(chunks, num_chunks, [&](RowChunk<T>& chunk) {
     head.pixels += chunk.blended.size();
     head.spans += chunk.spans.size();
@@ -33,7 +33,7 @@ void write_antialias_tape(const Buffer<RowChunk<T>*>& chunks, int num_chunks,
     for (int64_t i = 0; i < chunk.spans.size(); ++i) number[chunk.spans[i].edge] = 1;
     for (int64_t i = 0; i < chunk.jumps.size(); ++i) number[chunk.jumps[i].edge] = 1;
   });
-  for (int64_t i = 0; i < front.edges.size(); ++i) head.edges += number[i];
+  for (int64_t i = 0; i < outline.edges.size(); ++i) head.edges += number[i];
   static_assert(sizeof(TapeCut) % 8 == 0 && sizeof(TapeEdge) % 8 == 0, "");
   tape.resize(int64_t(sizeof(head)) + head.edges * int64_t(sizeof(TapeEdge)) +
               head.cuts * int64_t(sizeof(TapeCut)) +
@@ -43,14 +43,14 @@ void write_antialias_tape(const Buffer<RowChunk<T>*>& chunks, int num_chunks,
               head.crossings * int64_t(sizeof(FaceCrossing<T>)));
   uint8_t* out = append_items(tape.data(), &head, 1);
   int32_t next = 0;
-  for (int64_t i = 0; i < front.edges.size(); ++i) {
+  for (int64_t i = 0; i < outline.edges.size(); ++i) {
     if (!number[i]) continue;
-    const ContourEdge& e = front.edges[i];
+    const ContourEdge& e = outline.edges[i];
     const TapeEdge record{e.x1 - e.x0, e.y1 - e.y0, e.top, e.bottom};
     out = append_items(out, &record, 1);
     number[i] = next++;
   }
-  out = append_items(out, front.cuts.data(), head.cuts);
+  out = append_items(out, outline.cuts.data(), head.cuts);
   for_chunks(chunks, num_chunks, [&](RowChunk<T>& chunk) {
     out = append_items(out, chunk.blended.data(), chunk.blended.size());
     for (int64_t i = 0; i < chunk.spans.size(); ++i)

@@ -68,38 +68,15 @@ template <typename T> struct ForwardCall {
 };
 
 template <typename T, int L>
-void outline_views(ForwardCall<T>& call, int64_t begin, int64_t end, int threads) {
+void outline_and_bin(ForwardCall<T>& call, int64_t begin, int64_t end, int threads) {
   static thread_local FrontScratch<L> own;
   FrontScratch<L>& front = own;  // thread_local: other threads must not resolve it themselves
   const ContourArgs<T>& args = call.args;
   StageClock clock(args.stage_ms);
   ViewBlock<T, L> block{args, begin, int(end - begin), {}};
-  for (int lane = 0; lane < block.count; ++lane) {
-    ViewOutline& outline = call.views[begin + lane].outline;
-    outline.edges.clear();
-    outline.cuts.clear();
-    outline.status = {ContourStatus::kOk, 0, 0};
-    block.outlines[lane] = &outline;
-  }
-  const int refused = project_vertices(block, threads, front);
   for (int lane = 0; lane < block.count; ++lane)
-    if (refused >> lane & 1) block.outlines[lane]->status = find_refused(args, begin + lane);
-  clock.end(kProject);
-  sign_faces(block, threads, front);
-  for (int lane = 0; lane < block.count; ++lane) {
-    ViewOutline& outline = *block.outlines[lane];
-    if (outline.any_hidden && outline.status.code == ContourStatus::kOk)
-      outline.status = cut_faces(block, lane, front);
-  }
-  clock.end(kSign);
-  find_edges(block, threads, front);
-  for (int lane = 0; lane < block.count; ++lane) {
-    ViewOutline& outline = *block.outlines[lane];
-    if (outline.status.code != ContourStatus::kOk) continue;
-    select_edges(block, lane, front);
-    outline.status = make_edges(block, lane, front);
-  }
-  clock.end(kWeight);
+    block.outlines[lane] = &call.views[begin + lane].outline;
+  outline_views(block, threads, front, [&](ContourStage stage) { clock.end(stage); });
   for (int64_t view = begin; view < end; ++view)
     bin_edges(call.views[view].outline.edges, args.height, args.width, call.views[view].bins);
   clock.end(kBin);
@@ -108,9 +85,9 @@ void outline_views(ForwardCall<T>& call, int64_t begin, int64_t end, int threads
 template <typename T> void outline_block(ForwardCall<T>& call, int64_t block, int threads) {
   const int64_t begin = block * call.views_per_block, end = call.block_end(block);
   if (end - begin == 1)
-    outline_views<T, 1>(call, begin, end, threads);
+    outline_and_bin<T, 1>(call, begin, end, threads);
   else
-    outline_views<T, kViewLanes>(call, begin, end, threads);
+    outline_and_bin<T, kViewLanes>(call, begin, end, threads);
 }
 
 /// One chunk of rows of a view.

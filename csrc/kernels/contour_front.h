@@ -300,4 +300,36 @@ ContourStatus make_edges(const ViewBlock<T, L>& block, int lane, FrontScratch<L>
   return {ContourStatus::kOk, 0, 0};
 }
 
+/// Fills the block's outlines. Calls done(stage) after each of the stages.
+template <typename T, int L, typename Done>
+void outline_views(const ViewBlock<T, L>& block, int threads, FrontScratch<L>& front,
+                   Done&& done) {
+  for (int lane = 0; lane < block.count; ++lane) {
+    ViewOutline& outline = *block.outlines[lane];
+    outline.edges.clear();
+    outline.cuts.clear();
+    outline.status = {ContourStatus::kOk, 0, 0};
+  }
+  const int refused = project_vertices(block, threads, front);
+  for (int lane = 0; lane < block.count; ++lane)
+    if (refused >> lane & 1)
+      block.outlines[lane]->status = find_refused(block.args, block.first + lane);
+  done(kProject);
+  sign_faces(block, threads, front);
+  for (int lane = 0; lane < block.count; ++lane) {
+    ViewOutline& outline = *block.outlines[lane];
+    if (outline.any_hidden && outline.status.code == ContourStatus::kOk)
+      outline.status = cut_faces(block, lane, front);
+  }
+  done(kSign);
+  find_edges(block, threads, front);
+  for (int lane = 0; lane < block.count; ++lane) {
+    ViewOutline& outline = *block.outlines[lane];
+    if (outline.status.code != ContourStatus::kOk) continue;
+    select_edges(block, lane, front);
+    outline.status = make_edges(block, lane, front);
+  }
+  done(kWeight);
+}
+
 LRAST_END

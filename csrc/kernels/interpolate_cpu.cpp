@@ -2,104 +2,14 @@
 // row.  Compiled per ISA level.
 #include "interpolate.h"
 
-#include <string.h>
-
 #include "buffer.h"
+#include "interpolate_lanes.h"
 #include "parallel.h"
-
-#ifdef __AVX__
-#include <immintrin.h>
-#endif
 
 LRAST_BEGIN
 namespace {
 
 using Status = InterpolateStatus;
-
-// Vectors of the compiler: up to four channels at once at every ISA level. Functions take them by
-// reference, because how they are passed by value depends on the level.
-template <typename T> struct Four;
-template <> struct Four<float> { typedef float Lanes __attribute__((vector_size(16))); };
-template <> struct Four<double> { typedef double Lanes __attribute__((vector_size(32))); };
-template <typename T> using Lanes = typename Four<T>::Lanes;
-
-/// kCount channels; the lanes beyond are zero.
-template <int kCount, typename T> inline void load(const T* from, Lanes<T>& to) {
-  static_assert(1 <= kCount && kCount <= 4);
-  if constexpr (kCount == 1) to = Lanes<T>{from[0]};
-  if constexpr (kCount == 2) to = Lanes<T>{from[0], from[1]};
-  if constexpr (kCount == 3) to = Lanes<T>{from[0], from[1], from[2]};
-  if constexpr (kCount == 4) memcpy(&to, from, sizeof(to));
-}
-template <int kCount, typename T> inline void store(const Lanes<T>& from, T* to) {
-  if constexpr (kCount == 4) {
-    memcpy(to, &from, sizeof(from));
-  } else {
-    for (int c = 0; c < kCount; ++c) to[c] = from[c];
-  }
-}
-#ifdef __AVX512VL__
-// Three of four lanes at once, which otherwise take two instructions each way.
-template <> inline void load<3>(const float* from, Lanes<float>& to) {
-  to = _mm_maskz_loadu_ps(7, from);
-}
-template <> inline void store<3>(const Lanes<float>& from, float* to) {
-  _mm_mask_storeu_ps(to, 7, from);
-}
-#endif
-
-inline void widen(const Lanes<double>& from, Lanes<double>& to) { to = from; }
-inline void widen(const Lanes<float>& from, Lanes<double>& to) {
-#ifdef __AVX__
-  to = _mm256_cvtps_pd(from);  // which the compiler takes apart if left to itself
-#else
-  to = __builtin_convertvector(from, Lanes<double>);
-#endif
-}
-
-/// As BlendOneByOne, four channels at a time.
-struct BlendLanes {
-  template <int kCount, typename T>
-  static void some_rows(const T* const* rows, const T* bary, int first, T* out) {
-    Lanes<T> a, b, c, sum;
-    load<kCount>(rows[0] + first, a);
-    load<kCount>(rows[1] + first, b);
-    load<kCount>(rows[2] + first, c);
-    blend(a, b, c, bary, sum);
-    store<kCount>(sum, out + first);
-  }
-  template <int kChannels, typename T>
-  static void rows(const T* const* rows, const T* bary, int channels, T* out) {
-    if constexpr (kChannels > 0) return some_rows<kChannels>(rows, bary, 0, out);
-    int c = 0;
-    for (; c + 4 <= channels; c += 4) some_rows<4>(rows, bary, c, out);
-    for (; c < channels; ++c) some_rows<1>(rows, bary, c, out);
-  }
-
-  template <int kChannels, typename T>
-  static void weights_vjp(const T* grad, const T* const* rows, int channels, T* grad_bary) {
-    if constexpr (0 < kChannels && kChannels < 4)
-      return BlendOneByOne::weights_vjp<kChannels>(grad, rows, channels, grad_bary);
-    constexpr T kStart = kNothing<T>;
-    Lanes<T> lanes[3];
-    for (Lanes<T>& sum : lanes) sum = Lanes<T>{kStart, kStart, kStart, kStart};
-    int done = 0;
-    for (; done + 4 <= channels; done += 4) {
-      Lanes<T> part;
-      load<4>(grad + done, part);
-      for (int corner = 0; corner < 3; ++corner) {
-        Lanes<T> row;
-        load<4>(rows[corner] + done, row);
-        lanes[corner] += part * row;
-      }
-    }
-    T sums[3][4];
-    memcpy(sums, lanes, sizeof(sums));
-    for (int corner = 0; corner < 3; ++corner)
-      for (int c = done; c < channels; ++c) sums[corner][c & 3] += grad[c] * rows[corner][c];
-    blend_weights_vjp(sums, grad_bary);
-  }
-};
 
 /// First of the chunks' failures.
 inline Status first_failure(const Buffer<Status>& results) {
@@ -152,32 +62,71 @@ template <typename Body> Status with_channels(int channels, Body&& body) {
   }
 }
 
+/// The attributes of the three corners of the face at a pixel, nulls on the background.
+template <int kChannels, typename T>
+inline Status::Code corners_at(const InterpolateLayout& layout, const T* attrs, int64_t pixel,
+                               const T** corners) {
+  const int64_t channels = kChannels ? kChannels : layout.num_channels;
+  const int32_t face = layout.face_idx[pixel];
+  corners[0] = nullptr;
+  if (face == -1) return Status::kOk;
+  int64_t rows[3];
+  const Status::Code code = corner_rows(layout, face, rows);
+  if (code != Status::kOk) return code;
+  for (int corner = 0; corner < 3; ++corner) corners[corner] = attrs + rows[corner] * channels;
+  return Status::kOk;
+}
+
 template <typename T> Status forward(const InterpolateArgs<T>& args) {
-  return with_channels(args.layout.num_channels, [&](auto channels) {
-    constexpr int kCount = channels.kCount;
+  return with_channels(args.layout.num_channels, [&](auto known) {
+    constexpr int kChannels = known.kCount;
     return over_pixels(args, [](const InterpolateArgs<T>& own, const T* attrs, int64_t pixel) {
-      return interpolate_at<kCount, BlendLanes>(own, attrs, pixel);
+      const int channels = kChannels ? kChannels : own.layout.num_channels;
+      T* const out = own.out + pixel * channels;
+      const T* rows[3];
+      const Status::Code code = corners_at<kChannels>(own.layout, attrs, pixel, rows);
+      if (code != Status::kOk) return code;
+      if (rows[0]) {
+        blend_channels<kChannels>(rows, own.bary + 3 * pixel, channels, out);
+      } else {
+        for (int c = 0; c < channels; ++c) out[c] = T(0);
+      }
+      return Status::kOk;
     });
   });
 }
 
 template <typename T> Status bary_vjp(const InterpolateBaryVjpArgs<T>& args) {
-  return with_channels(args.layout.num_channels, [&](auto channels) {
-    constexpr int kCount = channels.kCount;
+  return with_channels(args.layout.num_channels, [&](auto known) {
+    constexpr int kChannels = known.kCount;
     return over_pixels(args,
                        [](const InterpolateBaryVjpArgs<T>& own, const T* attrs, int64_t pixel) {
-      return interpolate_bary_vjp_at<kCount, BlendLanes>(own, attrs, pixel);
+      const int channels = kChannels ? kChannels : own.layout.num_channels;
+      T* const out = own.grad_bary + 3 * pixel;
+      const T* rows[3];
+      const Status::Code code = corners_at<kChannels>(own.layout, attrs, pixel, rows);
+      if (code != Status::kOk) return code;
+      if (rows[0]) {
+        blend_weights_vjp<kChannels>(own.grad + pixel * channels, rows, channels, out);
+      } else {
+        for (int corner = 0; corner < 3; ++corner) out[corner] = T(0);
+      }
+      return Status::kOk;
     });
   });
 }
 
 // --- Gradient of the attributes -------------------------------------------------------------------
 //
-// Pixels are cut into bands of a fixed size. Each band sums, face by face, over its own pixels; the
-// sums of all bands are then added to the rows of the faces' corners in the order of the bands. So
-// no two threads write to one place, and the result does not depend on how many there are.
+// Pixels are cut into bands, in the same way for any number of threads. Each band sums, face by
+// face, over its own pixels; the sums of all bands are then added to the rows of the faces' corners
+// in the order of the bands. So no two threads write to one place, and the result does not depend on
+// how many there are.
 
-constexpr int64_t kBand = 1 << 14;  // pixels
+/// Pixels of a band: fewer where there are many channels, to bound the memory of its sums.
+inline int64_t band_size(int channels) {
+  return larger<int64_t>(1 << 10, (1 << 16) / larger(channels, 4));
+}
 
 /// Sums of the faces seen in a band.
 struct Band {
@@ -292,17 +241,18 @@ Status sum_pixels(const InterpolateAttrsVjpArgs<T>& args, int64_t begin, int64_t
   static thread_local Band bands[kWave];
   Band* const wave = bands;  // thread_local: other threads must not resolve it themselves
   const int64_t in_wave = threads <= 1 ? 1 : smaller(kWave, 4 * threads);
+  const int64_t size = band_size(args.layout.num_channels);
   while (begin < end) {
-    const int count = int(smaller(in_wave, (end - begin + kBand - 1) / kBand));
+    const int count = int(smaller(in_wave, (end - begin + size - 1) / size));
     parallel_chunks(count, count, threads, [&](int, int64_t band, int64_t) {
-      const int64_t first = begin + band * kBand;
-      sum_band<kChannels>(args, first, smaller(first + kBand, end), wave[band]);
+      const int64_t first = begin + band * size;
+      sum_band<kChannels>(args, first, smaller(first + size, end), wave[band]);
     });
     for (int i = 0; i < count; ++i) {
       const Status status = merge_band<kChannels>(args.layout, wave[i], rows);
       if (status.code != Status::kOk) return status;
     }
-    begin += count * kBand;
+    begin += count * size;
   }
   return {Status::kOk, 0};
 }

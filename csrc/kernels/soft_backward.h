@@ -22,13 +22,31 @@ constexpr int kSums = 4;  // as in SideSums
 /// Sums of a group of faces over the pixels of a tile.
 struct GroupSums { alignas(64) double at[kMaxSides][kSums][kGroup]; };
 
-/// Sum of 16 lanes, in this order at every ISA level.
-template <typename T> T sum_lanes(const T* lanes) {
-  T eight[8], four[4];
-  for (int i = 0; i < 8; ++i) eight[i] = lanes[i] + lanes[i + 8];
-  for (int i = 0; i < 4; ++i) four[i] = eight[i] + eight[i + 4];
-  return (four[0] + four[2]) + (four[1] + four[3]);
+/// Sums of 16 lanes each, always in this order.
+template <typename T> inline void sum_lanes(const T (*lanes)[kBlockPixels], double* out) {
+  for (int j = 0; j < kSums; ++j) {
+    const T* from = lanes[j];
+    T four[4];
+    for (int i = 0; i < 4; ++i)
+      four[i] = (from[i] + from[i + 8]) + (from[i + 4] + from[i + 12]);
+    out[j] = double((four[0] + four[2]) + (four[1] + four[3]));
+  }
 }
+#if defined(__SSE4_1__)
+inline void sum_lanes(const float (*lanes)[kBlockPixels], double* out) {
+  static_assert(kSums == 4, "four rows make a square");
+  __m128 four[kSums];
+  for (int j = 0; j < kSums; ++j) {
+    const float* from = lanes[j];
+    four[j] = (_mm_load_ps(from) + _mm_load_ps(from + 8)) +
+              (_mm_load_ps(from + 4) + _mm_load_ps(from + 12));
+  }
+  _MM_TRANSPOSE4_PS(four[0], four[1], four[2], four[3]);
+  const __m128 sums = (four[0] + four[2]) + (four[1] + four[3]);
+  _mm_storeu_pd(out, _mm_cvtps_pd(sums));
+  _mm_storeu_pd(out + 2, _mm_cvtps_pd(_mm_movehl_ps(sums, sums)));
+}
+#endif
 
 template <bool kLinear, int kSides, typename T>
 void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
@@ -41,12 +59,11 @@ void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>
     for (int k = 0; k < kSides; ++k)
       for (int i = 0; i < kSums; ++i) sums[part][k][i] = none;
   }
-  over_blocks<kSides>(tile, entry, face, space.live,
-                      [&](const Window<kSides, T>& window, int in_window, int block)
-                          __attribute__((always_inline)) {
+  for (BlockWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);) {
+    const int block = walk.block;
     const bool limited = depth && (space.limited >> block & 1);
     for (int part = 0; part < kParts<T>; ++part) {
-      const SideFrames<kSides, T> frames = window.at(lanes[part], in_window);
+      const SideFrames<kSides, T> frames = walk.window.at(lanes[part], walk.in_window);
       Pack<T> distance2s[kSides], distance2, inner = frames.across[0], power;
       for (int k = 0; k < kSides; ++k) {
         distance2s[k] = side_distance2(frames.across[k], frames.along[k], Pack<T>(face.half(k)));
@@ -77,21 +94,22 @@ void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>
                                       along_vjp);
         across_vjp = grad * across_vjp;
         along_vjp = grad * along_vjp;
-        Pack<T>* sum = sums[part][k];
-        sum[0] = sum[0] + across_vjp;
-        sum[1] = sum[1] + along_vjp;
-        sum[2] = sum[2] + across_vjp * at;
-        sum[3] = sum[3] + along_vjp * at;
+        sums[part][k][0] = sums[part][k][0] + across_vjp;
+        sums[part][k][1] = sums[part][k][1] + along_vjp;
+        sums[part][k][2] = sums[part][k][2] + across_vjp * at;
+        sums[part][k][3] = sums[part][k][3] + along_vjp * at;
       }
     }
-  });
-  for (int k = 0; k < kSides; ++k)
-    for (int i = 0; i < kSums; ++i) {
-      alignas(64) T line[kBlockPixels];
+  }
+  for (int k = 0; k < kSides; ++k) {
+    alignas(64) T lines[kSums][kBlockPixels];
+    for (int i = 0; i < kSums; ++i)
       for (int part = 0; part < kParts<T>; ++part)
-        store(sums[part][k][i], line + part * Pack<T>::kLanes);
-      out.at[k][i][face.at] = double(sum_lanes(line));
-    }
+        store(sums[part][k][i], lines[i] + part * Pack<T>::kLanes);
+    double totals[kSums];
+    sum_lanes(lines, totals);
+    for (int i = 0; i < kSums; ++i) out.at[k][i][face.at] = totals[i];
+  }
 }
 
 /// From sums to gradients of the corners of those faces of a group that have so many sides, screen.
@@ -125,26 +143,25 @@ void finish_group(int sides, const GroupCorners& corners, const SoftModel& model
 template <typename T>
 void read_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& view,
                const Tile<T>& tile, BackwardSpace<T>& space) {
-  const TileLast<T, const T, const int32_t> last(args.last, view, tile);
+  memset(&space.weight, 0, sizeof(space.weight));
   space.live = space.limited = 0;
-  for (int block = 0; block < kBlocks; ++block)
-    for (int lane = 0; lane < kBlockPixels; ++lane) {
-      const int64_t place = last.place(block, lane);
-      T weight = T(0), key = T(-INFINITY);
-      int32_t face = -1;
-      if (place >= 0) {
-        weight = args.grad_coverage[place] * (args.uncovered[place] * T(0.69314718055994531));
-        if (args.last.key) {
-          key = args.last.key[place];
-          face = args.last.face[place];
-        }
-      }
-      space.weight.at[block][lane] = weight;
-      space.last[block].key[lane] = key;
-      space.last[block].face[lane] = face;
-      space.live |= uint64_t(weight != T(0)) << block;
+  over_block_rows(view, tile, [&](int block, int lane, int64_t place, int count) {
+    T any = T(0);
+    for (int i = 0; i < count; ++i) {
+      const T uncovered = args.uncovered[place + i] * T(0.69314718055994531);
+      const T weight = args.grad_coverage[place + i] * uncovered;
+      space.weight.at[block][lane + i] = weight;
+      any += weight != T(0) ? T(1) : T(0);
+    }
+    space.live |= uint64_t(any != T(0)) << block;
+    if (!args.last.key) return;
+    for (int i = 0; i < kBlock; ++i) {
+      const T key = i < count ? args.last.key[place + i] : T(-INFINITY);
+      space.last[block].key[lane + i] = key;
+      space.last[block].face[lane + i] = i < count ? args.last.face[place + i] : -1;
       space.limited |= uint64_t(key > T(-INFINITY)) << block;
     }
+  });
 }
 
 /// Gradients of all faces in a tile, at their places in front.tile_faces.

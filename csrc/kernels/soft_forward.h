@@ -22,12 +22,11 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceIn
   for (int part = 0; part < kParts<T>; ++part)
     lanes[part] = lane_frames<kSides>(face, kPixelLanes<T>, part);
   uint64_t reached = 0;
-  over_blocks<kSides>(tile, entry, face, ~uint64_t(0),
-                      [&](const Window<kSides, T>& window, int in_window, int block) {
-    reached |= uint64_t(1) << block;
-    T* product = space.product.at[block];
-    T* count = space.count.at[block];
-    const bool deep = window.deep >> in_window & 1;
+  for (BlockWalk<kSides, T> walk(entry, ~uint64_t(0)); walk.next(tile, face);) {
+    reached |= uint64_t(1) << walk.block;
+    T* product = space.product.at[walk.block];
+    T* count = space.count.at[walk.block];
+    const bool deep = walk.window.deep >> walk.in_window & 1;
     for (int part = 0; part < kParts<T>; ++part) {
       T* at = product + part * Pack<T>::kLanes;
       T* counted = count + part * Pack<T>::kLanes;
@@ -36,27 +35,31 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceIn
         if (kCounting) store(load(counted) + one, counted);
         continue;
       }
-      const Factor<T> f =
-          face_factor<kLinear, kSides>(tile, face, window.at(lanes[part], in_window));
+      const Factor<T> f = face_factor<kLinear, kSides>(
+          tile, face, walk.window.at(lanes[part], walk.in_window));
       const Pack<T> before = load(at);
       store(select(f.counts, smaller(before * f.factor, cap), before), at);
       if (kCounting) store(load(counted) + select(f.counts, one, none), counted);
     }
-  });
+  }
   return reached;
 }
 
 template <typename T>
 void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const Tile<T>& tile,
-                TilePixels<T>& product) {
-  for (int y = 0; y < tile.height; ++y) {
-    const int64_t row = (view.index * view.height + tile.y + y) * view.width + tile.x;
-    for (int x = 0; x < tile.width; ++x) {
-      const T p = product.pixel(x, y);
-      args.coverage[row + x] = (p - T(1)) / p;
-      args.uncovered[row + x] = p < Power<T>::kCap ? T(1) / p : T(0);
+                const TilePixels<T>& product) {
+  over_block_rows(view, tile, [&](int block, int lane, int64_t place, int count) {
+    T coverage[kBlock], uncovered[kBlock];
+    for (int i = 0; i < kBlock; ++i) {
+      const T p = product.at[block][lane + i];
+      coverage[i] = (p - T(1)) / p;
+      uncovered[i] = p < Power<T>::kCap ? T(1) / p : T(0);
     }
-  }
+    for (int i = 0; i < count; ++i) {
+      args.coverage[place + i] = coverage[i];
+      args.uncovered[place + i] = uncovered[i];
+    }
+  });
 }
 
 template <bool kLinear, typename T>

@@ -223,7 +223,7 @@ template <int kSides, typename T> struct Window {
   }
 
   /// Frames of a block's pixels.
-  SideFrames<kSides, T> at(const SideFrames<kSides, T>& lanes, int block) const {
+  LRAST_INLINE SideFrames<kSides, T> at(const SideFrames<kSides, T>& lanes, int block) const {
     SideFrames<kSides, T> frames;
     for (int k = 0; k < kSides; ++k) {
       frames.across[k] = lanes.across[k] + Pack<T>(across[k][block]);
@@ -249,24 +249,48 @@ inline uint64_t block_box(int first_x, int first_y, int last_x, int last_y) {
   return box;
 }
 
-/// Calls body(window, block of the window, block of the tile) for those of `blocks` that the face
-/// may reach.
-template <int kSides, typename T, typename Body>
-LRAST_INLINE void over_blocks(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
-                              uint64_t blocks, Body&& body) {
-  blocks &= block_box(entry.first_x, entry.first_y, entry.last_x, entry.last_y);
+/// Walks over those of some blocks of the tile that a face may reach, window by window.
+template <int kSides, typename T> class BlockWalk {
+ public:
   Window<kSides, T> window;
-  for (int y = entry.first_y; y <= entry.last_y; y += kBlock)
-    for (int x = entry.first_x; x <= entry.last_x; x += kBlock) {
-      unsigned wanted = window_bits(blocks, x, y);
-      if (!wanted) continue;
-      window.look(tile, face, x, y);
-      for (wanted &= window.near; wanted; wanted &= wanted - 1) {
-        const int i = __builtin_ctz(wanted);
-        body(window, i, kBlocksX * (y + i / kBlock) + x + i % kBlock);
+  int in_window, block;  // of the window, of the tile
+
+  BlockWalk(const TileEntry& entry, uint64_t blocks)
+      : blocks_(blocks & block_box(entry.first_x, entry.first_y, entry.last_x, entry.last_y)),
+        first_x_(entry.first_x),
+        last_x_(entry.last_x),
+        last_y_(entry.last_y),
+        next_x_(entry.first_x),
+        next_y_(entry.first_y) {}
+
+  /// Goes on to the next block, if there is one.
+  LRAST_INLINE bool next(const Tile<T>& tile, const FaceInTile<T>& face) {
+    while (!wanted_) {
+      if (next_y_ > last_y_) return false;
+      x_ = next_x_;
+      y_ = next_y_;
+      next_x_ += kBlock;
+      if (next_x_ > last_x_) {
+        next_x_ = first_x_;
+        next_y_ += kBlock;
       }
+      wanted_ = window_bits(blocks_, x_, y_);
+      if (!wanted_) continue;
+      window.look(tile, face, x_, y_);
+      wanted_ &= window.near;
     }
-}
+    in_window = __builtin_ctz(wanted_);
+    wanted_ &= wanted_ - 1;
+    block = kBlocksX * (y_ + in_window / kBlock) + x_ + in_window % kBlock;
+    return true;
+  }
+
+ private:
+  const uint64_t blocks_;
+  const int first_x_, last_x_, last_y_;
+  int next_x_, next_y_, x_ = 0, y_ = 0;
+  unsigned wanted_ = 0;  // blocks of the window that are left
+};
 
 /// A face's factor 1 / (1 - p) at the pixels of a pack, and where it counts.
 template <typename T> struct Factor {
@@ -274,7 +298,7 @@ template <typename T> struct Factor {
   PackMask<T> counts;
 };
 template <bool kLinear, int kSides, typename T>
-Factor<T> face_factor(const Tile<T>& tile, const FaceInTile<T>& face,
+LRAST_INLINE Factor<T> face_factor(const Tile<T>& tile, const FaceInTile<T>& face,
                       const SideFrames<kSides, T>& frames) {
   Pack<T> half[kSides], distance2, inner, power;
   for (int k = 0; k < kSides; ++k) half[k] = Pack<T>(face.half(k));
@@ -286,9 +310,17 @@ Factor<T> face_factor(const Tile<T>& tile, const FaceInTile<T>& face,
 /// A number per pixel of a tile, block by block; edges of the picture are padded.
 template <typename T> struct TilePixels {
   alignas(64) T at[kBlocks][kBlockPixels];
-  T& pixel(int x, int y) {
-    return at[kBlocksX * (y / kBlock) + x / kBlock][kBlock * (y % kBlock) + x % kBlock];
-  }
 };
+
+/// Calls body(block, lane, place, count) for each row of a block that the picture has pixels of:
+/// from the lane on there are `count` pixels, the first at `place` in the picture.
+template <typename T, typename Body>
+void over_block_rows(const SoftView<T>& view, const Tile<T>& tile, Body&& body) {
+  const int64_t origin = (view.index * view.height + tile.y) * view.width + tile.x;
+  for (int y = 0; y < tile.height; ++y)
+    for (int x = 0; x < tile.width; x += kBlock)
+      body(kBlocksX * (y / kBlock) + x / kBlock, kBlock * (y % kBlock),
+           origin + int64_t(view.width) * y + x, smaller(kBlock, tile.width - x));
+}
 
 LRAST_END

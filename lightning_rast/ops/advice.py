@@ -25,14 +25,12 @@ class LightningRastWarning(UserWarning):
 
 @runtime_checkable
 class RasterFragments(Protocol):
-    """Anything with the fields of `Fragments`, from `rasterize` or elsewhere."""
+    """Anything with these fields of `Fragments`, from `rasterize` or elsewhere."""
 
     @property
     def face_idx(self) -> Tensor: ...
     @property
     def bary(self) -> Tensor: ...
-    @property
-    def depth(self) -> Tensor: ...
 
 
 _lock = threading.Lock()
@@ -77,29 +75,34 @@ _WATCH = "_lightning_rast_watch"
 _HARD_IMAGE = "hard_image"
 
 
-def _watch_of(fragments: RasterFragments) -> _Watch:
-    # An attribute of the tensor, so that Fragments stay a tuple of three tensors and the watch ends
-    # with them. Slices of views or layers lead to the same one.
+def _owner(fragments: RasterFragments) -> Tensor:
+    """The tensor whose attribute holds the watch; one for all slices of views and layers.
+
+    An attribute, so that Fragments stay a tuple of three tensors, and the watch ends with them.
+    """
     face_idx = fragments.face_idx
-    owner = face_idx if face_idx._base is None else face_idx._base
-    watch = getattr(owner, _WATCH, None)
-    if watch is None:
-        watch = _Watch()
-        setattr(owner, _WATCH, watch)
-    return watch
+    return face_idx if face_idx._base is None else face_idx._base
+
+
+def watch_fragments(fragments: RasterFragments) -> None:
+    """Have images of these fragments looked at by `watch_hard_image`, if a gradient can reach them.
+
+    Inside `torch.compile` nothing is watched.
+    """
+    if torch.compiler.is_compiling() or _HARD_IMAGE in _given:
+        return
+    if fragments.bary.requires_grad:
+        setattr(_owner(fragments), _WATCH, _Watch())
 
 
 def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
-    """Warn when a gradient reaches `image` and `fragments` have not met `antialias` by then.
-
-    Only where `bary` was computed from vertices that need gradients. Inside `torch.compile` nothing
-    is watched.
-    """
-    if torch.compiler.is_compiling() or not image.requires_grad or _HARD_IMAGE in _given:
+    """Warn when a gradient reaches `image` and its fragments have not met `antialias` by then."""
+    if torch.compiler.is_compiling() or _HARD_IMAGE in _given or not image.requires_grad:
         return
-    if not fragments.bary.requires_grad or fragments.bary.is_leaf:
+    watch = getattr(_owner(fragments), _WATCH, None)
+    if watch is None or not fragments.bary.requires_grad:
         return
-    watch, place = _watch_of(fragments), calling_place()
+    place = calling_place()
 
     def look(grad: Tensor | None) -> None:
         if grad is not None and not watch.antialiased:
@@ -119,8 +122,11 @@ def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
 
 def mark_antialiased(fragments: RasterFragments) -> None:
     """Note that images of these fragments get visibility gradients; nothing will be warned of."""
-    if not torch.compiler.is_compiling():
-        _watch_of(fragments).antialiased = True
+    if torch.compiler.is_compiling():
+        return
+    watch = getattr(_owner(fragments), _WATCH, None)
+    if watch is not None:
+        watch.antialiased = True
 
 
 # --- Meshes ---------------------------------------------------------------------------------------

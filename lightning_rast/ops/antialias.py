@@ -188,7 +188,7 @@ def _backward_function(dtype: torch.dtype) -> Callable[..., int]:
 
 @functools.cache
 def _free_function() -> Callable[..., int]:
-    return bind(core(), "lrast_free", _P)
+    return bind(core(), "lrast_antialias_free", _P)
 
 
 def _raise_status(

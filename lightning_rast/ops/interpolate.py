@@ -3,6 +3,7 @@
 import ctypes
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int32
@@ -183,7 +184,7 @@ def _raise_status(
     )
 
 
-def _num_rows(attrs: Tensor, faces: Tensor | None) -> int:
+def _num_rows(attrs: Tensor, faces: Tensor | None) -> Any:  # an int, or a symbol in traces
     return attrs.shape[-2] if faces is not None else 3 * attrs.shape[-3]
 
 
@@ -222,7 +223,11 @@ def _attrs_vjp(
 
 
 def _empty_attrs(
-    grad: Tensor, faces: Tensor | None, face_idx: Tensor, num_rows: int, shared: bool
+    grad: Tensor,
+    faces: Tensor | None,
+    face_idx: Tensor,
+    num_rows: Any,
+    shared: bool,
 ) -> Tensor:
     rows = (num_rows,) if faces is not None else (num_rows // 3, 3)
     views = () if shared else (face_idx.shape[0],)
@@ -250,7 +255,7 @@ def _(
     faces: Tensor | None,
     face_idx: Tensor,
     bary: Tensor,
-    num_rows: int,
+    num_rows: Any,
     shared: bool,
 ) -> Tensor:
     return _empty_attrs(grad, faces, face_idx, num_rows, shared)

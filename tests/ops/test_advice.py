@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -45,7 +46,9 @@ def fragments_of(verts_clip: Tensor, num_views: int = 2) -> Fragments:
     """A picture whose weights hang on the vertices as those of a rasterizer do."""
     bary = verts_clip[:3, :3].softmax(dim=1).expand(num_views, 4, 3, 3) * 1.0
     depth = verts_clip[0, 3] * torch.ones(num_views, 4, 3)
-    return Fragments(torch.zeros(num_views, 4, 3, dtype=torch.int32), bary, depth)
+    fragments = Fragments(torch.zeros(num_views, 4, 3, dtype=torch.int32), bary, depth)
+    advice.watch_fragments(fragments)
+    return fragments
 
 
 def hard_loss(fragments: Fragments) -> Tensor:
@@ -120,9 +123,20 @@ def test_fixed_vertices_do_not_warn(verts_clip: Tensor):
 
 
 @pytest.mark.usefixtures("silence")
-def test_weights_that_are_themselves_fitted_do_not_warn(verts_clip: Tensor):
-    fragments = fragments_of(verts_clip.detach())
-    hard_loss(fragments._replace(bary=fragments.bary.requires_grad_())).backward()
+def test_weights_taken_as_constant_do_not_warn(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    colour = torch.rand(3, requires_grad=True)
+    constant = fragments._replace(bary=fragments.bary.detach())
+    image = constant.bary * colour
+    advice.watch_hard_image(image, constant)
+    image.sum().backward()
+    assert colour.grad is not None
+
+
+@pytest.mark.usefixtures("silence")
+def test_fragments_from_elsewhere_do_not_warn(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    hard_loss(fragments._replace(face_idx=fragments.face_idx.clone())).backward()
 
 
 @pytest.mark.usefixtures("silence")
@@ -151,9 +165,10 @@ def test_watching_compiles_into_one_graph(verts_clip: Tensor):
 
 def test_the_watch_ends_with_the_fragments(verts_clip: Tensor):
     fragments = fragments_of(verts_clip)
-    hard_loss(fragments)
-    assert type(fragments.face_idx) is Tensor
-    assert getattr(fragments.face_idx.clone(), advice._WATCH, None) is None
+    watch = weakref.ref(getattr(fragments.face_idx, advice._WATCH))
+    assert watch() is not None
+    del fragments
+    assert watch() is None
 
 
 def split_at_a_seam(mesh: Mesh) -> Mesh:
