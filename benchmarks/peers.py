@@ -63,7 +63,7 @@ def deodr(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     height, width = camera.image_size
     faces = scene.mesh.faces.numpy().astype(np.uint32)
     num_faces, num_verts = len(faces), len(scene.mesh.verts)
-    clockwise = True  # an outward face, seen with y down
+    clockwise = False  # counter-clockwise before y is turned down
     outlines = TriMeshAdjacencies(faces, clockwise=clockwise, nb_vertices=num_verts)
     wanted = target.double().numpy()[..., None]
 

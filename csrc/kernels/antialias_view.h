@@ -106,43 +106,36 @@ bool is_flat_view(const int32_t* faces, int64_t num_faces, const T* verts) {
 template <typename T>
 void sweep_pieces(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
   RowScratch<T>& scratch = chunk.scratch;
+  RowPieces& in_row = scratch.row;
   const RowBins& bins = *view.bins;
-  int winding = bins.winding[row];
-  scratch.pieces.clear();
-  scratch.keys.clear();
-  for (int64_t i = bins.start[row]; i < bins.start[row + 1]; ++i) {
-    const int32_t edge = bins.edges[i];
-    cut_row(view.edges[edge], edge, row, view.width, [&](int column, const Piece& piece) {
-      if (column < 0) {
-        if (piece.y0 == 0.0) winding += piece.weight;
-        return;
-      }
-      scratch.keys.push(int64_t(column) << 32 | scratch.pieces.size());
-      scratch.pieces.push(piece);
-    });
-  }
-  const int64_t count = scratch.keys.size();
-  if (count == 0) return;
-  sort_keys(scratch, view.width);
+  const int64_t begin_edges = bins.start[row], num_edges = bins.start[row + 1] - begin_edges;
+  if (num_edges == 0) return;
+  in_row.winding = bins.winding[row];
+  const int64_t count =
+      in_row.cut(view.edges, &bins.edges[begin_edges], num_edges, row, view.width);
+  int winding = in_row.winding;
   scratch.order.resize(count);
   scratch.sides.resize(count);
   const int64_t first = chunk.pieces.size();
   chunk.pieces.resize(first + count);
   chunk.visible.resize(first + count);
   for (int64_t i = 0; i < count; ++i) {
-    chunk.pieces[first + i] = scratch.pieces[int32_t(scratch.keys[i])];
+    chunk.pieces[first + i] = in_row.pieces.get(i);
     chunk.visible[first + i] = {0.0, 0.0};
   }
-  for (int64_t begin = 0, end; begin < count; begin = end) {
-    const int column = int(scratch.keys[begin] >> 32);
-    for (end = begin + 1; end < count && int(scratch.keys[end] >> 32) == column;) ++end;
-    const Piece* pieces = &chunk.pieces[first + begin];
-    const double coverage =
-        pixel_union(pieces, int(end - begin), winding, scratch.order.data(), scratch.sides.data(),
-                    &chunk.visible[first + begin]);
-    chunk.pixels.push({column, int32_t(end - begin), first + begin, coverage});
-    for (int i = 0; i < end - begin; ++i)
-      if (pieces[i].y0 == 0.0 && pieces[i].y1 > 0.0) winding += pieces[i].weight;
+  for (int word = 0; word < (view.width + 63) / 64; ++word) {
+    for (uint64_t bits = in_row.touched[word]; bits; bits &= bits - 1) {
+      const int column = 64 * word + __builtin_ctzll(bits);
+      const Cell cell = in_row.cells[column];
+      in_row.cells[column] = {0, 0, 0};
+      const int64_t begin = first + cell.place - cell.count;
+      const double coverage =
+          pixel_union(&chunk.pieces[begin], cell.count, winding, scratch.order.data(),
+                      scratch.sides.data(), &chunk.visible[begin]);
+      chunk.pixels.push({column, cell.count, begin, coverage});
+      winding += cell.gain;
+    }
+    in_row.touched[word] = 0;
   }
 }
 

@@ -66,6 +66,38 @@ bool place_roughly(const T* const* verts, double width, double height, RoughPoin
   return clear;
 }
 
+#ifdef __AVX512F__
+/// The same for two vertices in a row, a view per lane.
+inline bool place_pair(const float* const* verts, double width, double height,
+                       RoughPoint<4>* rough) {
+  const __m256 view0 = _mm256_loadu_ps(verts[0]), view1 = _mm256_loadu_ps(verts[1]);
+  const __m256 view2 = _mm256_loadu_ps(verts[2]), view3 = _mm256_loadu_ps(verts[3]);
+  const __m256 xy01 = _mm256_unpacklo_ps(view0, view1), zw01 = _mm256_unpackhi_ps(view0, view1);
+  const __m256 xy23 = _mm256_unpacklo_ps(view2, view3), zw23 = _mm256_unpackhi_ps(view2, view3);
+  const auto low = [](__m256 a, __m256 b) {
+    return _mm512_maskz_cvtps_pd(0xff, _mm256_shuffle_ps(a, b, 0x44));
+  };
+  const auto high = [](__m256 a, __m256 b) {
+    return _mm512_maskz_cvtps_pd(0xff, _mm256_shuffle_ps(a, b, 0xee));
+  };
+  const __m512d w = high(zw01, zw23), distance = low(zw01, zw23) + w;
+  const __m512d half = _mm512_set1_pd(0.5), half_inv_w = half / w;
+  const __m512d x = (low(xy01, xy23) * half_inv_w + half) * _mm512_set1_pd(width);
+  const __m512d y = (half - high(xy01, xy23) * half_inv_w) * _mm512_set1_pd(height) +
+                    _mm512_set1_pd(kShear) * x;
+  const __m512d far = _mm512_set1_pd(kFar), zero = _mm512_setzero_pd();
+  // The masked forms: GCC 12 warns of its own headers at the others.
+  const __m256 x8 = _mm512_maskz_cvtpd_ps(0xff, x), y8 = _mm512_maskz_cvtpd_ps(0xff, y);
+  _mm256_storeu_ps(rough[0].x, _mm256_permute2f128_ps(x8, y8, 0x20));
+  _mm256_storeu_ps(rough[1].x, _mm256_permute2f128_ps(x8, y8, 0x31));
+  return (_mm512_cmp_pd_mask(distance, zero, _CMP_GE_OQ) &
+          _mm512_cmp_pd_mask(distance, far, _CMP_LE_OQ) &
+          _mm512_cmp_pd_mask(w, zero, _CMP_GT_OQ) &
+          _mm512_cmp_pd_mask(_mm512_abs_pd(x), far, _CMP_LE_OQ) &
+          _mm512_cmp_pd_mask(_mm512_abs_pd(y), far, _CMP_LE_OQ)) == 0xff;
+}
+#endif
+
 #ifdef __AVX2__
 /// The same with a view per lane of a vector.
 inline bool place_roughly(const float* const* verts, double width, double height,
@@ -107,7 +139,17 @@ int project_vertices(const ViewBlock<T, L>& block, int threads, FrontScratch<L>&
     for (int64_t first = begin; first < end; first += kAtOnce) {
       const int64_t last = smaller(first + kAtOnce, end);
       int unclear = 0;
-      for (int64_t v = first; v < last; ++v) {
+      int64_t v = first;
+#ifdef __AVX512F__
+      if constexpr (L == 4 && sizeof(T) == sizeof(float)) {
+        for (; v + 2 <= last; v += 2) {
+          const float* pair[L];
+          for (int lane = 0; lane < L; ++lane) pair[lane] = verts[lane] + 4 * v;
+          unclear |= int(!place_pair(pair, width, height, rough + v));
+        }
+      }
+#endif
+      for (; v < last; ++v) {
         const T* vert[L];
         for (int lane = 0; lane < L; ++lane) vert[lane] = verts[lane] + 4 * v;
         unclear |= int(!place_roughly(vert, width, height, rough[v]));

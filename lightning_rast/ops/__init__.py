@@ -3,6 +3,7 @@
 # Have no names of their own to export, only kernels to register.
 from lightning_rast.ops import interpolate_cuda as interpolate_cuda
 from lightning_rast.ops import rasterize_cuda as rasterize_cuda
+from lightning_rast.ops import soft_coverage_cuda as soft_coverage_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda
 from lightning_rast.ops._library import cpu_isa as cpu_isa
 from lightning_rast.ops.advice import LightningRastWarning as LightningRastWarning
@@ -11,6 +12,7 @@ from lightning_rast.ops.contour import contour_coverage as contour_coverage
 from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCapacityWarning
 from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
 from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_contour_pieces
+from lightning_rast.ops.fragment_derivatives import fragment_derivatives as fragment_derivatives
 from lightning_rast.ops.interpolate import interpolate as interpolate
 from lightning_rast.ops.rasterize import Fragments as Fragments
 from lightning_rast.ops.rasterize import rasterize as rasterize

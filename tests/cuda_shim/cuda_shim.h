@@ -267,6 +267,12 @@ template <typename Number, typename Other> Number atomicMax(Number* number, Othe
   if (old < Number(value)) *number = Number(value);
   return old;
 }
+template <typename Number, typename Other> Number atomicOr(Number* number, Other value) {
+  cuda_shim::before_atomic();
+  const Number old = *number;
+  *number = Number(old | Number(value));
+  return old;
+}
 template <typename Number> Number atomicCAS(Number* number, Number expected, Number value) {
   cuda_shim::before_atomic();
   const Number old = *number;
