@@ -250,7 +250,9 @@ def test_gradients_reach_vertices_colours_and_cameras(camera):
         )
         return tuple(images(rendering).values())
 
-    assert gradcheck(render, [tensor.requires_grad_() for tensor in inputs], atol=1e-5)
+    assert gradcheck(
+        render, [tensor.requires_grad_() for tensor in inputs], atol=1e-5, fast_mode=True
+    )
 
 
 def test_gradients_at_outlines_are_those_of_the_coverage():

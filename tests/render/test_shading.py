@@ -95,7 +95,7 @@ def test_shading_has_the_right_gradients():
         )
         return shaded(albedo, normals, camera, Lights())
 
-    assert gradcheck(function, (*inputs, pose))
+    assert gradcheck(function, (*inputs, pose), fast_mode=True)
 
 
 def test_srgb_has_the_known_values():
