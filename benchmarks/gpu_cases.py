@@ -8,7 +8,7 @@ from scenes import Scene
 from torch import Tensor
 
 from lightning_rast.losses.image import silhouette_l2
-from lightning_rast.ops import contour_coverage, interpolate, rasterize
+from lightning_rast.ops import contour_coverage, interpolate, rasterize, soft_coverage
 from lightning_rast.optim import AdamUniform, Smoother
 from lightning_rast.scene import Camera, Topology
 
@@ -83,10 +83,20 @@ def _interpolate(scene: Scene, camera: Camera) -> Case:
     )
 
 
+def _soft_coverage(scene: Scene, camera: Camera) -> Case:
+    verts_clip, faces = _clip(scene, camera), scene.mesh.faces.to(camera.K.device)
+    return Case(
+        lambda: (soft_coverage(verts_clip, faces, camera.image_size, sigma=0.5),),
+        (verts_clip,),
+        (faces,),
+    )
+
+
 OPERATORS: dict[str, Callable[[Scene, Camera], Case]] = {
     "contour_coverage": _contour_coverage,
     "rasterize": _rasterize,
     "interpolate": _interpolate,
+    "soft_coverage": _soft_coverage,
 }
 
 

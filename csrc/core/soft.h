@@ -106,11 +106,15 @@ template <bool kLinear, typename V> LRAST_HD V soft_exponent(V distance2, V inne
   return with_sign(kLinear ? root(distance2) : distance2, inner);
 }
 
-/// 1 / (1 - p); these multiply. `fade` is subtracted from 2^z where the distance is linear.
-template <bool kLinear, typename T, typename V> LRAST_HD V soft_factor(V z, T fade, V& power) {
-  const V one = V(T(1));
-  power = power_of_two<T>(smaller(z, V(Power<T>::kLargest)));
-  return kLinear ? one + larger(power - V(fade), V(T(0))) : one + power;
+/// What a face does to a pixel, from z: with odds p / (1 - p) the pixel's chance to be free is divided
+/// by `factor`, 1 / (1 - p) = 1 + odds. Odds are 2^z, less `fade` where the distance is linear.
+template <typename V> struct SoftChance { V power, odds, factor; };
+template <bool kLinear, typename T, typename V> LRAST_HD SoftChance<V> soft_chance(V z, V fade) {
+  SoftChance<V> out;
+  out.power = power_of_two<T>(smaller(z, V(Power<T>::kLargest)));
+  out.odds = kLinear ? larger(out.power - fade, V(T(0))) : out.power;
+  out.factor = V(T(1)) + out.odds;
+  return out;
 }
 
 /// d z / d (nearest point of the outline), across and along the side it lies on.

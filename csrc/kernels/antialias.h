@@ -43,18 +43,19 @@ struct AntialiasStatus {
 // Neighbours of a pixel are numbered row by row, 0 to 8; 4 is the pixel itself.
 constexpr int kOwn = 4;
 
-/// A pixel that is blended: its colour is that of the object, sum of weight[q] image[q], over (or
-/// beside) that of `other` by `coverage`. Its spans, jumps and crossing follow in their own lists.
+/// A pixel that is blended: sum of weight[q] image[q] over what its neighbours q show of the object,
+/// and 1 - coverage of `sky`, which shows the background. Where the outline passes, the object next
+/// to it is what `rim` shows. The pixel's spans, jumps and crossing are in lists of their own.
 template <typename T> struct BlendedPixel {
-  enum Flags : uint8_t { kObject = 1, kClamped = 2, kOutline = 4, kCrossing = 8 };
+  enum Flags : uint8_t { kClamped = 1, kOutline = 2, kCrossing = 4 };
   int32_t pixel, num_spans, num_jumps;
+  int16_t used;          // bit q: the colour of neighbour q matters
+  int8_t sky, rim, across;  // neighbours; `across` shows the other side of a crossing
   uint8_t flags;
-  int8_t other, across;  // neighbours: beyond the outline, beyond the crossing
-  int8_t unused;
+  int8_t unused[2];
   T coverage;
-  T scale;               // of the weights, 1 unless some would be negative
-  T weight[9];
-  T unused_too;
+  T scale;               // of the weights: 1, unless some would be negative
+  T weight[9];           // sum to `coverage`
 };
 /// A visible piece of an outline: d coverage / d edge, as TapePiece.
 template <typename T> struct OutlineSpan { int32_t edge, unused; T top, bottom; };

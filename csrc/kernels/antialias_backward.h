@@ -8,8 +8,8 @@ LRAST_BEGIN
 /// screen-y gradients of the ends.
 struct EdgeSums { double top, bottom, top_y, bottom_y; };
 
-/// What one pixel's colour passes on: gradients of its coverage, of its weights, of its shares.
-struct PixelGrads { double coverage, weight[9], share[9]; };
+/// What one pixel's colour passes on: gradients of its coverage and of its weights before clamping.
+struct PixelGrads { double coverage, weight[9]; };
 
 template <typename T>
 const T* pixel_colour(const T* image, int64_t pixel, int width, int channels, int neighbor) {
@@ -21,30 +21,21 @@ PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, const T* image, 
                           const BlendedPixel<T>& pixel) {
   using Pixel = BlendedPixel<T>;
   const T* const grad = grad_out + int64_t(pixel.pixel) * args.num_channels;
-  const bool object = (pixel.flags & Pixel::kObject) != 0;
-  const bool outline = (pixel.flags & Pixel::kOutline) != 0;
-  double along[9] = {}, mean = 0.0;  // grad . colour of each neighbour that takes part
-  PixelGrads out{};
+  double along[9] = {}, sum = 0.0;  // grad . colour of each neighbour
   for (int j = 0; j < 9; ++j) {
-    // Weights clamped to 0 have no gradient; those of 0 otherwise are never asked for.
-    if (pixel.weight[j] == T(0) && !(outline && j == pixel.other) && j != pixel.across) continue;
+    if (!(pixel.used >> j & 1)) continue;
     const T* const colour = pixel_colour(image, pixel.pixel, args.width, args.num_channels, j);
     for (int c = 0; c < args.num_channels; ++c) along[j] += double(grad[c]) * double(colour[c]);
-    mean += along[j] * pixel.weight[j];
+    sum += along[j] * pixel.weight[j];
   }
-  const double covered = outline ? double(pixel.coverage) : 1.0;
-  const double own = object || !outline ? covered : 1.0 - covered;
-  for (int j = 0; j < 9; ++j) {
-    out.share[j] = own * pixel.weight[j];
-    if (pixel.flags & Pixel::kClamped)
-      out.weight[j] = pixel.weight[j] > T(0) ? own * (along[j] - mean) * pixel.scale : 0.0;
-    else
-      out.weight[j] = own * along[j];
-  }
-  if (outline) {
-    out.share[pixel.other] += 1.0 - own;
-    out.coverage = (object ? 1.0 : -1.0) * (mean - along[pixel.other]);
-  }
+  PixelGrads out;
+  const bool clamped = (pixel.flags & Pixel::kClamped) != 0;
+  const double mean = sum / pixel.coverage;
+  for (int j = 0; j < 9; ++j)
+    out.weight[j] = !clamped                ? along[j]
+                    : pixel.weight[j] > T(0) ? pixel.scale * (along[j] - mean)
+                                             : 0.0;
+  out.coverage = (clamped ? mean : 0.0) + out.weight[pixel.rim] - along[pixel.sky];
   return out;
 }
 
@@ -139,8 +130,7 @@ void backward_verts(const AntialiasBackwardArgs<T>& args, const AntialiasTape<T>
 /// tape, whatever the rows are.
 template <typename T>
 void backward_image_rows(const AntialiasBackwardArgs<T>& args, const AntialiasTape<T>& tape,
-                         int64_t view, const Buffer<PixelGrads>& grads, int64_t begin,
-                         int64_t end) {
+                         int64_t view, int64_t begin, int64_t end) {
   const int64_t stride = int64_t(args.width) * args.num_channels;
   const T* const grad_out = args.grad_out + view * args.height * stride;
   T* const grad_image = args.grad_image + view * args.height * stride;
@@ -165,7 +155,8 @@ void backward_image_rows(const AntialiasBackwardArgs<T>& args, const AntialiasTa
     const T* const grad = grad_out + pixel * args.num_channels;
     for (int j = 0; j < 9; ++j) {
       const int64_t target_row = row + j / 3 - 1;
-      const double share = grads[i].share[j];
+      const double share =
+          tape.pixels[i].weight[j] + (j == tape.pixels[i].sky ? 1.0 - tape.pixels[i].coverage : 0.0);
       if (share == 0.0 || target_row < begin || target_row >= end) continue;
       T* const target =
           grad_image + (pixel + (j / 3 - 1) * int64_t(args.width) + (j % 3 - 1)) * args.num_channels;
@@ -183,18 +174,20 @@ void backward_view(const AntialiasBackwardArgs<T>& args, int64_t view, int threa
   const int64_t stride = int64_t(args.width) * args.num_channels;
   const T* const image = args.image + view * args.height * stride;
   const T* const grad_out = args.grad_out + view * args.height * stride;
-  grads.resize(tape.head.pixels);
-  parallel_chunks(tape.head.pixels, num_chunks(tape.head.pixels * args.num_channels, threads),
-                  threads, [&](int, int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      grads[i] = grads_of_pixel(args, image, grad_out, tape.pixels[i]);
-  });
-  if (args.grad_verts_clip) backward_verts(args, tape, view, grads, sums);
+  if (args.grad_verts_clip) {
+    grads.resize(tape.head.pixels);
+    parallel_chunks(tape.head.pixels, num_chunks(tape.head.pixels * args.num_channels, threads),
+                    threads, [&](int, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        grads[i] = grads_of_pixel(args, image, grad_out, tape.pixels[i]);
+    });
+    backward_verts(args, tape, view, grads, sums);
+  }
   if (args.grad_image)
     parallel_chunks(args.height, int(smaller<int64_t>(num_chunks(args.height * stride, threads),
                                                       args.height)),
                     threads, [&](int, int64_t begin, int64_t end) {
-      backward_image_rows(args, tape, view, grads, begin, end);
+      backward_image_rows(args, tape, view, begin, end);
     });
 }
 

@@ -39,35 +39,49 @@ template <typename T> struct PixelWindow {
   }
 };
 
+/// The middle of a piece, its key, and the normal towards the surface that ends there.
+struct PieceMiddle {
+  double x, y, key, normal_x, normal_y;  // in the pixel's own frame
+};
+
+template <typename T> PieceMiddle middle_of(const PixelWindow<T>& window, const Piece& piece) {
+  const ContourEdge& e = window.view.edges[piece.edge];
+  const double x = 0.5 * (piece.x0 + piece.x1), y = 0.5 * (piece.y0 + piece.y1);
+  const double to_right = piece.weight > 0 ? 1.0 : -1.0;
+  return {x, y, window.view.key_on_edge(e, window.column + x, window.row + y),
+          to_right * (e.y1 - e.y0), -to_right * (e.x1 - e.x0)};
+}
+
 /// Neighbours that show the surface at an edge and what lies beyond it, or -1.
 struct PieceSides { int near, beyond; };
 
 /// A piece is visible if a pixel beyond it shows something farther away. Both colours come from the
 /// pixel that is nearest to the middle of the piece, among those whose surface, extended to there by
-/// its plane, lies in front of it or behind it as it should.
+/// its plane, lies at its depth, or behind it. A surface bends away at a fold, by at most as much as
+/// the plane falls on the way.
 template <typename T>
-PieceSides find_sides(PixelWindow<T>& window, const Piece& piece) {
+PieceSides find_sides(PixelWindow<T>& window, const PieceMiddle& middle) {
   constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
   constexpr double kSlack = 0.25; // px, by which a surface may be off
-  const ContourEdge& e = window.view.edges[piece.edge];
-  const double x = 0.5 * (piece.x0 + piece.x1), y = 0.5 * (piece.y0 + piece.y1);
-  const double edge_key = window.view.key_on_edge(e, window.column + x, window.row + y);
-  const double to_right = piece.weight > 0 ? 1.0 : -1.0;
-  const double normal_x = to_right * (e.y1 - e.y0), normal_y = -to_right * (e.x1 - e.x0);
   PieceSides sides{-1, -1};
-  double near_distance = kReach * kReach, beyond_distance = kReach * kReach;
+  double near_distance = kReach, beyond_distance = kReach;
   for (int j = 0; j < 9; ++j) {
     if (window.face[j] < 0) continue;
-    const double dx = column_of(j) + 0.5 - x, dy = row_of(j) + 0.5 - y;
-    const double distance = dx * dx + dy * dy;
-    const bool is_near = dx * normal_x + dy * normal_y > 0.0;
+    const double dx = column_of(j) + 0.5 - middle.x, dy = row_of(j) + 0.5 - middle.y;
+    const double distance = sqrt(dx * dx + dy * dy);
+    const bool is_near = dx * middle.normal_x + dy * middle.normal_y > 0.0;
     if (distance >= (is_near ? near_distance : beyond_distance)) continue;
     const FaceKey& key = window.key_of(j);
-    const double lead = key_at(key, x - 0.5, y - 0.5) - edge_key;
-    const double slack = kSlack * sqrt(key.x * key.x + key.y * key.y);
-    if (is_near ? !(lead >= -slack) : !(lead < -slack)) continue;
-    (is_near ? sides.near : sides.beyond) = j;
-    (is_near ? near_distance : beyond_distance) = distance;
+    const double lead = key_at(key, middle.x - 0.5, middle.y - 0.5) - middle.key;
+    const double slope = sqrt(key.x * key.x + key.y * key.y);
+    if (is_near) {
+      if (!(lead >= -kSlack * slope && lead <= (distance + kSlack) * slope)) continue;
+      near_distance = distance;
+      sides.near = j;
+    } else if (lead < 0.0) {
+      beyond_distance = distance;
+      sides.beyond = j;
+    }
   }
   return sides;
 }
@@ -83,20 +97,22 @@ void piece_weights(const ContourEdge& e, int row, VisibleSpan span, T& top, T& b
 
 /// Adds the surfaces that visible edges inside the object separate. Returns how many edges did.
 template <typename T>
-int add_jumps(PixelWindow<T>& window, const PixelPieces& pixel, RowChunk<T>& chunk, double* weight) {
+int add_jumps(PixelWindow<T>& window, const PixelPieces& pixel, RowChunk<T>& chunk, double* weight,
+              uint32_t& used) {
   int count = 0;
   for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
     const Piece& piece = chunk.pieces[i];
     const double height = piece.y1 - piece.y0;
     // A piece of the outline, at least for its larger part, has the background beyond it.
     if (height <= 0.0 || fabs(chunk.visible[i].dy) >= 0.5 * height) continue;
-    const PieceSides sides = find_sides(window, piece);
+    const PieceSides sides = find_sides(window, middle_of(window, piece));
     if (sides.near < 0 || sides.beyond < 0) continue;
     const int right = piece.weight > 0 ? sides.near : sides.beyond;
     const int left = piece.weight > 0 ? sides.beyond : sides.near;
     const double area = area_beyond(piece);
     weight[right] += area;
     weight[left] -= area;
+    used |= 1u << left | 1u << right;
     ++count;
     if (!window.view.record) continue;
     const ContourEdge& e = window.view.edges[piece.edge];
@@ -117,7 +133,7 @@ int add_jumps(PixelWindow<T>& window, const PixelPieces& pixel, RowChunk<T>& chu
 /// Adds the surface on the other side of an intersection.
 template <typename T>
 void add_crossing(PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>& chunk,
-                  double* weight) {
+                  double* weight, uint32_t& used) {
   const FaceKey own = window.key_of(kOwn);
   const FaceKey other = window.view.key_of(crossing.other_face, window.row, window.column);
   FaceKey slope;
@@ -125,55 +141,70 @@ void add_crossing(PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>&
       negative_area({own.x - other.x, own.y - other.y, own.center - other.center}, slope);
   weight[crossing.across] += area;
   weight[kOwn] -= area;
+  used |= 1u << crossing.across;
   if (window.view.record)
     chunk.faces.push({window.face[kOwn], crossing.other_face, T(slope.x), T(slope.y),
                       T(slope.center), T(0)});
 }
 
-/// Makes weights of sum 1 non-negative where pieces contradict each other. Returns their scale.
-inline double clamp_weights(double* weight, bool& clamped) {
+/// Makes weights of sum `total` non-negative where pieces contradict each other. Returns their scale.
+inline double clamp_weights(double* weight, double total, bool& clamped) {
   clamped = false;
-  double total = 0.0;
+  double sum = 0.0;
   for (int j = 0; j < 9; ++j) {
     clamped |= weight[j] < 0.0;
-    total += larger(weight[j], 0.0);
+    sum += larger(weight[j], 0.0);
   }
   if (!clamped) return 1.0;
-  const double scale = 1.0 / total;
+  const double scale = total / sum;
   for (int j = 0; j < 9; ++j) weight[j] = larger(weight[j], 0.0) * scale;
   return scale;
 }
 
-/// The neighbour that shows what lies beyond the outline in a pixel (the object, seen from the
-/// background): the one most nearly across its longest piece. kOwn if there is none. The two sides
-/// of a wire have no direction in common, so no mean over pieces would do.
-template <typename T>
-int find_beyond_outline(const PixelWindow<T>& window, const PixelPieces& pixel,
-                        const RowChunk<T>& chunk) {
-  double x = 0.0, y = 0.0, longest = 0.0;  // towards the object
+/// The longest visible piece of the outline in a pixel; -1 if there is none. The two sides of a wire
+/// have no direction in common, so a mean over the pieces would not do.
+template <typename T> int64_t longest_of_outline(const PixelPieces& pixel, const RowChunk<T>& chunk) {
+  double longest = 0.0;
+  int64_t found = -1;
   for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
     const double dy = chunk.visible[i].dy, dx = dy * chunk.pieces[i].dx_dy;
     if (!(dx * dx + dy * dy > longest)) continue;
     longest = dx * dx + dy * dy;
-    x = dy;
-    y = -dx;
+    found = i;
   }
-  const bool object = window.face[kOwn] >= 0;
-  if (object) {
-    x = -x;
-    y = -y;
-  }
-  int found = kOwn;
+  return found;
+}
+
+/// The neighbour most nearly in direction (x, y) that shows the object, or the background; -1 if
+/// there is none.
+template <typename T>
+int find_towards(const PixelWindow<T>& window, double x, double y, bool object) {
+  int found = -1;
   double best = 0.0;
   for (int j = 0; j < 9; ++j) {
-    if (window.face[j] == PixelWindow<T>::kOutside || (window.face[j] >= 0) == object) continue;
+    if (window.face[j] == PixelWindow<T>::kOutside || (window.face[j] >= 0) != object) continue;
     const double dx = column_of(j), dy = row_of(j);
     const double along = (x * dx + y * dy) / sqrt(dx * dx + dy * dy);
-    if (found != kOwn && !(along > best)) continue;
+    if (found >= 0 && !(along > best)) continue;
     found = j;
     best = along;
   }
   return found;
+}
+
+/// Which neighbours show the two sides of the outline in a pixel: false if one shows nowhere.
+template <typename T>
+bool find_outline(PixelWindow<T>& window, const PixelPieces& pixel, const RowChunk<T>& chunk,
+                  int& sky, int& rim) {
+  const int64_t longest = longest_of_outline(pixel, chunk);
+  if (longest < 0) return false;
+  const Piece& piece = chunk.pieces[longest];
+  const PieceMiddle middle = middle_of(window, piece);
+  const bool object = window.face[kOwn] >= 0;
+  sky = object ? find_towards(window, -middle.normal_x, -middle.normal_y, false) : kOwn;
+  rim = object && pixel.count == 1 ? kOwn : find_sides(window, middle).near;
+  if (rim < 0) rim = object ? kOwn : find_towards(window, middle.normal_x, middle.normal_y, true);
+  return sky >= 0 && rim >= 0;
 }
 
 template <typename T>
@@ -202,36 +233,40 @@ void blend_pixel(const AntialiasView<T>& view, int row, int column, const PixelP
   using Pixel = BlendedPixel<T>;
   PixelWindow<T> window(view, row, column);
   const bool object = window.face[kOwn] >= 0;
-  Pixel blended{};
-  double weight[9] = {}, share[9] = {};
-  weight[kOwn] = 1.0;
-  bool clamped = false;
-  double scale = 1.0;
-  if (object) {
-    if (pixel) blended.num_jumps = add_jumps(window, *pixel, chunk, weight);
-    if (crossing) add_crossing(window, *crossing, chunk, weight);
-    scale = clamp_weights(weight, clamped);
-  }
-  const double coverage = pixel ? pixel->coverage : 1.0;
-  int other = kOwn;
-  if (pixel && coverage > 0.0 && coverage < 1.0) other = find_beyond_outline(window, *pixel, chunk);
-  if (blended.num_jumps == 0 && !(object && crossing) && other == kOwn) return;
+  int sky = kOwn, rim = kOwn;
+  const bool outline = pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0 &&
+                       find_outline(window, *pixel, chunk, sky, rim);
+  if (!object && !outline) return;
 
-  const double own = other == kOwn ? 1.0 : object ? coverage : 1.0 - coverage;
-  for (int j = 0; j < 9; ++j) share[j] = own * weight[j];
-  share[other] += 1.0 - own;
+  // The colour is known at the pixel's centre; beyond each boundary it changes.
+  const double coverage = outline ? pixel->coverage : 1.0;
+  double weight[9] = {};
+  weight[kOwn] = object ? 1.0 : 0.0;
+  if (outline) weight[rim] += object ? coverage - 1.0 : coverage;
+  Pixel blended{};
+  uint32_t used = 1u << sky | 1u << rim | 1u << kOwn;
+  if (pixel) blended.num_jumps = add_jumps(window, *pixel, chunk, weight, used);
+  if (object && crossing) add_crossing(window, *crossing, chunk, weight, used);
+  if (blended.num_jumps == 0 && !(object && crossing) && !outline) return;
+  bool clamped;
+  const double scale = clamp_weights(weight, coverage, clamped);
+  double share[9];
+  for (int j = 0; j < 9; ++j) share[j] = weight[j];
+  share[sky] += 1.0 - coverage;
   write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;
+
   blended.pixel = int32_t(index);
-  blended.flags = uint8_t((object ? Pixel::kObject : 0) | (clamped ? Pixel::kClamped : 0) |
-                          (other != kOwn ? Pixel::kOutline : 0) |
-                          (object && crossing ? Pixel::kCrossing : 0));
-  blended.other = int8_t(other);
+  blended.used = int16_t(used);
+  blended.sky = int8_t(sky);
+  blended.rim = int8_t(rim);
   blended.across = int8_t(object && crossing ? crossing->across : kOwn);
+  blended.flags = uint8_t((clamped ? Pixel::kClamped : 0) | (outline ? Pixel::kOutline : 0) |
+                          (object && crossing ? Pixel::kCrossing : 0));
   blended.coverage = T(coverage);
   blended.scale = T(scale);
   for (int j = 0; j < 9; ++j) blended.weight[j] = T(weight[j]);
-  if (other != kOwn)
+  if (outline)
     for (int64_t i = pixel->begin; i < pixel->begin + pixel->count; ++i) {
       const VisibleSpan span = chunk.visible[i];
       if (span.dy == 0.0 && span.y_dy == 0.0) continue;

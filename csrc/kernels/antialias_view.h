@@ -106,37 +106,17 @@ bool is_flat_view(const int32_t* faces, int64_t num_faces, const T* verts) {
 template <typename T>
 void sweep_pieces(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
   RowScratch<T>& scratch = chunk.scratch;
-  RowPieces& in_row = scratch.row;
-  const RowBins& bins = *view.bins;
-  const int64_t begin_edges = bins.start[row], num_edges = bins.start[row + 1] - begin_edges;
-  if (num_edges == 0) return;
-  in_row.winding = bins.winding[row];
-  const int64_t count =
-      in_row.cut(view.edges, &bins.edges[begin_edges], num_edges, row, view.width);
-  int winding = in_row.winding;
-  scratch.order.resize(count);
-  scratch.sides.resize(count);
-  const int64_t first = chunk.pieces.size();
-  chunk.pieces.resize(first + count);
-  chunk.visible.resize(first + count);
-  for (int64_t i = 0; i < count; ++i) {
-    chunk.pieces[first + i] = in_row.pieces.get(i);
-    chunk.visible[first + i] = {0.0, 0.0};
-  }
-  for (int word = 0; word < (view.width + 63) / 64; ++word) {
-    for (uint64_t bits = in_row.touched[word]; bits; bits &= bits - 1) {
-      const int column = 64 * word + __builtin_ctzll(bits);
-      const Cell cell = in_row.cells[column];
-      in_row.cells[column] = {0, 0, 0};
-      const int64_t begin = first + cell.place - cell.count;
-      const double coverage =
-          pixel_union(&chunk.pieces[begin], cell.count, winding, scratch.order.data(),
-                      scratch.sides.data(), &chunk.visible[begin]);
-      chunk.pixels.push({column, cell.count, begin, coverage});
-      winding += cell.gain;
+  int winding = cut_edges(view.edges, *view.bins, row, view.width, scratch);
+  scratch.row.take_pixels([&](int column, Cell cell, int64_t begin) {
+    bool seen;
+    const double coverage = cover_pixel(scratch, begin, cell.count, winding, seen);
+    chunk.pixels.push({column, cell.count, chunk.pieces.size(), coverage});
+    winding += cell.gain;
+    for (int i = 0; i < cell.count; ++i) {
+      chunk.pieces.push(scratch.row.pieces.get(begin + i));
+      chunk.visible.push(seen ? scratch.visible[i] : VisibleSpan{0.0, 0.0});
     }
-    in_row.touched[word] = 0;
-  }
+  });
 }
 
 /// The pieces of a pixel in a row's list, or null.

@@ -37,13 +37,12 @@ inline void RowSpans::find(const ContourEdge* edges, const int32_t* numbers,
   const Eight top = all(row), bottom = all(row + 1.0);
   Eight columns = none;
   for (int64_t i = 0; i < count; i += kLanes) {
-    const ContourEdge* from = edges;
     const int32_t* number = numbers + i;
-    const Eight edge_x0 = gather<kStride>(&from->x0, number);
-    const Eight edge_y0 = gather<kStride>(&from->y0, number);
-    const Eight edge_x1 = gather<kStride>(&from->x1, number);
-    const Eight edge_y1 = gather<kStride>(&from->y1, number);
-    const Eight dx_dy = gather<kStride>(&from->dx_dy, number);
+    const Eight edge_x0 = gather<kStride>(&edges->x0, number);
+    const Eight edge_y0 = gather<kStride>(&edges->y0, number);
+    const Eight edge_x1 = gather<kStride>(&edges->x1, number);
+    const Eight edge_y1 = gather<kStride>(&edges->y1, number);
+    const Eight dx_dy = gather<kStride>(&edges->dx_dy, number);
     const Eight x_begin = edge_x_at(edge_x0, edge_y0, edge_x1, edge_y1, dx_dy, top);
     const Eight x_end = edge_x_at(edge_x0, edge_y0, edge_x1, edge_y1, dx_dy, bottom);
     // Clamped before the cast: a column number must fit an int however far away the edge is.
@@ -122,6 +121,19 @@ class RowPieces {
   /// Cuts the edges of a row as cut_row() does. Returns the number of pieces.
   int64_t cut(const ContourEdge* edges, const int32_t* numbers, int64_t count, int row,
               int width);
+  /// Calls body(column, cell, number of its first piece) for each pixel with pieces, from left to
+  /// right, and forgets those pixels.
+  template <typename Body> void take_pixels(Body&& body) {
+    for (int64_t word = 0; word < touched.size(); ++word) {
+      for (uint64_t left = touched[word]; left; left &= left - 1) {
+        const int column = int(64 * word) + __builtin_ctzll(left);
+        const Cell cell = cells[column];
+        cells[column] = {0, 0, 0};
+        body(column, cell, int64_t(cell.place - cell.count));
+      }
+      touched[word] = 0;
+    }
+  }
 
  private:
   void cut_edge(const ContourEdge& e, int64_t i, int32_t edge, int row, int width,
@@ -170,10 +182,8 @@ inline void RowPieces::cut_edge(const ContourEdge& e, int64_t i, int32_t edge, i
 inline int64_t RowPieces::cut(const ContourEdge* edges, const int32_t* numbers,
                               int64_t count, int row, int width) {
   const int num_words = (width + 63) / 64;
-  if (cells.size() < width) {
-    cells.zero(width);
-    touched.zero(num_words);
-  }
+  if (cells.size() < width) cells.zero(width);
+  if (touched.size() != num_words) touched.zero(num_words);
   spans_.find(edges, numbers, count, row, width);
   cut_.clear();
   CutPiece* const begin = cut_.reserve(int64_t(spans_.most_pieces));

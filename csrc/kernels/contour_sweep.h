@@ -80,7 +80,7 @@ double cover_many(RowScratch<T>& scratch, int64_t begin, int count, int winding)
                      scratch.sides.data(), scratch.visible.data());
 }
 
-/// pixel_union() of `count` pieces. `seen` tells whether scratch.visible was written.
+/// Area of a pixel with a few pieces. `seen` is set where scratch.visible was written.
 template <int kVectors, typename T>
 double cover_few(RowScratch<T>& scratch, int64_t begin, int count, int winding, bool& seen) {
   OpenSlab slabs[2 * kLanes * kVectors + 1];
@@ -108,54 +108,54 @@ double cover_few(RowScratch<T>& scratch, int64_t begin, int count, int winding, 
   return covered.total();
 }
 
+/// pixel_union() of the `count` pieces from `begin` on. `seen` tells whether scratch.visible was
+/// written: else none of them is visible.
+template <typename T>
+double cover_pixel(RowScratch<T>& scratch, int64_t begin, int count, int winding, bool& seen) {
+  scratch.visible.resize(kMostInLanes);
+  seen = true;
+  if (count == 1) {
+    scratch.visible[0] = {0.0, 0.0};
+    return union_of_one(scratch.row.pieces.get(begin), winding, scratch.visible[0]);
+  }
+  if (count > kMostInLanes) return cover_many(scratch, begin, count, winding);
+  seen = false;
+  if (count <= kLanes) return cover_few<1>(scratch, begin, count, winding, seen);
+  if (count <= 2 * kLanes) return cover_few<2>(scratch, begin, count, winding, seen);
+  return cover_few<kMostInLanes / kLanes>(scratch, begin, count, winding, seen);
+}
+
+/// Cuts the edges of a row; returns the winding at its left end.
+template <typename T>
+int cut_edges(const ContourEdge* edges, const RowBins& bins, int row, int width,
+              RowScratch<T>& scratch) {
+  const int64_t begin = bins.start[row], count = bins.start[row + 1] - begin;
+  scratch.row.winding = bins.winding[row];
+  if (count > 0) scratch.row.cut(edges, &bins.edges[begin], count, row, width);
+  return scratch.row.winding;
+}
+
 /// Coverage of one row; records the visible pieces if asked to.
 template <typename T>
 void sweep_row(const Buffer<ContourEdge>& edges, const RowBins& bins, int row, int width,
                bool keep, T* coverage, RowScratch<T>& scratch) {
-  RowPieces& pieces = scratch.row;
-  pieces.winding = bins.winding[row];
-  const int64_t begin_edges = bins.start[row], num_edges = bins.start[row + 1] - begin_edges;
-  if (num_edges > 0) pieces.cut(edges.data(), &bins.edges[begin_edges], num_edges, row, width);
-  int winding = pieces.winding;
-  scratch.visible.resize(kMostInLanes);
-  const int num_words = num_edges > 0 ? (width + 63) / 64 : 0;
-  int done = 0;
-  for (int word = 0; word < num_words; ++word) {
-    for (uint64_t bits = pieces.touched[word]; bits; bits &= bits - 1) {
-      const int column = 64 * word + __builtin_ctzll(bits);
-      const Cell cell = pieces.cells[column];
-      pieces.cells[column] = {0, 0, 0};
-      const int64_t begin = cell.place - cell.count;
-      fill(coverage, done, column, winding);
-      bool seen = true;
-      double area;
-      if (cell.count == 1) {
-        scratch.visible[0] = {0.0, 0.0};
-        area = union_of_one(scratch.row.pieces.get(begin), winding, scratch.visible[0]);
-      } else if (cell.count <= kLanes) {
-        area = cover_few<1>(scratch, begin, cell.count, winding, seen = false);
-      } else if (cell.count <= 2 * kLanes) {
-        area = cover_few<2>(scratch, begin, cell.count, winding, seen = false);
-      } else if (cell.count <= kMostInLanes) {
-        area = cover_few<4>(scratch, begin, cell.count, winding, seen = false);
-      } else {
-        area = cover_many(scratch, begin, cell.count, winding);
-      }
-      coverage[column] = T(area);
-      done = column + 1;
-      winding += cell.gain;
-      if (!keep || !seen) continue;
-      for (int i = 0; i < cell.count; ++i) {
-        const VisibleSpan span = scratch.visible[i];
-        if (span.dy == 0.0 && span.y_dy == 0.0) continue;
-        double top, bottom;
-        const int32_t edge = scratch.row.pieces.edge[begin + i];
-        end_weights(edges[edge], row, span, top, bottom);
-        scratch.record.push({row * width + column, edge, T(top), T(bottom)});
-      }
+  int winding = cut_edges(edges.data(), bins, row, width, scratch), done = 0;
+  scratch.row.take_pixels([&](int column, Cell cell, int64_t begin) {
+    fill(coverage, done, column, winding);
+    bool seen;
+    coverage[column] = T(cover_pixel(scratch, begin, cell.count, winding, seen));
+    done = column + 1;
+    winding += cell.gain;
+    if (!keep || !seen) return;
+    for (int i = 0; i < cell.count; ++i) {
+      const VisibleSpan span = scratch.visible[i];
+      if (span.dy == 0.0 && span.y_dy == 0.0) continue;
+      double top, bottom;
+      const int32_t edge = scratch.row.pieces.edge[begin + i];
+      end_weights(edges[edge], row, span, top, bottom);
+      scratch.record.push({row * width + column, edge, T(top), T(bottom)});
     }
-    pieces.touched[word] = 0;
-  }
+  });
   fill(coverage, done, width, winding);
 }
 

@@ -133,8 +133,8 @@ __device__ bool enqueue(const RasterWork<T>& work, int64_t view, int64_t face,
 /// Sets up one lane's face. Returns the pixels of its box, 0 if it is not drawn, or -1 if it is too
 /// large for this and for the queue.
 template <typename T>
-__device__ int set_up_face(const RasterWork<T>& work, int64_t view, int64_t number,
-                           SmallFace& out) {
+__noinline__ __device__ int set_up_face(const RasterWork<T>& work, int64_t view, int64_t number,
+                                        SmallFace& out) {
   ClipPoint corners[3];
   RasterPoint placed[3];
   if (!work.load_corners(view, number, corners)) return 0;

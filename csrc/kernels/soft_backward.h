@@ -22,15 +22,15 @@ constexpr int kSums = 4;  // as in SideSums
 /// Sums of a group of faces over the pixels of a tile.
 struct GroupSums { alignas(64) double at[kMaxSides][kSums][kGroup]; };
 
-/// Sums of 16 lanes each, always in this order.
+/// Sum of 16 lanes, always in this order.
+template <typename T> inline T sum_of_lanes(const T* lanes) {
+  T four[4];
+  for (int i = 0; i < 4; ++i)
+    four[i] = (lanes[i] + lanes[i + 8]) + (lanes[i + 4] + lanes[i + 12]);
+  return (four[0] + four[2]) + (four[1] + four[3]);
+}
 template <typename T> inline void sum_lanes(const T (*lanes)[kBlockPixels], double* out) {
-  for (int j = 0; j < kSums; ++j) {
-    const T* from = lanes[j];
-    T four[4];
-    for (int i = 0; i < 4; ++i)
-      four[i] = (from[i] + from[i + 8]) + (from[i + 4] + from[i + 12]);
-    out[j] = double((four[0] + four[2]) + (four[1] + four[3]));
-  }
+  for (int j = 0; j < kSums; ++j) out[j] = double(sum_of_lanes(lanes[j]));
 }
 #if defined(__SSE4_1__)
 inline void sum_lanes(const float (*lanes)[kBlockPixels], double* out) {
@@ -48,57 +48,77 @@ inline void sum_lanes(const float (*lanes)[kBlockPixels], double* out) {
 }
 #endif
 
-template <bool kLinear, int kSides, typename T>
+/// Distances of pixels to a face's outline, and the side they are nearest to.
+template <int kSides, typename T> struct SidePoint {
+  Pack<T> to_side2[kSides], distance2, inner;
+
+  LRAST_INLINE void find(const SideFrames<kSides, T>& frames,
+                         const FaceConstants<kSides, T>& face) {
+    for (int k = 0; k < kSides; ++k) {
+      to_side2[k] = side_distance2(frames.across[k], frames.along[k], face.half[k]);
+      distance2 = k == 0 ? to_side2[0] : smaller(distance2, to_side2[k]);
+      inner = k == 0 ? frames.across[0] : smaller(inner, frames.across[k]);
+    }
+  }
+
+  /// Calls add(side, sum, value) for what the gradient of z adds to SideSums.
+  template <bool kLinear, typename Add>
+  LRAST_INLINE void share(const SideFrames<kSides, T>& frames,
+                          const FaceConstants<kSides, T>& face, Pack<T> grad_z, Add&& add) const {
+    const Pack<T> none(T(0));
+    Pack<T> left = grad_z;
+    for (int k = 0; k < kSides; ++k) {
+      // The first of equally near sides takes the gradient.
+      const PackMask<T> farther = less(distance2, to_side2[k]);
+      const Pack<T> grad = select(farther, none, left);
+      left = select(farther, left, none);
+      const Pack<T> along = frames.along[k];
+      const Pack<T> over = with_sign(side_overshoot(along, face.half[k]), along);
+      const Pack<T> at = along - over;
+      Pack<T> across_vjp, along_vjp;
+      soft_exponent_vjp<kLinear, T>(frames.across[k], over, distance2, inner, across_vjp,
+                                    along_vjp);
+      across_vjp = grad * across_vjp;
+      along_vjp = grad * along_vjp;
+      add(k, 0, across_vjp);
+      add(k, 1, along_vjp);
+      add(k, 2, across_vjp * at);
+      add(k, 3, along_vjp * at);
+    }
+  }
+};
+
+template <bool kLinear, int kSides, bool kLimited, typename T>
 void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
                 const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
   const Pack<T> none(T(0));
-  SideFrames<kSides, T> lanes[kParts<T>];
+  const FaceConstants<kSides, T> constants(tile, face);
   Pack<T> sums[kParts<T>][kSides][kSums];
-  for (int part = 0; part < kParts<T>; ++part) {
-    lanes[part] = lane_frames<kSides>(face, kPixelLanes<T>, part);
+  for (int part = 0; part < kParts<T>; ++part)
     for (int k = 0; k < kSides; ++k)
       for (int i = 0; i < kSums; ++i) sums[part][k][i] = none;
-  }
-  for (BlockWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);) {
-    const int block = walk.block;
-    const bool limited = depth && (space.limited >> block & 1);
+  for (WindowWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);)
+    for (unsigned left_blocks = walk.wanted; left_blocks; left_blocks &= left_blocks - 1) {
+    const int in_window = __builtin_ctz(left_blocks), block = walk.block(in_window);
     for (int part = 0; part < kParts<T>; ++part) {
-      const SideFrames<kSides, T> frames = walk.window.at(lanes[part], walk.in_window);
-      Pack<T> distance2s[kSides], distance2, inner = frames.across[0], power;
-      for (int k = 0; k < kSides; ++k) {
-        distance2s[k] = side_distance2(frames.across[k], frames.along[k], Pack<T>(face.half(k)));
-        distance2 = k == 0 ? distance2s[0] : smaller(distance2, distance2s[k]);
-        inner = smaller(inner, frames.across[k]);
-      }
-      const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
-      const Pack<T> factor = soft_factor<kLinear>(z, tile.fade, power);
-      PackMask<T> counts = less(Pack<T>(-tile.reach), z);
-      if (limited) {
+      const SideFrames<kSides, T> frames =
+          walk.window.at(constants.lanes[part], in_window);
+      SidePoint<kSides, T> at;
+      at.find(frames, constants);
+      const Pack<T> z = soft_exponent<kLinear>(at.distance2, at.inner);
+      const SoftChance<Pack<T>> chance = soft_chance<kLinear, T>(z, constants.fade);
+      PackMask<T> counts = less(constants.end, z);
+      if (kLimited && (space.limited >> block & 1)) {
         Pack<T> x, y;
         block_pixels(block, part, x, y);
         counts = both(counts, among_nearest(space.last[block], part,
                                             key_at(*depth, frames.across, x, y), entry.number));
       }
       const Pack<T> weight = load(space.weight.at[block] + part * Pack<T>::kLanes);
-      Pack<T> left = select(counts, weight * (power / factor), none);
-      for (int k = 0; k < kSides; ++k) {
-        // The first of equally near sides takes the gradient.
-        const PackMask<T> farther = less(distance2, distance2s[k]);
-        const Pack<T> grad = select(farther, none, left);
-        left = select(farther, left, none);
-        const Pack<T> along = frames.along[k];
-        const Pack<T> over = with_sign(side_overshoot(along, Pack<T>(face.half(k))), along);
-        const Pack<T> at = along - over;
-        Pack<T> across_vjp, along_vjp;
-        soft_exponent_vjp<kLinear, T>(frames.across[k], over, distance2, inner, across_vjp,
-                                      along_vjp);
-        across_vjp = grad * across_vjp;
-        along_vjp = grad * along_vjp;
-        sums[part][k][0] = sums[part][k][0] + across_vjp;
-        sums[part][k][1] = sums[part][k][1] + along_vjp;
-        sums[part][k][2] = sums[part][k][2] + across_vjp * at;
-        sums[part][k][3] = sums[part][k][3] + along_vjp * at;
-      }
+      const Pack<T> grad_z = select(counts, weight * (chance.power / chance.factor), none);
+      at.template share<kLinear>(frames, constants, grad_z, [&](int k, int i, Pack<T> value) {
+        sums[part][k][i] = sums[part][k][i] + value;
+      });
     }
   }
   for (int k = 0; k < kSides; ++k) {
@@ -189,10 +209,10 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
     for (int i = 0; i < count; ++i) {
       const TileDepth<T>* depth = space.limited ? &space.depths[group + i] : nullptr;
       const FaceInTile<T> face = space.faces.face(group + i);
-      if (entries[i].sides == 3)
-        sum_pixels<kLinear, 3>(tile, entries[i], face, depth, space, sums);
-      else
-        sum_pixels<kLinear, 4>(tile, entries[i], face, depth, space, sums);
+      const auto sum = entries[i].sides == 3
+                           ? (depth ? sum_pixels<kLinear, 3, true, T> : sum_pixels<kLinear, 3, false, T>)
+                           : (depth ? sum_pixels<kLinear, 4, true, T> : sum_pixels<kLinear, 4, false, T>);
+      sum(tile, entries[i], face, depth, space, sums);
     }
     for (int sides = 3; sides <= corners.sides; ++sides)
       finish_group(sides, corners, view.model, tile, entries, count, sums, out + group);

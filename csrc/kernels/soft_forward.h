@@ -18,28 +18,33 @@ template <bool kLinear, int kSides, bool kCounting, typename T>
 uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
                        ForwardSpace<T>& space) {
   const Pack<T> cap(Power<T>::kCap), one(T(1)), none(T(0));
-  SideFrames<kSides, T> lanes[kParts<T>];
-  for (int part = 0; part < kParts<T>; ++part)
-    lanes[part] = lane_frames<kSides>(face, kPixelLanes<T>, part);
+  const FaceConstants<kSides, T> constants(tile, face);
   uint64_t reached = 0;
-  for (BlockWalk<kSides, T> walk(entry, ~uint64_t(0)); walk.next(tile, face);) {
-    reached |= uint64_t(1) << walk.block;
-    T* product = space.product.at[walk.block];
-    T* count = space.count.at[walk.block];
-    const bool deep = walk.window.deep >> walk.in_window & 1;
-    for (int part = 0; part < kParts<T>; ++part) {
-      T* at = product + part * Pack<T>::kLanes;
-      T* counted = count + part * Pack<T>::kLanes;
-      if (deep) {
-        store(cap, at);
-        if (kCounting) store(load(counted) + one, counted);
-        continue;
+  for (WindowWalk<kSides, T> walk(entry, ~uint64_t(0)); walk.next(tile, face);) {
+    const unsigned deep = walk.wanted & walk.window.deep;
+    if (kCounting || deep)
+      for (unsigned left = walk.wanted; left; left &= left - 1) {
+        const int block = walk.block(__builtin_ctz(left));
+        reached |= uint64_t(1) << block;
+        if (!(deep & left & -left)) continue;
+        for (int i = 0; i < kBlockPixels; ++i) {
+          space.product.at[block][i] = Power<T>::kCap;
+          if (kCounting) space.count.at[block][i] += T(1);
+        }
       }
-      const Factor<T> f = face_factor<kLinear, kSides>(
-          tile, face, walk.window.at(lanes[part], walk.in_window));
-      const Pack<T> before = load(at);
-      store(select(f.counts, smaller(before * f.factor, cap), before), at);
-      if (kCounting) store(load(counted) + select(f.counts, one, none), counted);
+    for (unsigned left = walk.wanted & ~deep; left; left &= left - 1) {
+      const int in_window = __builtin_ctz(left), block = walk.block(in_window);
+      for (int part = 0; part < kParts<T>; ++part) {
+        const FaceChance<T> f = face_chance<kLinear, kSides>(
+            constants, walk.window.at(constants.lanes[part], in_window));
+        T* product = space.product.at[block] + part * Pack<T>::kLanes;
+        const Pack<T> before = load(product);
+        store(select(f.counts, smaller(before * f.chance.factor, cap), before), product);
+        if (kCounting) {
+          T* count = space.count.at[block] + part * Pack<T>::kLanes;
+          store(load(count) + select(f.counts, one, none), count);
+        }
+      }
     }
   }
   return reached;

@@ -75,8 +75,9 @@ void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T
                int block, T* keys, T* factors) {
   const T x = T(kBlock * (block % kBlocksX) + (kBlock - kTile) / 2);
   const T y = T(kBlock * (block / kBlocksX) + (kBlock - kTile) / 2);
+  const FaceConstants<kSides, T> constants(tile, face);
   for (int part = 0; part < kParts<T>; ++part) {
-    SideFrames<kSides, T> frames = lane_frames<kSides>(face, kPixelLanes<T>, part);
+    SideFrames<kSides, T> frames = constants.lanes[part];
     for (int k = 0; k < kSides; ++k) {
       // In the order of Window::look(), for the same bits.
       const T across = (x * face.across_x(k) + y * face.across_y(k)) + face.across_0(k);
@@ -84,13 +85,13 @@ void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T
       frames.across[k] = frames.across[k] + Pack<T>(across);
       frames.along[k] = frames.along[k] + Pack<T>(along);
     }
-    const Factor<T> f = face_factor<kLinear, kSides>(tile, face, frames);
+    const FaceChance<T> f = face_chance<kLinear, kSides>(constants, frames);
     Pack<T> pixel_x, pixel_y;
     block_pixels(block, part, pixel_x, pixel_y);
     const Pack<T> key = key_at(depth, frames.across, pixel_x, pixel_y);
     const int first = part * Pack<T>::kLanes;
     store(select(f.counts, key, Pack<T>(T(-INFINITY))), keys + first);
-    store(f.factor, factors + first);
+    store(f.chance.factor, factors + first);
   }
 }
 

@@ -31,11 +31,9 @@ template <typename T> constexpr LaneOffsets<T> kBlockLanes = lane_offsets<T>(T(k
 /// Sixteen faces of a tile, in the frames of their sides: a pixel x, y away from the tile's middle is
 /// across_0 + across_x x + across_y y from a side's line, and so on along its stretch.
 template <typename T> struct FaceGroup {
-  alignas(64) T across_x[kMaxSides][kGroup], across_y[kMaxSides][kGroup];
-  alignas(64) T across_0[kMaxSides][kGroup];
-  alignas(64) T along_x[kMaxSides][kGroup], along_y[kMaxSides][kGroup];
-  alignas(64) T along_0[kMaxSides][kGroup];
-  alignas(64) T half[kMaxSides][kGroup];
+  T across_x[kMaxSides][kGroup], across_y[kMaxSides][kGroup], across_0[kMaxSides][kGroup];
+  T along_x[kMaxSides][kGroup], along_y[kMaxSides][kGroup], along_0[kMaxSides][kGroup];
+  T half[kMaxSides][kGroup];
 };
 
 /// A face of a tile: the member of a group. Reads like a record of its numbers.
@@ -179,7 +177,8 @@ template <int kSides, typename T> struct SideFrames {
 
 /// What lanes add to the frames at their middle.
 template <int kSides, typename T>
-SideFrames<kSides, T> lane_frames(const FaceInTile<T>& face, const LaneOffsets<T>& lanes, int part) {
+LRAST_INLINE SideFrames<kSides, T> lane_frames(const FaceInTile<T>& face,
+                                               const LaneOffsets<T>& lanes, int part) {
   const int first = part * Pack<T>::kLanes;
   const Pack<T> x = load(lanes.x + first), y = load(lanes.y + first);
   SideFrames<kSides, T> frames;
@@ -189,6 +188,20 @@ SideFrames<kSides, T> lane_frames(const FaceInTile<T>& face, const LaneOffsets<T
   }
   return frames;
 }
+
+/// What a loop over a face's blocks keeps in registers.
+template <int kSides, typename T> struct FaceConstants {
+  SideFrames<kSides, T> lanes[kParts<T>];
+  Pack<T> half[kSides];
+  Pack<T> end, fade;  // a pixel counts where z > end
+
+  LRAST_INLINE FaceConstants(const Tile<T>& tile, const FaceInTile<T>& face)
+      : end(-tile.reach), fade(tile.fade) {
+    for (int part = 0; part < kParts<T>; ++part)
+      lanes[part] = lane_frames<kSides>(face, kPixelLanes<T>, part);
+    for (int k = 0; k < kSides; ++k) half[k] = Pack<T>(face.half(k));
+  }
+};
 
 /// Frames of the middles of the blocks in a window of 4 x 4 blocks, and what they say of these.
 template <int kSides, typename T> struct Window {
@@ -249,13 +262,14 @@ inline uint64_t block_box(int first_x, int first_y, int last_x, int last_y) {
   return box;
 }
 
-/// Walks over those of some blocks of the tile that a face may reach, window by window.
-template <int kSides, typename T> class BlockWalk {
+/// Walks over the windows that hold some of the blocks that a face may reach.
+template <int kSides, typename T> class WindowWalk {
  public:
   Window<kSides, T> window;
-  int in_window, block;  // of the window, of the tile
+  unsigned wanted = 0;  // those blocks of the window
+  int first_block;      // of the tile
 
-  BlockWalk(const TileEntry& entry, uint64_t blocks)
+  WindowWalk(const TileEntry& entry, uint64_t blocks)
       : blocks_(blocks & block_box(entry.first_x, entry.first_y, entry.last_x, entry.last_y)),
         first_x_(entry.first_x),
         last_x_(entry.last_x),
@@ -263,48 +277,45 @@ template <int kSides, typename T> class BlockWalk {
         next_x_(entry.first_x),
         next_y_(entry.first_y) {}
 
-  /// Goes on to the next block, if there is one.
   LRAST_INLINE bool next(const Tile<T>& tile, const FaceInTile<T>& face) {
-    while (!wanted_) {
-      if (next_y_ > last_y_) return false;
-      x_ = next_x_;
-      y_ = next_y_;
+    while (next_y_ <= last_y_) {
+      const int x = next_x_, y = next_y_;
       next_x_ += kBlock;
       if (next_x_ > last_x_) {
         next_x_ = first_x_;
         next_y_ += kBlock;
       }
-      wanted_ = window_bits(blocks_, x_, y_);
-      if (!wanted_) continue;
-      window.look(tile, face, x_, y_);
-      wanted_ &= window.near;
+      wanted = window_bits(blocks_, x, y);
+      if (!wanted) continue;
+      window.look(tile, face, x, y);
+      wanted &= window.near;
+      first_block = kBlocksX * y + x;
+      if (wanted) return true;
     }
-    in_window = __builtin_ctz(wanted_);
-    wanted_ &= wanted_ - 1;
-    block = kBlocksX * (y_ + in_window / kBlock) + x_ + in_window % kBlock;
-    return true;
+    return false;
+  }
+  int block(int in_window) const {
+    return first_block + kBlocksX * (in_window / kBlock) + in_window % kBlock;
   }
 
  private:
   const uint64_t blocks_;
   const int first_x_, last_x_, last_y_;
-  int next_x_, next_y_, x_ = 0, y_ = 0;
-  unsigned wanted_ = 0;  // blocks of the window that are left
+  int next_x_, next_y_;
 };
 
-/// A face's factor 1 / (1 - p) at the pixels of a pack, and where it counts.
-template <typename T> struct Factor {
-  Pack<T> factor;
+/// A face's chance at the pixels of a pack, and where it counts.
+template <typename T> struct FaceChance {
+  SoftChance<Pack<T>> chance;
   PackMask<T> counts;
 };
 template <bool kLinear, int kSides, typename T>
-LRAST_INLINE Factor<T> face_factor(const Tile<T>& tile, const FaceInTile<T>& face,
-                      const SideFrames<kSides, T>& frames) {
-  Pack<T> half[kSides], distance2, inner, power;
-  for (int k = 0; k < kSides; ++k) half[k] = Pack<T>(face.half(k));
-  outline_distance<kSides>(frames.across, frames.along, half, distance2, inner);
+LRAST_INLINE FaceChance<T> face_chance(const FaceConstants<kSides, T>& face,
+                                       const SideFrames<kSides, T>& frames) {
+  Pack<T> distance2, inner;
+  outline_distance<kSides>(frames.across, frames.along, face.half, distance2, inner);
   const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
-  return {soft_factor<kLinear>(z, tile.fade, power), less(Pack<T>(-tile.reach), z)};
+  return {soft_chance<kLinear, T>(z, face.fade), less(face.end, z)};
 }
 
 /// A number per pixel of a tile, block by block; edges of the picture are padded.

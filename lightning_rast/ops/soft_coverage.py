@@ -64,18 +64,21 @@ def soft_coverage(
     and where the choice of nearest faces changes: there, one side's is returned.
 
     Raises:
-        ValueError: a shape, dtype, device or number does not fit; a vertex is not finite; a face
-            has a vertex that is not there.
+        ValueError: a shape, dtype, device or number does not fit, or (CPU) a vertex is not finite
+            or a face has one that is not there. On CUDA, where looking would stall the device, such
+            faces are left out.
 
     Sources: Liu, Li, Chen, Li, "Soft Rasterizer", ICCV 2019, eq. 2 and 5; Ravi et al.,
     "Accelerating 3D Deep Learning with PyTorch3D", 2020, and its SoftSilhouetteShader.
     """
-    _check(verts_clip, faces, image_size)
-    model = _model(image_size, sigma, semantics, cutoff, blur_radius, faces_per_pixel)
+    check_soft_inputs("soft_coverage", verts_clip, faces, image_size)
+    model = soft_model(
+        "soft_coverage", image_size, sigma, semantics, cutoff, blur_radius, faces_per_pixel
+    )
     return torch.ops.lightning_rast.soft_coverage(verts_clip, faces, *image_size, *model)[0]
 
 
-class _Model(NamedTuple):
+class SoftModel(NamedTuple):
     """`SoftModel` of csrc/core/soft_face.h."""
 
     scale_x: float
@@ -87,72 +90,69 @@ class _Model(NamedTuple):
     faces_per_pixel: int
 
 
-def _model(
+def soft_model(
+    op: str,
     image_size: tuple[int, int],
     sigma: float,
     semantics: Semantics,
     cutoff: float,
     blur_radius: float | None,
     faces_per_pixel: int | None,
-) -> _Model:
+) -> SoftModel:
+    """The numbers behind a semantics; `op` is who complains about wrong ones."""
     if not 0 < sigma < math.inf:
-        raise ValueError(f"soft_coverage: sigma must be positive and finite, got {sigma}")
+        raise ValueError(f"{op}: sigma must be positive and finite, got {sigma}")
     if not 0 < cutoff < 0.5:
-        raise ValueError(f"soft_coverage: cutoff must be between 0 and 0.5, got {cutoff}")
+        raise ValueError(f"{op}: cutoff must be between 0 and 0.5, got {cutoff}")
     if semantics != "pytorch3d":
         for name, value in (("blur_radius", blur_radius), ("faces_per_pixel", faces_per_pixel)):
             if value is not None:
-                raise ValueError(f'soft_coverage: {name} goes with semantics="pytorch3d" only')
+                raise ValueError(f'{op}: {name} goes with semantics="pytorch3d" only')
     height, width = image_size
     # The kernel's exponents are powers of two, which saves it a product per pixel.
     bits = 1 / math.log(2)
     reach = math.log(1 / cutoff - 1) * bits
     if semantics == "pixel":
         scale = bits / sigma
-        return _Model(scale, scale, reach, cutoff / (1 - cutoff), 0.0, True, 0)
+        return SoftModel(scale, scale, reach, cutoff / (1 - cutoff), 0.0, True, 0)
     unit = 2 * math.sqrt(bits / sigma)
     if semantics == "softras":
-        return _Model(unit / width, unit / height, reach, 0.0, 0.0, False, 0)
+        return SoftModel(unit / width, unit / height, reach, 0.0, 0.0, False, 0)
     if semantics != "pytorch3d":
         raise ValueError(
-            f'soft_coverage: semantics must be "pixel", "softras" or "pytorch3d", got {semantics!r}'
+            f'{op}: semantics must be "pixel", "softras" or "pytorch3d", got {semantics!r}'
         )
     if blur_radius is None:
         blur_radius = math.log(1 / 1e-4 - 1) * sigma
     if not 0 <= blur_radius < math.inf:
-        raise ValueError(
-            f"soft_coverage: blur_radius must be finite and not negative, got {blur_radius}"
-        )
+        raise ValueError(f"{op}: blur_radius must be finite and not negative, got {blur_radius}")
     if faces_per_pixel is None:
         faces_per_pixel = 50
     if not 1 <= faces_per_pixel < 2**31:
-        raise ValueError(
-            f"soft_coverage: faces_per_pixel must be at least 1, got {faces_per_pixel}"
-        )
+        raise ValueError(f"{op}: faces_per_pixel must be at least 1, got {faces_per_pixel}")
     shorter = min(height, width)
     min_area = 1e-8 * (shorter / 2) ** 2
     scale = unit / shorter
-    return _Model(scale, scale, blur_radius / sigma * bits, 0.0, min_area, False, faces_per_pixel)
+    return SoftModel(
+        scale, scale, blur_radius / sigma * bits, 0.0, min_area, False, faces_per_pixel
+    )
 
 
-def _check(verts_clip: Tensor, faces: Tensor, image_size: tuple[int, int]) -> None:
+def check_soft_inputs(
+    op: str, verts_clip: Tensor, faces: Tensor, image_size: tuple[int, int]
+) -> None:
+    """Refuse what does not fit, in the name of `op`."""
     if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
-        raise ValueError(
-            f"soft_coverage: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}"
-        )
+        raise ValueError(f"{op}: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}")
     if verts_clip.dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"soft_coverage: verts_clip must be float32 or float64, got {verts_clip.dtype}"
-        )
+        raise ValueError(f"{op}: verts_clip must be float32 or float64, got {verts_clip.dtype}")
     if faces.dtype != torch.int32 or faces.dim() != 2 or faces.shape[1] != 3:
         raise ValueError(
-            f"soft_coverage: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
+            f"{op}: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
         )
     if faces.device != verts_clip.device:
-        raise ValueError(
-            f"soft_coverage: verts_clip is on {verts_clip.device}, faces on {faces.device}"
-        )
-    check_image_size("soft_coverage", image_size)
+        raise ValueError(f"{op}: verts_clip is on {verts_clip.device}, faces on {faces.device}")
+    check_image_size(op, image_size)
 
 
 _SCHEMA = (
@@ -199,26 +199,29 @@ def _run(name: str, verts_clip: Tensor, faces: Tensor, options: tuple, *arrays: 
         where,
     )
     if status != 0:
-        _raise_status(status, (where[0], where[1]), verts_clip, faces)
+        raise_soft_status("soft_coverage", status, (where[0], where[1]), verts_clip, faces)
 
 
-def _raise_status(status: int, where: tuple[int, int], verts_clip: Tensor, faces: Tensor) -> None:
+def raise_soft_status(
+    op: str, status: int, where: tuple[int, int], verts_clip: Tensor, faces: Tensor
+) -> None:
+    """Raise what a failing kernel means; `where` is the view and the vertex or face."""
     view, item = where
     if status == _NO_SUCH_VERTEX:
         raise ValueError(
-            f"soft_coverage: faces[{item}] = {tuple(faces[item].tolist())} names a vertex that is "
+            f"{op}: faces[{item}] = {tuple(faces[item].tolist())} names a vertex that is "
             f"not there; verts_clip holds {verts_clip.shape[1]}"
         )
     if status in (_NOT_FINITE, _NOT_IN_FRONT):
         values = ", ".join(f"{value:g}" for value in verts_clip[view, item].tolist())
-        place = f"soft_coverage: verts_clip[{view}, {item}] = ({values})"
+        place = f"{op}: verts_clip[{view}, {item}] = ({values})"
         if status == _NOT_FINITE:
             raise ValueError(f"{place} is not finite on the screen; has the fit diverged?")
         raise ValueError(
             f"{place}: in front of the near plane (z >= -w), w must be positive. verts_clip must "
             "come from an OpenGL projection, z included; Camera.world_to_clip makes one"
         )
-    raise_status("soft_coverage", status)
+    raise_status(op, status)
 
 
 def _empty_outputs(verts_clip: Tensor, *options) -> tuple[Tensor, Tensor, Tensor, Tensor]:

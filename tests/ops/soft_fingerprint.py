@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
+from tests.ops.contour_fingerprint import uneven_weights
 from tests.ops.soft_scenes import SCENES, SOFTNESS, options, soup_scene
 
 
@@ -20,7 +21,7 @@ def all_outputs() -> list[Tensor]:
                 image = soft_coverage(
                     verts, scene.faces, scene.image_size, **options(semantics, faces_per_pixel=4)
                 )
-                weights = torch.arange(image.numel(), dtype=dtype).sin().reshape(image.shape)
+                weights = uneven_weights(image.numel(), dtype).reshape(image.shape)
                 (grad,) = torch.autograd.grad((image * weights).sum(), verts)
                 results += [image.detach(), grad]
     return results

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
-from lightning_rast.ops.soft_coverage import Semantics, _model
+from lightning_rast.ops.soft_coverage import Semantics, soft_model
 from tests.ops.soft_scenes import SOFTNESS, cut_scene, options
 
 IMAGE_SIZE = (12, 14)
@@ -14,7 +14,7 @@ IMAGE_SIZE = (12, 14)
 def model(semantics: Semantics) -> tuple:
     chosen = options(semantics, faces_per_pixel=3)
     limit = chosen.get("faces_per_pixel")
-    return _model(IMAGE_SIZE, chosen["sigma"], semantics, 1e-4, None, limit)
+    return soft_model("soft_coverage", IMAGE_SIZE, chosen["sigma"], semantics, 1e-4, None, limit)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
