@@ -139,7 +139,7 @@ int add_jumps(PixelWindow<T>& window, const PixelPieces& pixel, RowChunk<T>& chu
 template <typename T>
 void add_crossing(PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>& chunk,
                   double* weight, uint32_t& used) {
-  const FaceKey own = window.key_of(kOwn);
+  const FaceKey own = window.view.key_of(crossing.face, window.row, window.column);
   const FaceKey other = window.view.key_of(crossing.other_face, window.row, window.column);
   FaceKey slope;
   const double area =
@@ -148,7 +148,7 @@ void add_crossing(PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>&
   weight[kOwn] -= area;
   used |= 1u << crossing.across;
   if (window.view.record)
-    chunk.faces.push({window.face[kOwn], crossing.other_face, T(slope.x), T(slope.y),
+    chunk.faces.push({crossing.face, crossing.other_face, T(slope.x), T(slope.y),
                       T(slope.center), T(0)});
 }
 
