@@ -19,7 +19,6 @@ from lightning_rast.ops import (
 from lightning_rast.ops.advice import warn_about_inside_out, warn_about_seams
 from lightning_rast.render.shading import Lights, shaded
 from lightning_rast.scene import Camera, Mesh
-from lightning_rast.scene.normals import unit
 
 Output = Literal["coverage", "depth", "normals", "color", "face_idx"]
 Shading = Literal["smooth", "creased", "flat"]
@@ -149,12 +148,14 @@ class Renderer:
 
     def _normals(self, mesh: Mesh, fragments: Fragments) -> Tensor:
         if self.shading == "smooth":
-            return unit(interpolate(mesh.vertex_normals(), mesh.faces, fragments))
-        if self.shading == "flat":
-            at_corners = mesh.face_normals[:, None].expand(-1, 3, 3)
+            normals = interpolate(mesh.vertex_normals(), mesh.faces, fragments)
+        elif self.shading == "flat":
+            normals = interpolate(mesh.face_normals[:, None].expand(-1, 3, 3), None, fragments)
         else:
             at_corners = mesh.corner_normals(crease_deg=self.crease_deg)
-        return unit(interpolate(at_corners, None, fragments))
+            normals = interpolate(at_corners, None, fragments)
+        # Shorter than one where the corners' differ; what is hardly there at all has no direction.
+        return normals * normals.square().sum(dim=3, keepdim=True).clamp(min=1e-12).rsqrt()
 
     def _albedo(self, mesh: Mesh, colors: Tensor | None, fragments: Fragments) -> Tensor:
         if colors is not None:
