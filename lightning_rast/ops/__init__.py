@@ -16,7 +16,6 @@ from lightning_rast.ops.fragment_derivatives import fragment_derivatives as frag
 from lightning_rast.ops.interpolate import interpolate as interpolate
 from lightning_rast.ops.rasterize import Fragments as Fragments
 from lightning_rast.ops.rasterize import rasterize as rasterize
-from lightning_rast.ops.texture import sample_texture as sample_texture
 from lightning_rast.ops.soft_colors import SoftColors as SoftColors
 from lightning_rast.ops.soft_colors import soft_colors as soft_colors
 from lightning_rast.ops.soft_coverage import soft_coverage as soft_coverage
