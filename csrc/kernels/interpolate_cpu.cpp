@@ -116,12 +116,12 @@ template <typename T> Status bary_vjp(const InterpolateBaryVjpArgs<T>& args) {
   });
 }
 
-// --- Gradient of the attributes -------------------------------------------------------------------
+// --- Gradient of the attributes ------------------------------------------------------------------
 //
 // Pixels are cut into bands, in the same way for any number of threads. Each band sums, face by
 // face, over its own pixels; the sums of all bands are then added to the rows of the faces' corners
-// in the order of the bands. So no two threads write to one place, and the result does not depend on
-// how many there are.
+// in the order of the bands. So no two threads write to one place, and the result does not depend
+// on how many there are.
 
 /// Pixels of a band: fewer where there are many channels, to bound the memory of its sums.
 inline int64_t band_size(int channels) {
@@ -237,10 +237,10 @@ Status merge_band(const InterpolateLayout& layout, const Band& band, double* row
 template <int kChannels, typename T>
 Status sum_pixels(const InterpolateAttrsVjpArgs<T>& args, int64_t begin, int64_t end, int threads,
                   double* rows) {
-  constexpr int kWave = 64;
+  constexpr int kWave = 32;  // bands between two merges: more take memory, fewer wake threads often
   static thread_local Band bands[kWave];
   Band* const wave = bands;  // thread_local: other threads must not resolve it themselves
-  const int64_t in_wave = threads <= 1 ? 1 : smaller(kWave, 4 * threads);
+  const int64_t in_wave = threads <= 1 ? 1 : kWave;
   const int64_t size = band_size(args.layout.num_channels);
   while (begin < end) {
     const int count = int(smaller(in_wave, (end - begin + size - 1) / size));
