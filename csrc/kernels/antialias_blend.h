@@ -57,31 +57,36 @@ struct PieceSides { int near, beyond; };
 
 /// A piece is visible if a pixel beyond it shows something farther away. Both colours come from the
 /// pixel that is nearest to the middle of the piece, among those whose surface, extended to there by
-/// its plane, lies at its depth, or behind it. A surface bends away at a fold, by at most as much as
-/// the plane falls on the way.
+/// its plane, lies at its depth, or behind it. A surface bends away at a fold, by as much as its
+/// plane falls on the way; of those in front by more, the nearest will do if there is no better.
 template <typename T>
 PieceSides find_sides(PixelWindow<T>& window, const PieceMiddle& middle) {
   constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
   constexpr double kSlack = 0.25; // px, by which a surface may be off
   PieceSides sides{-1, -1};
   double near_distance = kReach, beyond_distance = kReach;
+  bool at_depth = false;
   for (int j = 0; j < 9; ++j) {
     if (window.face[j] < 0) continue;
     const double dx = column_of(j) + 0.5 - middle.x, dy = row_of(j) + 0.5 - middle.y;
     const double distance = sqrt(dx * dx + dy * dy);
+    if (distance >= kReach) continue;
     const bool is_near = dx * middle.normal_x + dy * middle.normal_y > 0.0;
-    if (distance >= (is_near ? near_distance : beyond_distance)) continue;
     const FaceKey& key = window.key_of(j);
     const double lead = key_at(key, middle.x - 0.5, middle.y - 0.5) - middle.key;
-    const double slope = sqrt(key.x * key.x + key.y * key.y);
-    if (is_near) {
-      if (!(lead >= -kSlack * slope && lead <= (distance + kSlack) * slope)) continue;
-      near_distance = distance;
-      sides.near = j;
-    } else if (lead < 0.0) {
+    if (!is_near) {
+      if (!(lead < 0.0) || distance >= beyond_distance) continue;
       beyond_distance = distance;
       sides.beyond = j;
+      continue;
     }
+    const double slope = sqrt(key.x * key.x + key.y * key.y);
+    const bool here = lead <= (distance + kSlack) * slope;
+    if (!(lead >= -kSlack * slope) || here < at_depth) continue;
+    if (here == at_depth && distance >= near_distance) continue;
+    at_depth = here;
+    near_distance = distance;
+    sides.near = j;
   }
   return sides;
 }
@@ -134,7 +139,7 @@ int add_jumps(PixelWindow<T>& window, const PixelPieces& pixel, RowChunk<T>& chu
 template <typename T>
 void add_crossing(PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>& chunk,
                   double* weight, uint32_t& used) {
-  const FaceKey own = window.key_of(kOwn);
+  const FaceKey own = window.view.key_of(crossing.face, window.row, window.column);
   const FaceKey other = window.view.key_of(crossing.other_face, window.row, window.column);
   FaceKey slope;
   const double area =
@@ -143,7 +148,7 @@ void add_crossing(PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>&
   weight[kOwn] -= area;
   used |= 1u << crossing.across;
   if (window.view.record)
-    chunk.faces.push({window.face[kOwn], crossing.other_face, T(slope.x), T(slope.y),
+    chunk.faces.push({crossing.face, crossing.other_face, T(slope.x), T(slope.y),
                       T(slope.center), T(0)});
 }
 

@@ -257,17 +257,34 @@ Status sum_pixels(const InterpolateAttrsVjpArgs<T>& args, int64_t begin, int64_t
   return {Status::kOk, 0};
 }
 
+/// Sums of rows (R, C) in double: the result's own memory where it is that already.
+inline double* row_sums(double* out, int64_t size, Buffer<double>&) {
+  memset(out, 0, size_t(size) * sizeof(double));
+  return out;
+}
+inline double* row_sums(float*, int64_t size, Buffer<double>& memory) {
+  memory.zero(size);
+  return memory.data();
+}
+inline void store_rows(const double*, int64_t, double*) {}
+inline void store_rows(const double* sums, int64_t size, float* out) {
+  for (int64_t i = 0; i < size; ++i) out[i] = float(sums[i]);
+}
+
 template <int kChannels, typename T>
 Status attrs_vjp_of_views(const InterpolateAttrsVjpArgs<T>& args, int64_t first, int64_t last,
                           int threads) {
-  static thread_local Buffer<double> rows;
+  constexpr int64_t kKept = 1 << 20;  // fresh pages are slow, and too many are not to be held
+  static thread_local Buffer<double> kept;
+  Buffer<double> released;
   const InterpolateLayout& layout = args.layout;
   const int64_t size = layout.num_rows * layout.num_channels;
-  T* out = args.grad_attrs + (layout.shared ? 0 : first * size);
-  rows.zero(size);
+  T* const out = args.grad_attrs + (layout.shared ? 0 : first * size);
+  if (size == 0) return {Status::kOk, 0};
+  double* const sums = row_sums(out, size, size <= kKept ? kept : released);
   const Status status = sum_pixels<kChannels>(args, first * layout.num_pixels,
-                                              last * layout.num_pixels, threads, rows.data());
-  for (int64_t i = 0; i < size; ++i) out[i] = T(rows[i]);
+                                              last * layout.num_pixels, threads, sums);
+  store_rows(sums, size, out);
   return status;
 }
 

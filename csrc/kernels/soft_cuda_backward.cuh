@@ -83,21 +83,21 @@ __device__ void sum_row(const SoftTile<T>& tile, const FaceBatch<T>& batch, int 
   for (int p = 0; p < kRow; ++p) {
     if (row.weight[p] == T(0)) continue;
     frames.move_to(p);
-    T distance2s[kSides], distance2 = T(0), inner = frames.across[0], power;
+    T distance2s[kSides], distance2 = T(0), inner = frames.across[0];
     for (int k = 0; k < kSides; ++k) {
       distance2s[k] = side_distance2(frames.across[k], frames.along[k], frames.half[k]);
       distance2 = k == 0 ? distance2s[0] : smaller(distance2, distance2s[k]);
       inner = smaller(inner, frames.across[k]);
     }
     const T z = soft_exponent<kLinear>(distance2, inner);
-    const T factor = soft_factor<kLinear>(z, tile.fade, power);
+    const SoftChance<T> chance = soft_chance<kLinear, T>(z, tile.fade);
     if (!(-tile.reach < z)) continue;
     if (row.limited &&
         !row.counts(p, key_at(batch.depth[i], frames.across, tile.middle_x() + tile.offset(p),
                               tile.middle_y() + tile.offset(tile.row)),
                     batch.number[i]))
       continue;
-    const T grad = row.weight[p] * (power / factor);
+    const T grad = row.weight[p] * (chance.power / chance.factor);
     bool taken = false;
 #pragma unroll
     for (int k = 0; k < kSides; ++k) {

@@ -197,10 +197,10 @@ template <int kSides, typename T> struct RowFrames {
 /// A face's factor 1 / (1 - p) at a pixel; false where it does not count.
 template <bool kLinear, int kSides, typename T>
 __device__ bool factor_at(const SoftTile<T>& tile, const RowFrames<kSides, T>& frames, T& factor) {
-  T distance2, inner, power;
+  T distance2, inner;
   outline_distance<kSides>(frames.across, frames.along, frames.half, distance2, inner);
   const T z = soft_exponent<kLinear>(distance2, inner);
-  factor = soft_factor<kLinear>(z, tile.fade, power);
+  factor = soft_chance<kLinear, T>(z, tile.fade).factor;
   return -tile.reach < z;
 }
 

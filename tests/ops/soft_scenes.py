@@ -69,13 +69,13 @@ def orthographic_scene() -> Scene:
     return Scene(projected(mesh.verts @ turn, orthographic(1.1)), mesh.faces, (24, 24))
 
 
-def soup_scene(num_faces: int = 60, size: int = 40, seed: int = 0) -> Scene:
+def soup_scene(num_faces: int = 60, size: int = 40, seed: int = 0, thinness: float = 0.98) -> Scene:
     """Random triangles of all sizes and depths, through each other, thin ones too."""
     generator = torch.Generator().manual_seed(seed)
     ndc = torch.rand(num_faces, 1, 2, generator=generator).double() * 2.4 - 1.2
     reach = torch.rand(num_faces, 1, 1, generator=generator).double() ** 3 + 0.02
     offset = torch.randn(num_faces, 3, 2, generator=generator).double()
-    offset[::7, 1] = 0.98 * offset[::7, 0]
+    offset[::7, 1] = thinness * offset[::7, 0]
     xy = (ndc + reach * offset).reshape(-1, 2)
     w = 1 + 3 * torch.rand(len(xy), 1, generator=generator).double()
     verts_clip = torch.cat([xy * w, w - 0.2, w], dim=1)[None]

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
+from lightning_rast.ops.soft_coverage import Semantics
 from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene, expected, options, soup_scene
 
 
@@ -63,7 +64,7 @@ def test_of_equally_near_faces_the_first_count():
 
 
 @pytest.mark.parametrize("semantics", SOFTNESS)
-def test_a_pixel_far_inside_is_covered_and_takes_no_gradient(semantics: str):
+def test_a_pixel_far_inside_is_covered_and_takes_no_gradient(semantics: Semantics):
     xy = torch.tensor([[-90.0, -80.0], [90.0, -80.0], [0.0, 95.0]]).double()
     verts = torch.cat([xy, torch.zeros(3, 1), torch.ones(3, 1)], dim=1)[None].requires_grad_()
     faces = torch.tensor([[0, 1, 2]], dtype=torch.int32)

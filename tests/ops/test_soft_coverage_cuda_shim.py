@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import _cuda_call, soft_coverage, soft_coverage_cuda
-from lightning_rast.ops.soft_coverage import _model
+from lightning_rast.ops.soft_coverage import Semantics, soft_model
 from tests.cuda_shim.build import compiled
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
@@ -60,9 +60,11 @@ def on_the_cpu(library, monkeypatch) -> Iterator[None]:
     _cuda_call.function.cache_clear()
 
 
-def options(scene: Scene, semantics: str, faces_per_pixel: int | None, softness: float = 1.0):
+def options(scene: Scene, semantics: Semantics, faces_per_pixel: int | None, softness: float = 1.0):
     sigma = softness * SOFTNESS[semantics]
-    model = _model(scene.image_size, sigma, semantics, 1e-4, None, faces_per_pixel)
+    model = soft_model(
+        "soft_coverage", scene.image_size, sigma, semantics, 1e-4, None, faces_per_pixel
+    )
     return (*scene.image_size, *model)
 
 

@@ -32,7 +32,8 @@ SCENES = {
 def test_gradients(name: str, semantics: str):
     verts_clip, faces, image_size = SCENES[name]
     # Coarse pictures need a wide blur, and the published cut-offs make a step.
-    chosen = options(semantics) | {"sigma": 0.8 if semantics == "pixel" else 0.05}
+    chosen = options(semantics)
+    chosen["sigma"] = 0.8 if semantics == "pixel" else 0.05
     if semantics == "softras":
         chosen["cutoff"] = 1e-9
     if semantics == "pytorch3d":

@@ -19,7 +19,7 @@ def model(semantics: Semantics) -> tuple:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("semantics", SOFTNESS)
-def test_registration(semantics: str, dtype: torch.dtype):
+def test_registration(semantics: Semantics, dtype: torch.dtype):
     scene = cut_scene()
     verts_clip = scene.verts_clip.to(dtype).requires_grad_()
     torch.library.opcheck(
@@ -29,7 +29,7 @@ def test_registration(semantics: str, dtype: torch.dtype):
 
 
 @pytest.mark.parametrize("semantics", SOFTNESS)
-def test_registration_of_the_backward_op(semantics: str):
+def test_registration_of_the_backward_op(semantics: Semantics):
     scene = cut_scene()
     chosen = model(semantics)
     image, *results = torch.ops.lightning_rast.soft_coverage(
