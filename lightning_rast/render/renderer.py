@@ -186,10 +186,12 @@ def _is_seen_from_behind(mesh: Mesh, camera: Camera, fragments: Fragments) -> Te
         return torch.zeros_like(fragments.face_idx, dtype=torch.bool)[..., None]
     normals, corner = mesh.face_area_vectors.double(), mesh.corners[:, 0].double()
     if camera.orthographic:
-        is_behind = camera.look_direction.double() @ normals.mT > 0
+        is_behind = camera.world_to_view[:, 2, :3].double() @ normals.mT > 0
     else:
-        offset = (normals * corner).sum(dim=1)
-        is_behind = camera.center_world.double() @ normals.mT < offset
+        R, t = camera.world_to_view[:, :3, :3].double(), camera.world_to_view[:, :3, 3].double()
+        # Not `center_world`: solving a system makes the host wait for the device.
+        center = -(t[:, None] @ R)[:, 0]
+        is_behind = center @ normals.mT < (normals * corner).sum(dim=1)
     num_views = len(camera)
     face = fragments.face_idx.clamp(min=0).reshape(num_views, -1).long()
     return is_behind.gather(1, face).reshape(*fragments.face_idx.shape, 1)
