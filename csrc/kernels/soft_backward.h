@@ -49,13 +49,14 @@ inline void sum_lanes(const float (*lanes)[kBlockPixels], double* out) {
 #endif
 
 /// Distances of pixels to a face's outline, and the side they are nearest to.
-template <int kSides, typename T> struct SidePoint {
-  Pack<T> to_side2[kSides], distance2, inner;
+template <int kSides, typename T, typename V> struct SidePoint {
+  V to_side2[kSides], half[kSides], distance2, inner;
 
-  LRAST_INLINE void find(const SideFrames<kSides, T>& frames,
+  LRAST_INLINE SidePoint(const SideFrames<kSides, V>& frames,
                          const FaceConstants<kSides, T>& face) {
     for (int k = 0; k < kSides; ++k) {
-      to_side2[k] = side_distance2(frames.across[k], frames.along[k], face.half[k]);
+      half[k] = face.half[k];
+      to_side2[k] = side_distance2(frames.across[k], frames.along[k], half[k]);
       distance2 = k == 0 ? to_side2[0] : smaller(distance2, to_side2[k]);
       inner = k == 0 ? frames.across[0] : smaller(inner, frames.across[k]);
     }
@@ -63,19 +64,18 @@ template <int kSides, typename T> struct SidePoint {
 
   /// Calls add(side, sum, value) for what the gradient of z adds to SideSums.
   template <bool kLinear, typename Add>
-  LRAST_INLINE void share(const SideFrames<kSides, T>& frames,
-                          const FaceConstants<kSides, T>& face, Pack<T> grad_z, Add&& add) const {
-    const Pack<T> none(T(0));
-    Pack<T> left = grad_z;
+  LRAST_INLINE void share(const SideFrames<kSides, V>& frames, V grad_z, Add&& add) const {
+    const V none{T(0)};
+    V left = grad_z;
     for (int k = 0; k < kSides; ++k) {
       // The first of equally near sides takes the gradient.
-      const PackMask<T> farther = less(distance2, to_side2[k]);
-      const Pack<T> grad = select(farther, none, left);
+      const MaskOf<V> farther = less(distance2, to_side2[k]);
+      const V grad = select(farther, none, left);
       left = select(farther, left, none);
-      const Pack<T> along = frames.along[k];
-      const Pack<T> over = with_sign(side_overshoot(along, face.half[k]), along);
-      const Pack<T> at = along - over;
-      Pack<T> across_vjp, along_vjp;
+      const V along = frames.along[k];
+      const V over = with_sign(side_overshoot(along, half[k]), along);
+      const V at = along - over;
+      V across_vjp, along_vjp;
       soft_exponent_vjp<kLinear, T>(frames.across[k], over, distance2, inner, across_vjp,
                                     along_vjp);
       across_vjp = grad * across_vjp;
@@ -91,6 +91,7 @@ template <int kSides, typename T> struct SidePoint {
 template <bool kLinear, int kSides, bool kLimited, typename T>
 void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
                 const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
+  using Two = Twin<Pack<T>>;
   const Pack<T> none(T(0));
   const FaceConstants<kSides, T> constants(tile, face);
   Pack<T> sums[kParts<T>][kSides][kSums];
@@ -98,29 +99,36 @@ void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>
     for (int k = 0; k < kSides; ++k)
       for (int i = 0; i < kSums; ++i) sums[part][k][i] = none;
   for (WindowWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);)
-    for (unsigned left_blocks = walk.wanted; left_blocks; left_blocks &= left_blocks - 1) {
-    const int in_window = __builtin_ctz(left_blocks), block = walk.block(in_window);
-    for (int part = 0; part < kParts<T>; ++part) {
-      const SideFrames<kSides, T> frames =
-          walk.window.at(constants.lanes[part], in_window);
-      SidePoint<kSides, T> at;
-      at.find(frames, constants);
-      const Pack<T> z = soft_exponent<kLinear>(at.distance2, at.inner);
-      const SoftChance<Pack<T>> chance = soft_chance<kLinear, T>(z, constants.fade);
-      PackMask<T> counts = less(constants.end, z);
-      if (kLimited && (space.limited >> block & 1)) {
-        Pack<T> x, y;
-        block_pixels(block, part, x, y);
-        counts = both(counts, among_nearest(space.last[block], part,
-                                            key_at(*depth, frames.across, x, y), entry.number));
+    for (unsigned left = walk.wanted; left;) {
+      const BlockPair pair(left);
+      const int blocks[2] = {walk.block(pair.first), walk.block(pair.second)};
+      const uint64_t both_blocks = uint64_t(1) << blocks[0] | uint64_t(1) << blocks[1];
+      for (int part = 0; part < kParts<T>; ++part) {
+        const SideFrames<kSides, Two> frames =
+            walk.window.at(constants.lanes[part], pair.first, pair.second);
+        const SidePoint<kSides, T, Two> at(frames, constants);
+        const Two z = soft_exponent<kLinear>(at.distance2, at.inner);
+        const SoftChance<Two> chance = soft_chance<kLinear, T>(z, Two(constants.fade));
+        MaskOf<Two> counts = less(Two(constants.end), z);
+        if (kLimited && (space.limited & both_blocks)) {
+          Two x, y;
+          block_pixels(blocks[0], part, x.first, y.first);
+          block_pixels(blocks[1], part, x.second, y.second);
+          const Two key = key_at(*depth, frames.across, x, y);
+          counts.first = both(counts.first, among_nearest(space.last[blocks[0]], part, key.first,
+                                                          entry.number));
+          counts.second = both(counts.second, among_nearest(space.last[blocks[1]], part,
+                                                            key.second, entry.number));
+        }
+        const int lane = part * Pack<T>::kLanes;
+        const Pack<T> other = load(space.weight.at[blocks[1]] + lane);
+        const Two weight(load(space.weight.at[blocks[0]] + lane), pair.two ? other : none);
+        const Two grad_z = select(counts, weight * (chance.power / chance.factor), Two(none));
+        at.template share<kLinear>(frames, grad_z, [&](int k, int i, Two value) {
+          sums[part][k][i] = (sums[part][k][i] + value.first) + value.second;
+        });
       }
-      const Pack<T> weight = load(space.weight.at[block] + part * Pack<T>::kLanes);
-      const Pack<T> grad_z = select(counts, weight * (chance.power / chance.factor), none);
-      at.template share<kLinear>(frames, constants, grad_z, [&](int k, int i, Pack<T> value) {
-        sums[part][k][i] = sums[part][k][i] + value;
-      });
     }
-  }
   for (int k = 0; k < kSides; ++k) {
     alignas(64) T lines[kSums][kBlockPixels];
     for (int i = 0; i < kSums; ++i)

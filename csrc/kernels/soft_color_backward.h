@@ -104,9 +104,9 @@ void sum_color_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInT
     for (unsigned left = walk.wanted; left; left &= left - 1) {
       const int in_window = __builtin_ctz(left), block = walk.block(in_window);
       for (int part = 0; part < kParts<T>; ++part) {
-        const SideFrames<kSides, T> frames = walk.window.at(constants.lanes[part], in_window);
-        SidePoint<kSides, T> at;
-        at.find(frames, constants);
+        const SideFrames<kSides, Pack<T>> frames =
+            walk.window.at(constants.lanes[part], in_window);
+        const SidePoint<kSides, T, Pack<T>> at(frames, constants);
         const Pack<T> z = soft_exponent<kLinear>(at.distance2, at.inner);
         const SoftChance<Pack<T>> chance = soft_chance<kLinear, T>(z, constants.fade);
         const PackMask<T> counts = less(constants.end, z);
@@ -123,7 +123,7 @@ void sum_color_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInT
         const Pack<T> odds = larger(chance.odds, Pack<T>(smallest_odds<T>()));
         const Pack<T> grad_z =
             select(counts, by_coverage * slope + grad * (log2 * slope / odds), none);
-        at.template share<kLinear>(frames, constants, grad_z, [&](int k, int i, Pack<T> value) {
+        at.template share<kLinear>(frames, grad_z, [&](int k, int i, Pack<T> value) {
           add_to_row(sums, rows.side(k, i), part, value);
         });
       }

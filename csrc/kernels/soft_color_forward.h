@@ -62,7 +62,7 @@ void blend_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>
     for (unsigned left = walk.wanted; left; left &= left - 1) {
       const int in_window = __builtin_ctz(left), block = walk.block(in_window);
       for (int part = 0; part < kParts<T>; ++part) {
-        const FaceChance<T> f = face_chance<kLinear, kSides>(
+        const FaceChance<Pack<T>> f = face_chance<kLinear, kSides, T>(
             constants, walk.window.at(constants.lanes[part], in_window));
         T* product = space.product.at[block] + part * Pack<T>::kLanes;
         const Pack<T> before = load(product);

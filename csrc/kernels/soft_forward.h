@@ -22,28 +22,31 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceIn
   uint64_t reached = 0;
   for (WindowWalk<kSides, T> walk(entry, ~uint64_t(0)); walk.next(tile, face);) {
     const unsigned deep = walk.wanted & walk.window.deep;
-    if (kCounting || deep)
-      for (unsigned left = walk.wanted; left; left &= left - 1) {
-        const int block = walk.block(__builtin_ctz(left));
-        reached |= uint64_t(1) << block;
-        if (!(deep & left & -left)) continue;
-        for (int i = 0; i < kBlockPixels; ++i) {
-          space.product.at[block][i] = Power<T>::kCap;
-          if (kCounting) space.count.at[block][i] += T(1);
-        }
+    if (kCounting) reached |= walk.wanted_in_tile();
+    for (unsigned left = deep; left; left &= left - 1) {
+      const int block = walk.block(__builtin_ctz(left));
+      for (int i = 0; i < kBlockPixels; ++i) {
+        space.product.at[block][i] = Power<T>::kCap;
+        if (kCounting) space.count.at[block][i] += T(1);
       }
-    for (unsigned left = walk.wanted & ~deep; left; left &= left - 1) {
-      const int in_window = __builtin_ctz(left), block = walk.block(in_window);
+    }
+    for (unsigned left = walk.wanted & ~deep; left;) {
+      const BlockPair pair(left);
+      const int blocks[2] = {walk.block(pair.first), walk.block(pair.second)};
       for (int part = 0; part < kParts<T>; ++part) {
-        const FaceChance<T> f = face_chance<kLinear, kSides>(
-            constants, walk.window.at(constants.lanes[part], in_window));
-        T* product = space.product.at[block] + part * Pack<T>::kLanes;
-        const Pack<T> before = load(product);
-        store(select(f.counts, smaller(before * f.chance.factor, cap), before), product);
-        if (kCounting) {
-          T* count = space.count.at[block] + part * Pack<T>::kLanes;
-          store(load(count) + select(f.counts, one, none), count);
-        }
+        const FaceChance<Twin<Pack<T>>> f = face_chance<kLinear, kSides, T>(
+            constants, walk.window.at(constants.lanes[part], pair.first, pair.second));
+        const int at = part * Pack<T>::kLanes;
+        T* product[2] = {space.product.at[blocks[0]] + at, space.product.at[blocks[1]] + at};
+        const Twin<Pack<T>> before(load(product[0]), load(product[1]));
+        const Twin<Pack<T>> after =
+            select(f.counts, smaller(before * f.chance.factor, Twin<Pack<T>>(cap)), before);
+        store(after.first, product[0]);
+        if (pair.two) store(after.second, product[1]);
+        if (!kCounting) continue;
+        T* count[2] = {space.count.at[blocks[0]] + at, space.count.at[blocks[1]] + at};
+        store(load(count[0]) + select(f.counts.first, one, none), count[0]);
+        if (pair.two) store(load(count[1]) + select(f.counts.second, one, none), count[1]);
       }
     }
   }

@@ -77,7 +77,7 @@ void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T
   const T y = T(kBlock * (block / kBlocksX) + (kBlock - kTile) / 2);
   const FaceConstants<kSides, T> constants(tile, face);
   for (int part = 0; part < kParts<T>; ++part) {
-    SideFrames<kSides, T> frames = constants.lanes[part];
+    SideFrames<kSides, Pack<T>> frames = constants.lanes[part];
     for (int k = 0; k < kSides; ++k) {
       // In the order of Window::look(), for the same bits.
       const T across = (x * face.across_x(k) + y * face.across_y(k)) + face.across_0(k);
@@ -85,7 +85,7 @@ void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T
       frames.across[k] = frames.across[k] + Pack<T>(across);
       frames.along[k] = frames.along[k] + Pack<T>(along);
     }
-    const FaceChance<T> f = face_chance<kLinear, kSides>(constants, frames);
+    const FaceChance<Pack<T>> f = face_chance<kLinear, kSides, T>(constants, frames);
     Pack<T> pixel_x, pixel_y;
     block_pixels(block, part, pixel_x, pixel_y);
     const Pack<T> key = key_at(depth, frames.across, pixel_x, pixel_y);

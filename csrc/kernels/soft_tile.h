@@ -2,8 +2,8 @@
 #pragma once
 #include <math.h>
 
-#include "pack.h"
 #include "soft_front.h"
+#include "twin.h"
 
 LRAST_BEGIN
 
@@ -171,17 +171,15 @@ void list_faces(const SoftView<T>& view, const SoftFront& front, int64_t number,
 }
 
 /// Pixels, or middles of blocks, in the frames of a face's sides.
-template <int kSides, typename T> struct SideFrames {
-  Pack<T> across[kSides], along[kSides];
-};
+template <int kSides, typename V> struct SideFrames { V across[kSides], along[kSides]; };
 
 /// What lanes add to the frames at their middle.
 template <int kSides, typename T>
-LRAST_INLINE SideFrames<kSides, T> lane_frames(const FaceInTile<T>& face,
+LRAST_INLINE SideFrames<kSides, Pack<T>> lane_frames(const FaceInTile<T>& face,
                                                const LaneOffsets<T>& lanes, int part) {
   const int first = part * Pack<T>::kLanes;
   const Pack<T> x = load(lanes.x + first), y = load(lanes.y + first);
-  SideFrames<kSides, T> frames;
+  SideFrames<kSides, Pack<T>> frames;
   for (int k = 0; k < kSides; ++k) {
     frames.across[k] = x * Pack<T>(face.across_x(k)) + y * Pack<T>(face.across_y(k));
     frames.along[k] = x * Pack<T>(face.along_x(k)) + y * Pack<T>(face.along_y(k));
@@ -191,7 +189,7 @@ LRAST_INLINE SideFrames<kSides, T> lane_frames(const FaceInTile<T>& face,
 
 /// What a loop over a face's blocks keeps in registers.
 template <int kSides, typename T> struct FaceConstants {
-  SideFrames<kSides, T> lanes[kParts<T>];
+  SideFrames<kSides, Pack<T>> lanes[kParts<T>];
   Pack<T> half[kSides];
   Pack<T> end, fade;  // a pixel counts where z > end
 
@@ -235,12 +233,24 @@ template <int kSides, typename T> struct Window {
     }
   }
 
-  /// Frames of a block's pixels.
-  LRAST_INLINE SideFrames<kSides, T> at(const SideFrames<kSides, T>& lanes, int block) const {
-    SideFrames<kSides, T> frames;
+  /// Frames of a block's pixels, or of two blocks'.
+  LRAST_INLINE SideFrames<kSides, Pack<T>> at(const SideFrames<kSides, Pack<T>>& lanes,
+                                              int block) const {
+    SideFrames<kSides, Pack<T>> frames;
     for (int k = 0; k < kSides; ++k) {
       frames.across[k] = lanes.across[k] + Pack<T>(across[k][block]);
       frames.along[k] = lanes.along[k] + Pack<T>(along[k][block]);
+    }
+    return frames;
+  }
+  LRAST_INLINE SideFrames<kSides, Twin<Pack<T>>> at(const SideFrames<kSides, Pack<T>>& lanes,
+                                                    int block, int other) const {
+    SideFrames<kSides, Twin<Pack<T>>> frames;
+    for (int k = 0; k < kSides; ++k) {
+      frames.across[k] = {lanes.across[k] + Pack<T>(across[k][block]),
+                          lanes.across[k] + Pack<T>(across[k][other])};
+      frames.along[k] = {lanes.along[k] + Pack<T>(along[k][block]),
+                         lanes.along[k] + Pack<T>(along[k][other])};
     }
     return frames;
   }
@@ -297,6 +307,13 @@ template <int kSides, typename T> class WindowWalk {
   int block(int in_window) const {
     return first_block + kBlocksX * (in_window / kBlock) + in_window % kBlock;
   }
+  /// As a set of blocks of the tile.
+  uint64_t wanted_in_tile() const {
+    uint64_t blocks = 0;
+    for (int j = 0; j < kBlock; ++j)
+      blocks |= uint64_t(wanted >> (kBlock * j) & 15) << (kBlocksX * j);
+    return blocks << first_block;
+  }
 
  private:
   const uint64_t blocks_;
@@ -305,18 +322,32 @@ template <int kSides, typename T> class WindowWalk {
 };
 
 /// A face's chance at the pixels of a pack, and where it counts.
-template <typename T> struct FaceChance {
-  SoftChance<Pack<T>> chance;
-  PackMask<T> counts;
+template <typename V> struct FaceChance {
+  SoftChance<V> chance;
+  MaskOf<V> counts;
 };
-template <bool kLinear, int kSides, typename T>
-LRAST_INLINE FaceChance<T> face_chance(const FaceConstants<kSides, T>& face,
-                                       const SideFrames<kSides, T>& frames) {
-  Pack<T> distance2, inner;
-  outline_distance<kSides>(frames.across, frames.along, face.half, distance2, inner);
-  const Pack<T> z = soft_exponent<kLinear>(distance2, inner);
-  return {soft_chance<kLinear, T>(z, face.fade), less(face.end, z)};
+template <bool kLinear, int kSides, typename T, typename V>
+LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
+                                       const SideFrames<kSides, V>& frames) {
+  V distance2, inner, half[kSides];
+  for (int k = 0; k < kSides; ++k) half[k] = face.half[k];
+  outline_distance<kSides>(frames.across, frames.along, half, distance2, inner);
+  const V z = soft_exponent<kLinear>(distance2, inner);
+  return {soft_chance<kLinear, T>(z, V(face.fade)), less(V(face.end), z)};
 }
+
+/// The next two blocks of a window; the same one twice if there is one left.
+struct BlockPair {
+  int first, second;
+  bool two;
+  LRAST_INLINE explicit BlockPair(unsigned& left) {
+    first = __builtin_ctz(left);
+    left &= left - 1;
+    two = left != 0;
+    second = two ? __builtin_ctz(left) : first;
+    left &= left - 1;
+  }
+};
 
 /// A number per pixel of a tile, block by block; edges of the picture are padded.
 template <typename T> struct TilePixels {
