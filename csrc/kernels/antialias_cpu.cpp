@@ -34,7 +34,7 @@ template <typename T> struct AntialiasSpace {
       chunk.below.clear();
       chunk.blended.clear();
       chunk.spans.clear();
-      chunk.jumps.clear();
+      chunk.border_pieces.clear();
       chunk.faces.clear();
     }
     start.resize(height);

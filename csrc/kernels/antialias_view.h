@@ -25,6 +25,12 @@ struct Crossing {
   double distance;     // from the pixel's centre towards the neighbour's, px
 };
 
+/// A visible piece, and the neighbours that show its two sides.
+struct Border {
+  int64_t piece;
+  int left, right;
+};
+
 /// What a chunk of rows finds.
 template <typename T> struct RowChunk {
   RowScratch<T> scratch;
@@ -35,9 +41,10 @@ template <typename T> struct RowChunk {
   Buffer<Crossing> below;        // of pixels in the row below each
   Buffer<uint8_t> mask;
   Buffer<int32_t> nearest;       // per column: its crossing, -1 for none
+  Buffer<Border> borders;        // of one pixel
   Buffer<BlendedPixel<T>> blended;
   Buffer<OutlineSpan<T>> spans;
-  Buffer<InnerJump<T>> jumps;
+  Buffer<BorderPiece<T>> border_pieces;
   Buffer<FaceCrossing<T>> faces;
 };
 
