@@ -39,8 +39,9 @@ class Rendering:
     face_idx: the face that is seen at the pixel's centre, -1 where there is none. No gradient.
 
     Where outlines are antialiased, a pixel holds the surface's depth, normal or colour times
-    `coverage`, plus the background times the rest. Depth and normals divided by `coverage` are the
-    surface's own again.
+    `coverage`, plus the background times the rest, and depth and normals divided by `coverage` are
+    the surface's own again. Not so where a part or a gap is too thin for a pixel's centre to hit
+    it: `coverage` counts its area there, the other images cannot know it (see `ops.antialias`).
     """
 
     coverage: Float[Tensor, "N H W"] | None = None

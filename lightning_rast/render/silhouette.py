@@ -21,7 +21,7 @@ def coverage_model(kind: CoverageKind = "contour", *, sigma: float = 0.25) -> Co
         outline, which comes to lie outside of the true one; for comparison with systems that
         work so.
     antialias: a rasterized mask, composited at outlines as the images of `Renderer` are. The same
-        as contour but for parts so thin that they hit no pixel's centre.
+        as contour but for parts, and gaps, so thin that they hit no pixel's centre.
     """
     if kind == "contour":
         return render_silhouettes
