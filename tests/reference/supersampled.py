@@ -9,7 +9,7 @@ from tests.reference.directional import smooth_directions, smooth_weights
 def box_filtered(
     verts_clip: Tensor, faces: Tensor, attrs: Tensor, size: int, samples: int
 ) -> Tensor:
-    """`attrs (V, C)` as seen in `verts_clip (V, 4)`, `(size, size, C)`; 0 where there is no face."""
+    """`attrs (V, C)` as seen in `verts_clip (V, 4)`: `(size, size, C)`, 0 where no face is."""
     from lightning_rast.ops import interpolate, rasterize
 
     fine = size * samples
