@@ -22,19 +22,21 @@ Peer = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def peers(scene: Scene, camera: Camera, target: Tensor) -> dict[str, Peer]:
-    """All rasterizers that can be imported, ready to draw `scene`; ours is the first."""
-    makers = {"lightning_rast": ours, "DEODR": deodr, "DRTK": drtk, "PyTorch3D": pytorch3d}
-    found = {
-        "lightning_rast": True,
-        "DEODR": _installed("deodr.differentiable_renderer"),
+    """All that can be imported and work where `camera` and `target` are; ours is the first."""
+    on_gpu = target.is_cuda
+    makers = {
+        "lightning_rast": (ours, True),
+        "DEODR": (deodr, not on_gpu and installed("deodr.differentiable_renderer")),
+        "nvdiffrast": (nvdiffrast, on_gpu and installed("nvdiffrast.torch")),
         # An unrelated package of this name exists.
-        "DRTK": _installed("drtk.edge_grad_ext"),
-        "PyTorch3D": _installed("pytorch3d._C"),
+        "DRTK": (drtk, installed("drtk.edge_grad_ext")),
+        "PyTorch3D": (pytorch3d, installed("pytorch3d._C")),
     }
-    return {name: make(scene, camera, target) for name, make in makers.items() if found[name]}
+    return {name: make(scene, camera, target) for name, (make, found) in makers.items() if found}
 
 
-def _installed(module: str) -> bool:
+def installed(module: str) -> bool:
+    """Whether `module` can be imported; does not import it."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:
@@ -42,7 +44,7 @@ def _installed(module: str) -> bool:
 
 
 def ours(scene: Scene, camera: Camera, target: Tensor) -> Peer:
-    topology = scene.topology
+    topology = scene.topology.to(target.device)
 
     def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
         verts = verts.detach().requires_grad_()
@@ -61,7 +63,7 @@ def deodr(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     height, width = camera.image_size
     faces = scene.mesh.faces.numpy().astype(np.uint32)
     num_faces, num_verts = len(faces), len(scene.mesh.verts)
-    clockwise = True  # an outward face, seen with y down
+    clockwise = False  # counter-clockwise before y is turned down
     outlines = TriMeshAdjacencies(faces, clockwise=clockwise, nb_vertices=num_verts)
     wanted = target.double().numpy()[..., None]
 
@@ -105,12 +107,33 @@ def deodr(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     return draw
 
 
+def nvdiffrast(scene: Scene, camera: Camera, target: Tensor) -> Peer:
+    """Hard masks, antialiased at outlines; images of at most 2048 pixels a side, multiples of 8."""
+    import nvdiffrast.torch as dr  # pyright: ignore[reportMissingImports]
+
+    context = dr.RasterizeCudaContext(device=target.device)
+    faces = scene.mesh.faces.int().to(target.device)
+    # Its first row is at the bottom.
+    flip = torch.tensor([1.0, -1.0, 1.0, 1.0], device=target.device)
+
+    def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
+        verts = verts.detach().requires_grad_()
+        verts_clip = (camera.world_to_clip(verts) * flip).float().contiguous()
+        fragments, _ = dr.rasterize(context, verts_clip, faces, camera.image_size, grad_db=False)
+        mask = (fragments[..., 3:] > 0).float()
+        pictures = dr.antialias(mask, fragments, verts_clip, faces)[..., 0]
+        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
+        return pictures.detach(), grad
+
+    return draw
+
+
 def drtk(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     """Hard masks with gradients estimated from differences across outlines."""
     import drtk  # pyright: ignore[reportMissingImports]
 
     height, width = camera.image_size
-    faces = scene.mesh.faces.int()
+    faces = scene.mesh.faces.int().to(target.device)
 
     def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
         verts = verts.detach().requires_grad_()
@@ -141,7 +164,7 @@ def pytorch3d(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     from pytorch3d.structures import Meshes  # pyright: ignore[reportMissingImports]
 
     # Its cameras look along z with x to the left and y up, and multiply row vectors.
-    flip = torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
+    flip = torch.diag(torch.tensor([-1.0, -1.0, 1.0], device=target.device))
     view = camera.world_to_view.float()
     sigma = 1e-4
     renderer = MeshRenderer(
@@ -151,6 +174,7 @@ def pytorch3d(scene: Scene, camera: Camera, target: Tensor) -> Peer:
                 T=view[:, :3, 3] @ flip,
                 fov=FOV_DEG,
                 znear=DISTANCE / 100,
+                device=target.device,
             ),
             raster_settings=RasterizationSettings(
                 image_size=camera.image_size,
@@ -160,7 +184,7 @@ def pytorch3d(scene: Scene, camera: Camera, target: Tensor) -> Peer:
         ),
         shader=SoftSilhouetteShader(blend_params=BlendParams(sigma=sigma)),
     )
-    faces = scene.mesh.faces.long()
+    faces = scene.mesh.faces.long().to(target.device)
 
     def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
         verts = verts.detach().requires_grad_()

@@ -47,7 +47,7 @@ def folded_scan(num_faces: int = 86_000) -> Scene:
     """A ring covered with folds of all sizes: as many contour edges as a scan of a rough figure."""
     num_minor = round(math.sqrt(num_faces / 4))
     ring = torus(2 * num_minor, num_minor, radius=0.65, tube_radius=0.3)
-    normals = ring.vertex_normals
+    normals = ring.vertex_normals()
     verts = ring.verts
     for frequency, height in ((6, 0.10), (14, 0.045), (35, 0.022), (90, 0.010)):
         verts = verts + height * _waves(ring.verts, frequency)[:, None] * normals

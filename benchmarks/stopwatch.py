@@ -47,6 +47,29 @@ def copy_ms(num_bytes: int) -> float:
     return best_ms(lambda: target.copy_(source), repeats=30, seconds=0.3)
 
 
+def best_device_ms(work: Callable[[], object], *, calls: int = 20, repeats: int = 7) -> float:
+    """Time of one call on the current CUDA device: `calls` are queued before anyone waits."""
+    for _ in range(3):
+        work()
+    times = []
+    for _ in range(repeats):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        for _ in range(calls):
+            work()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) / calls)
+    return min(times)
+
+
+def device_copy_ms(num_bytes: int) -> float:
+    """Copying a block on the current CUDA device such that `num_bytes` are read and written."""
+    source = torch.ones(max(1, num_bytes // 2), dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    return best_device_ms(lambda: target.copy_(source))
+
+
 def machine() -> dict[str, str]:
     """What a table must say to be compared with another one."""
     return {

@@ -8,7 +8,6 @@ import torch
 from lightning_rast.config import LossConfig
 from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.losses import Objective, Regularizers
-from lightning_rast.losses.gather import Gather
 from lightning_rast.optim import AdamUniform, Smoother
 from lightning_rast.render import render_silhouettes
 from lightning_rast.scene import Mesh, icosphere, torus
@@ -61,22 +60,3 @@ def test_a_fit_with_every_term_on_is_the_same_every_time(device):
         return verts.detach().cpu().numpy().tobytes()
 
     assert len({fitted() for _ in range(4)}) == 1
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_gathers_gradient_is_that_of_indexing(dtype):
-    index = torch.tensor([4, 0, 0, 2, 4, 4])  # rows 1, 3 and 5 are not used
-    values = torch.randn(6, 3, dtype=dtype, requires_grad=True)
-    grad = torch.randn(6, 3, dtype=dtype)
-    gathered = Gather(index, 6)(values)
-    torch.testing.assert_close(gathered, values[index])
-    torch.testing.assert_close(
-        torch.autograd.grad(gathered, values, grad),
-        torch.autograd.grad(values[index], values, grad),
-    )
-
-
-def test_a_gather_of_nothing_has_no_gradient():
-    values = torch.randn(2, 3, requires_grad=True)
-    Gather(torch.zeros(0, dtype=torch.int32), 2)(values).sum().backward()
-    assert (values.grad == 0).all()

@@ -1,8 +1,6 @@
 // csrc/api/contour.cpp
 #include "../kernels/contour.h"
 
-#include <cstdlib>
-
 #include "isa.h"
 #include "lrast.h"
 
@@ -29,8 +27,6 @@ const ContourKernels* kernels() {
 }  // namespace
 }  // namespace lrast
 
-extern "C" void lrast_free(void* memory) { std::free(memory); }
-
 #define DEFINE_FORWARD(name, T, member)                                                       \
   LRAST_CONTOUR_FORWARD(name, T) {                                                            \
     const lrast::ContourKernels* kernels = lrast::kernels();                                  \
@@ -39,13 +35,21 @@ extern "C" void lrast_free(void* memory) { std::free(memory); }
         {faces, edge_verts, edge_faces, irregular_offsets, irregular_codes, num_verts,        \
          num_faces, num_edges, num_regular},                                                  \
         verts_clip, coverage, num_views, height, width, num_threads, stage_ms};               \
-    const lrast::ContourStatus status = kernels->member(args, tape, tape_words);              \
+    const lrast::ContourStatus status = kernels->member(args, tape_words);                    \
     where[0] = status.view;                                                                   \
     where[1] = status.vert;                                                                   \
     return status.code;                                                                       \
   }
 DEFINE_FORWARD(lrast_contour_forward_f32, float, forward_f32)
 DEFINE_FORWARD(lrast_contour_forward_f64, double, forward_f64)
+
+#define DEFINE_TAKE_TAPE(name, member)                                                        \
+  LRAST_CONTOUR_TAKE_TAPE(name) {                                                             \
+    const lrast::ContourKernels* kernels = lrast::kernels();                                  \
+    return kernels ? kernels->member(tape, tape_words, stage_ms) : lrast::ContourStatus::kNoIsa; \
+  }
+DEFINE_TAKE_TAPE(lrast_contour_take_tape_f32, take_tape_f32)
+DEFINE_TAKE_TAPE(lrast_contour_take_tape_f64, take_tape_f64)
 
 #define DEFINE_BACKWARD(name, T, member)                                                      \
   LRAST_CONTOUR_BACKWARD(name, T) {                                                           \

@@ -59,6 +59,38 @@ LRAST_HD bool lies_before(const ActiveSide& a, const ActiveSide& b) {
   return a.piece < b.piece;
 }
 
+LRAST_HD void place_sides(const Piece* pieces, ActiveSide* sides, int count, double y_top,
+                          double y_bottom) {
+  for (int i = 0; i < count; ++i) {
+    const Piece& p = pieces[sides[i].piece];
+    sides[i].x_top = piece_x_at(p, y_top);
+    sides[i].x_bottom = piece_x_at(p, y_bottom);
+  }
+}
+
+constexpr int kMostCompared = 16;
+
+/// Whether the winding stays positive wherever the sides of a slab run. False if that is not plain:
+/// just right of each side that lowers it, all that may lie further left must leave it positive.
+LRAST_HD bool stays_covered(const ActiveSide* sides, int count, int winding) {
+  if (winding <= 0 || count > kMostCompared) return false;
+  for (int i = 0; i < count; ++i) {
+    const ActiveSide& side = sides[i];
+    if (side.weight >= 0) continue;
+    int lowest = winding;
+    for (int j = 0; j < count; ++j) {
+      const ActiveSide& other = sides[j];
+      const bool is_left = other.x_top <= side.x_top + kTouching &&
+                           other.x_bottom <= side.x_bottom + kTouching;
+      const bool is_right = other.x_top >= side.x_top - kTouching &&
+                            other.x_bottom >= side.x_bottom - kTouching;
+      if (is_left || (other.weight < 0 && !is_right)) lowest += other.weight;
+    }
+    if (lowest <= 0) return false;
+  }
+  return true;
+}
+
 /// Sorts the sides of a slab by x at mid height.
 LRAST_HD void sort_sides(ActiveSide* sides, int count) {
   for (int i = 0; i < count; ++i)
@@ -90,8 +122,8 @@ LRAST_HD double find_crossing(const ActiveSide* sides, int count, double y_top, 
 }
 
 /// What sides in order all the way down a slab add to its area, beyond the whole of it where it is
-/// covered from the left. `winding` is carried from the left of the first to the right of the last.
-LRAST_HD double ordered_area(const ActiveSide* sides, int count, int& winding, double y_top,
+/// covered from the left. `winding` is that to the left of the first.
+LRAST_HD double ordered_area(const ActiveSide* sides, int count, int winding, double y_top,
                              double y_bottom, VisibleSpan* visible) {
   double area = 0.0;
   for (int i = 0; i < count; ++i) {
@@ -103,27 +135,6 @@ LRAST_HD double ordered_area(const ActiveSide* sides, int count, int& winding, d
     see(visible[sides[i].piece], sign, y_top, y_bottom);
   }
   return area;
-}
-
-/// Pieces that follow each other down the pixel: each is one side of a trapezoid.
-LRAST_HD double union_of_stack(const Piece* pieces, const int32_t* order, int count, int winding,
-                               VisibleSpan* visible) {
-  double area = 0.0, y = 0.0;
-  for (int i = 0; i < count; ++i) {
-    const Piece& p = pieces[order[i]];
-    if (winding > 0) area += p.y0 - y;
-    winding += step_at_start(p);
-    const double height = p.y1 - p.y0;
-    if (winding > 0) area += height;
-    const int sign = coverage_step(winding, winding + p.weight);
-    if (sign != 0 && height > 0.0) {
-      area += sign * height * (1.0 - 0.5 * (p.x0 + p.x1));
-      see(visible[order[i]], sign, p.y0, p.y1);
-    }
-    winding += step_at_end(p);
-    y = p.y1;
-  }
-  return winding > 0 ? area + (1.0 - y) : area;
 }
 
 /// A run of sorted sides that lies wholly to the left of the next one.
@@ -150,15 +161,6 @@ LRAST_HD SideBlock block_at(const ActiveSide* sides, int count, int begin, int w
   return {end, weight, winding + negative > 0};
 }
 
-LRAST_HD void place_sides(const Piece* pieces, ActiveSide* sides, int count, double y_top,
-                          double y_bottom) {
-  for (int i = 0; i < count; ++i) {
-    const Piece& p = pieces[sides[i].piece];
-    sides[i].x_top = piece_x_at(p, y_top);
-    sides[i].x_bottom = piece_x_at(p, y_bottom);
-  }
-}
-
 /// Sides from `begin` to `end` between two heights, `winding` to their left: work that is waiting.
 struct SideRange {
   int begin, end, winding;
@@ -166,11 +168,10 @@ struct SideRange {
   double y_top, y_bottom;
 };
 
-LRAST_HD void sort_range(const Piece* pieces, ActiveSide* sides, const SideRange& range) {
-  place_sides(pieces, sides + range.begin, range.end - range.begin, range.y_top, range.y_bottom);
-  sort_sides(sides + range.begin, range.end - range.begin);
-  double least_top = sides[range.end - 1].x_top, least_bottom = sides[range.end - 1].x_bottom;
-  for (int i = range.end - 1; i >= range.begin; --i) {
+LRAST_HD void put_in_order(ActiveSide* sides, int count) {
+  sort_sides(sides, count);
+  double least_top = sides[count - 1].x_top, least_bottom = sides[count - 1].x_bottom;
+  for (int i = count - 1; i >= 0; --i) {
     sides[i].after_top = least_top = smaller(least_top, sides[i].x_top);
     sides[i].after_bottom = least_bottom = smaller(least_bottom, sides[i].x_bottom);
   }
@@ -189,15 +190,14 @@ LRAST_HD double split_area(const Piece* pieces, ActiveSide* sides, int count, in
       bottom = crossing;
       continue;
     }
-    int carried = winding;
-    area += ordered_area(sides, count, carried, top, bottom, visible);
+    area += ordered_area(sides, count, winding, top, bottom, visible);
     if (bottom >= y_bottom) return area;
     top = bottom;
     bottom = y_bottom;
   }
 }
 
-/// Area of the slab from y_top to y_bottom, which no piece starts or ends in.
+/// Area of the slab from y_top to y_bottom, which no piece starts or ends in. The sides are placed.
 ///
 /// Sorted sides fall into blocks. Where sides of a block cross in sight, that block is split at the
 /// crossing: always valid, and it takes the pair out of disorder on both sides, so the splitting
@@ -205,12 +205,18 @@ LRAST_HD double split_area(const Piece* pieces, ActiveSide* sides, int count, in
 LRAST_HD double slab_area(const Piece* pieces, ActiveSide* sides, int count, int winding,
                           double y_top, double y_bottom, VisibleSpan* visible) {
   constexpr int kMostWaiting = 40;
-  SideRange waiting[kMostWaiting];
-  waiting[0] = {0, count, winding, false, y_top, y_bottom};
   double area = winding > 0 ? y_bottom - y_top : 0.0;
+  if (count <= 1) return area + ordered_area(sides, count, winding, y_top, y_bottom, visible);
+  put_in_order(sides, count);
+  SideRange waiting[kMostWaiting];
+  waiting[0] = {0, count, winding, true, y_top, y_bottom};
   for (int num_waiting = 1; num_waiting > 0;) {
     const SideRange range = waiting[--num_waiting];
-    if (!range.sorted) sort_range(pieces, sides, range);
+    if (!range.sorted) {
+      place_sides(pieces, sides + range.begin, range.end - range.begin, range.y_top,
+                  range.y_bottom);
+      put_in_order(sides + range.begin, range.end - range.begin);
+    }
     int carried = range.winding;
     for (int begin = range.begin; begin < range.end;) {
       const SideBlock block = block_at(sides, range.end, begin, carried);
@@ -220,8 +226,7 @@ LRAST_HD double slab_area(const Piece* pieces, ActiveSide* sides, int count, int
         const double crossing =
             find_crossing(sides + begin, block_count, range.y_top, range.y_bottom);
         if (crossing >= range.y_bottom) {
-          int inside = left;
-          area += ordered_area(sides + begin, block_count, inside, range.y_top, range.y_bottom,
+          area += ordered_area(sides + begin, block_count, left, range.y_top, range.y_bottom,
                                visible);
         } else if (num_waiting + 3 > kMostWaiting) {
           area += split_area(pieces, sides + begin, block_count, left, range.y_top,
@@ -242,10 +247,23 @@ LRAST_HD double slab_area(const Piece* pieces, ActiveSide* sides, int count, int
   return area;
 }
 
-/// Pieces that overlap in y: sweep down, slab by slab between the starts and ends of pieces.
+/// Covered area from the pixel's top to its bottom. What lies between open slabs is covered and
+/// added in one piece, so that a pixel without open slabs has an area of exactly 1.
+struct CoveredArea {
+  double area = 0.0, done = 0.0;
+  LRAST_HD void add_open(double y_top, double y_bottom, double slab) {
+    area += y_top - done;
+    area += slab;
+    done = y_bottom;
+  }
+  LRAST_HD double total() const { return clamped(area + (1.0 - done), 0.0, 1.0); }
+};
+
+/// Sweeps down, slab by slab between the starts and ends of pieces.
 LRAST_HD double union_by_sweep(const Piece* pieces, const int32_t* order, int count, int winding,
                                ActiveSide* sides, VisibleSpan* visible) {
-  double area = 0.0, y = 0.0;
+  CoveredArea covered;
+  double y = 0.0;
   int next = 0, num_sides = 0, negative = 0;
   while (y < 1.0) {
     for (; next < count && pieces[order[next]].y0 <= y; ++next) {
@@ -263,11 +281,12 @@ LRAST_HD double union_by_sweep(const Piece* pieces, const int32_t* order, int co
     for (int i = 0; i < num_sides; ++i) y_next = smaller(y_next, pieces[sides[i].piece].y1);
 
     // Folded meshes: mostly the winding stays positive throughout the slab, and no x is needed.
-    if (winding + negative > 0)
-      area += y_next - y;
-    else if (num_sides > 0)
-      area += slab_area(pieces, sides, num_sides, winding, y, y_next, visible);
-
+    if (winding + negative <= 0) {
+      place_sides(pieces, sides, num_sides, y, y_next);
+      if (!stays_covered(sides, num_sides, winding))
+        covered.add_open(y, y_next,
+                         slab_area(pieces, sides, num_sides, winding, y, y_next, visible));
+    }
     for (int i = 0; i < num_sides;) {
       const Piece& p = pieces[sides[i].piece];
       if (p.y1 > y_next) {
@@ -280,20 +299,31 @@ LRAST_HD double union_by_sweep(const Piece* pieces, const int32_t* order, int co
     }
     y = y_next;
   }
-  return area;
+  return covered.total();
+}
+
+/// Most touched pixels of an ordinary mesh have one piece. The same as union_by_sweep().
+LRAST_HD double union_of_one(const Piece& p, int winding, VisibleSpan& visible) {
+  CoveredArea covered;
+  if (winding <= 0 && p.y0 > 0.0) covered.add_open(0.0, p.y0, 0.0);
+  winding += step_at_start(p);
+  if (winding + smaller(p.weight, 0) <= 0 && p.y0 < p.y1) {
+    ActiveSide side;
+    side.piece = 0;
+    side.weight = p.weight;
+    place_sides(&p, &side, 1, p.y0, p.y1);
+    covered.add_open(p.y0, p.y1, slab_area(&p, &side, 1, winding, p.y0, p.y1, &visible));
+  }
+  winding += step_at_end(p);
+  if (winding <= 0 && p.y1 < 1.0) covered.add_open(p.y1, 1.0, 0.0);
+  return covered.total();
 }
 
 /// Covered area of a pixel, in [0, 1], from its pieces and the winding at its top left corner.
 /// Adds what is visible of each piece to visible[piece]. Scratch: order and sides, one per piece.
 LRAST_HD double pixel_union(const Piece* pieces, int count, int winding, int32_t* order,
                             ActiveSide* sides, VisibleSpan* visible) {
-  if (count == 1 && pieces[0].y0 == 0.0 && pieces[0].y1 == 1.0) {
-    const int sign = coverage_step(winding, winding + pieces[0].weight);
-    const double area = winding > 0 ? 1.0 : 0.0;
-    if (sign == 0) return area;
-    see(visible[0], sign, 0.0, 1.0);
-    return area + sign * (1.0 - 0.5 * (pieces[0].x0 + pieces[0].x1));
-  }
+  if (count == 1) return union_of_one(pieces[0], winding, visible[0]);
   // Cheapest bound on the winding: nothing can bring it to zero, so no side is visible.
   int lowest = winding;
   for (int i = 0; i < count; ++i) {
@@ -304,12 +334,7 @@ LRAST_HD double pixel_union(const Piece* pieces, int count, int winding, int32_t
 
   for (int i = 0; i < count; ++i) order[i] = i;
   sort_numbers(order, count, StartsBefore{pieces});
-  bool stacked = true;
-  for (int i = 0; i + 1 < count && stacked; ++i)
-    stacked = pieces[order[i]].y1 <= pieces[order[i + 1]].y0;
-  const double area = stacked ? union_of_stack(pieces, order, count, winding, visible)
-                              : union_by_sweep(pieces, order, count, winding, sides, visible);
-  return clamped(area, 0.0, 1.0);
+  return union_by_sweep(pieces, order, count, winding, sides, visible);
 }
 
 LRAST_END

@@ -1,4 +1,4 @@
-// csrc/kernels/buffer.h: growing array of plain records for the CPU kernels.
+// csrc/kernels/buffer.h: growing arrays for the CPU kernels.
 // std::vector would be merged across ISA levels by the linker (see host_device.h).
 #pragma once
 #include <stdlib.h>
@@ -43,6 +43,12 @@ template <typename T> class Buffer {
     if (size_ + extra > capacity_) grow(size_ + extra);
     return data_ + size_;
   }
+  void swap(Buffer& other) {
+    T* const data = data_;
+    const int64_t size = size_, capacity = capacity_;
+    data_ = other.data_, size_ = other.size_, capacity_ = other.capacity_;
+    other.data_ = data, other.size_ = size, other.capacity_ = capacity;
+  }
 
  private:
   void grow(int64_t needed) {
@@ -54,6 +60,30 @@ template <typename T> class Buffer {
   }
   T* data_ = nullptr;
   int64_t size_ = 0, capacity_ = 0;
+};
+
+/// Objects that stay where they are and keep what they hold when the number in use shrinks: a
+/// picture's buffers, kept between calls because fresh pages are slow.
+template <typename T> class Pool {
+ public:
+  Pool() = default;
+  ~Pool() {
+    for (int64_t i = 0; i < items_.size(); ++i) delete items_[i];
+  }
+  int64_t size() const { return size_; }
+  T& operator[](int64_t i) { return *items_[i]; }
+  const T& operator[](int64_t i) const { return *items_[i]; }
+  void resize(int64_t size) {
+    for (int64_t i = items_.size(); i < size; ++i) {
+      items_.reserve(1);
+      items_.push(new T());
+    }
+    size_ = size;
+  }
+
+ private:
+  Buffer<T*> items_;
+  int64_t size_ = 0;
 };
 
 LRAST_END

@@ -30,7 +30,7 @@ template <typename T> struct ContourBackwardArgs {
   const T* grad_coverage;   // (N, H, W)
   const int64_t* tape;      // what the forward pass recorded
   int64_t tape_words;       // size of the memory behind it
-  T* grad_verts_clip;       // (N, V, 4), zero on entry
+  T* grad_verts_clip;       // (N, V, 4)
   int64_t num_views, num_verts;
   int32_t height, width;
   int32_t num_threads;
@@ -60,11 +60,13 @@ struct TapeView { int64_t edges, cuts, pieces; };  // how many of each; the reco
 // copied only the first word is told from it by the size and the mark.
 constexpr int64_t kTapeMark = 0x6c6173742d776f72;
 
-/// Entry points of one ISA level. `tape`, if not null, receives malloc'ed words and their
-/// number.
+/// Entry points of one ISA level. A forward call that is given `tape_words` keeps its records in
+/// the calling thread until take_tape() has written so many words of them, or another call comes.
 struct ContourKernels {
-  ContourStatus (*forward_f32)(const ContourArgs<float>&, int64_t** tape, int64_t* tape_words);
-  ContourStatus (*forward_f64)(const ContourArgs<double>&, int64_t** tape, int64_t* tape_words);
+  ContourStatus (*forward_f32)(const ContourArgs<float>&, int64_t* tape_words);
+  ContourStatus (*forward_f64)(const ContourArgs<double>&, int64_t* tape_words);
+  ContourStatus::Code (*take_tape_f32)(int64_t* tape, int64_t tape_words, double* stage_ms);
+  ContourStatus::Code (*take_tape_f64)(int64_t* tape, int64_t tape_words, double* stage_ms);
   ContourStatus::Code (*backward_f32)(const ContourBackwardArgs<float>&);
   ContourStatus::Code (*backward_f64)(const ContourBackwardArgs<double>&);
 };
@@ -75,8 +77,9 @@ extern const ContourKernels LRAST_JOIN(contour_kernels, LRAST_ISA);
 
 LRAST_BEGIN
 
-/// Weight of an edge in the direction a -> b.
-LRAST_HD int edge_weight(const ContourTopology& topology, const int8_t* signs, int64_t edge) {
+/// Weight of an edge in the direction a -> b; signs[face] is -1, 0 or 1.
+template <typename Signs>
+LRAST_HD int edge_weight(const ContourTopology& topology, Signs signs, int64_t edge) {
   if (edge < topology.num_regular) {
     const int32_t* faces = topology.edge_faces + 2 * edge;
     return signs[faces[0]] - signs[faces[1]];

@@ -7,22 +7,6 @@
 LRAST_BEGIN
 namespace {
 
-/// Everything a thread needs for a view; kept between calls because fresh pages are slow.
-template <typename T> struct Workspace {
-  ContourFront front;
-  RowBins bins;
-  Buffer<RowScratch<T>*> rows;  // per chunk of rows
-  Buffer<int32_t> tape_number;  // of each contour edge that is seen
-
-  ~Workspace() {
-    for (int64_t i = 0; i < rows.size(); ++i) delete rows[i];
-  }
-  RowScratch<T>& row_scratch(int chunk) {
-    while (rows.size() <= chunk) rows.push(new RowScratch<T>());
-    return *rows[chunk];
-  }
-};
-
 class StageClock {
  public:
   explicit StageClock(double* stage_ms) : stage_ms_(stage_ms), last_(Clock::now()) {}
@@ -39,122 +23,192 @@ class StageClock {
   Clock::time_point last_;
 };
 
+/// What a call finds in one view. Kept between calls, as all buffers are: fresh pages are slow.
+template <typename T> struct ViewSpace {
+  ViewOutline outline;
+  RowBins bins;
+  Pool<Buffer<TapePiece<T>>> records;  // per chunk of rows
+
+  int64_t num_pieces() const {
+    int64_t count = 0;
+    for (int64_t i = 0; i < records.size(); ++i) count += records[i].size();
+    return count;
+  }
+  int64_t tape_bytes() const {
+    return int64_t(sizeof(TapeView)) + outline.edges.size() * int64_t(sizeof(TapeEdge)) +
+           outline.cuts.bytes() + num_pieces() * int64_t(sizeof(TapePiece<T>));
+  }
+};
+
+/// The views of the calling thread's last call, and the words of the tape that waits in them.
+template <typename T> struct CallSpace {
+  Pool<ViewSpace<T>> views;
+  int64_t pending_words = 0;
+};
+template <typename T> CallSpace<T>& call_space() {
+  static thread_local CallSpace<T> space;
+  return space;
+}
+
+/// One forward call: blocks of views, and for each as many tasks as there are chunks of rows.
+template <typename T> struct ForwardCall {
+  const ContourArgs<T>& args;
+  Pool<ViewSpace<T>>& views;
+  bool record;
+  int threads;
+  int64_t views_per_block, num_blocks;
+  int chunks;  // of rows, per view
+
+  int64_t block_end(int64_t block) const {
+    return smaller((block + 1) * views_per_block, args.num_views);
+  }
+  int64_t num_tasks(int64_t block) const {
+    return (block_end(block) - block * views_per_block) * chunks;
+  }
+};
+
+template <typename T, int L>
+void outline_and_bin(ForwardCall<T>& call, int64_t begin, int64_t end, int threads) {
+  static thread_local FrontScratch<L> own;
+  FrontScratch<L>& front = own;  // thread_local: other threads must not resolve it themselves
+  const ContourArgs<T>& args = call.args;
+  StageClock clock(args.stage_ms);
+  ViewBlock<T, L> block{args, begin, int(end - begin), {}};
+  for (int lane = 0; lane < block.count; ++lane)
+    block.outlines[lane] = &call.views[begin + lane].outline;
+  outline_views(block, threads, front, [&](ContourStage stage) { clock.end(stage); });
+  for (int64_t view = begin; view < end; ++view)
+    bin_edges(call.views[view].outline.edges, args.height, args.width, call.views[view].bins);
+  clock.end(kBin);
+}
+
+template <typename T> void outline_block(ForwardCall<T>& call, int64_t block, int threads) {
+  const int64_t begin = block * call.views_per_block, end = call.block_end(block);
+  if (end - begin == 1)
+    outline_and_bin<T, 1>(call, begin, end, threads);
+  else
+    outline_and_bin<T, kViewLanes>(call, begin, end, threads);
+}
+
+// Not inlined: the address of a thread_local would be looked up at every use, by a call.
+template <typename T> __attribute__((noinline)) RowScratch<T>& own_scratch() {
+  static thread_local RowScratch<T> scratch;
+  return scratch;
+}
+
+/// One chunk of rows of a view.
+template <typename T> void sweep_task(ForwardCall<T>& call, int64_t block, int64_t task) {
+  RowScratch<T>& scratch = own_scratch<T>();
+  const ContourArgs<T>& args = call.args;
+  const int64_t number = block * call.views_per_block + task / call.chunks;
+  const int64_t chunk = task % call.chunks;
+  ViewSpace<T>& view = call.views[number];
+  if (view.outline.status.code != ContourStatus::kOk) return;
+  StageClock clock(args.stage_ms);
+  T* coverage = args.coverage + number * args.height * args.width;
+  Buffer<TapePiece<T>>& record = view.records[chunk];
+  record.clear();
+  scratch.record.swap(record);
+  const int64_t end = args.height * (chunk + 1) / call.chunks;
+  for (int64_t row = args.height * chunk / call.chunks; row < end; ++row)
+    sweep_row(view.outline.edges, view.bins, int(row), args.width, call.record,
+              coverage + row * args.width, scratch);
+  scratch.record.swap(record);
+  clock.end(kSweep);
+}
+
+/// Every view's outline, then its sweep. One thread per block; whoever is done helps the others.
+template <typename T> void forward_views(ForwardCall<T>& call) {
+  if (call.num_blocks < call.threads) {
+    for (int64_t block = 0; block < call.num_blocks; ++block) {
+      outline_block(call, block, call.threads);
+      parallel_tasks(call.num_tasks(block), call.threads,
+                     [&](int64_t task) { sweep_task(call, block, task); });
+    }
+    return;
+  }
+  TaskBlocks blocks(call.num_blocks);
+  on_threads(call.threads, [&] {
+    blocks.work(
+        [&](int64_t block) {
+          outline_block(call, block, 1);
+          return call.num_tasks(block);
+        },
+        [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+  });
+}
+
+template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t* tape_words) {
+  // Stage times of threads running side by side would not add up.
+  const int threads = args.stage_ms ? 1 : larger(args.num_threads, 1);
+  // With fewer views than threads, the threads share each block.
+  const int64_t share = args.num_views < threads ? args.num_views
+                                                 : (args.num_views + threads - 1) / threads;
+  const int64_t views_per_block = clamped<int64_t>(share, 1, kViewLanes);
+  const int64_t num_blocks = (args.num_views + views_per_block - 1) / views_per_block;
+  constexpr int kRowsPerTask = 16;  // enough work to be worth taking
+  const int chunks = threads == 1 ? 1 : clamped(args.height / kRowsPerTask, 1, 8 * threads);
+  CallSpace<T>& space = call_space<T>();
+  space.pending_words = 0;
+  ContourStatus status{ContourStatus::kOk, 0, 0};
+  try {
+    space.views.resize(args.num_views);
+    for (int64_t view = 0; view < args.num_views; ++view) space.views[view].records.resize(chunks);
+    ForwardCall<T> call{args,    space.views,     tape_words != nullptr, threads,
+                        views_per_block, num_blocks, chunks};
+    forward_views(call);
+  } catch (const std::bad_alloc&) {
+    return {ContourStatus::kNoMemory, 0, 0};
+  }
+  int64_t bytes = 8 * (2 + args.num_views);
+  for (int64_t view = args.num_views - 1; view >= 0; --view) {
+    const ViewSpace<T>& found = space.views[view];
+    if (found.outline.status.code != ContourStatus::kOk) status = found.outline.status;
+    bytes += found.tape_bytes();
+  }
+  if (tape_words && status.code == ContourStatus::kOk)
+    *tape_words = space.pending_words = bytes / 8;  // every record is made of whole words
+  return status;
+}
+
 template <typename Item> uint8_t* append(uint8_t* out, const Item* items, int64_t count) {
   if (count > 0) memcpy(out, items, size_t(count) * sizeof(Item));
   return out + count * int64_t(sizeof(Item));
 }
 
-/// The view's tape: counts, the edges that are seen, cuts, pieces in row order.
-template <typename T> void write_tape(Workspace<T>& space, int chunks, Buffer<uint8_t>& tape) {
-  const Buffer<ContourEdge>& edges = space.front.edges;
-  TapeView head{0, space.front.cuts.size(), 0};
-  Buffer<int32_t>& number = space.tape_number;
-  number.zero(edges.size());
-  for (int i = 0; i < chunks; ++i) {
-    const Buffer<TapePiece<T>>& pieces = space.rows[i]->record;
-    head.pieces += pieces.size();
-    for (int64_t k = 0; k < pieces.size(); ++k) number[pieces[k].edge] = 1;
-  }
-  for (int64_t i = 0; i < edges.size(); ++i) head.edges += number[i];
-  tape.resize(int64_t(sizeof(TapeView)) + head.edges * int64_t(sizeof(TapeEdge)) +
-              head.cuts * int64_t(sizeof(TapeCut)) + head.pieces * int64_t(sizeof(TapePiece<T>)));
-  uint8_t* out = append(tape.data(), &head, 1);
-  int32_t next = 0;
+/// A view's tape: counts, edges, cuts, pieces in row order.
+template <typename T> uint8_t* write_view(const ViewSpace<T>& view, uint8_t* out) {
+  const Buffer<ContourEdge>& edges = view.outline.edges;
+  const TapeView head{edges.size(), view.outline.cuts.size(), view.num_pieces()};
+  out = append(out, &head, 1);
   for (int64_t i = 0; i < edges.size(); ++i) {
-    if (!number[i]) continue;
     const ContourEdge& e = edges[i];
     const TapeEdge record{e.x1 - e.x0, e.y1 - e.y0, e.top, e.bottom};
     out = append(out, &record, 1);
-    number[i] = next++;
   }
-  out = append(out, space.front.cuts.data(), head.cuts);
-  for (int i = 0; i < chunks; ++i) {
-    Buffer<TapePiece<T>>& pieces = space.rows[i]->record;
-    for (int64_t k = 0; k < pieces.size(); ++k) pieces[k].edge = number[pieces[k].edge];
-    out = append(out, pieces.data(), pieces.size());
-  }
+  out = append(out, view.outline.cuts.data(), head.cuts);
+  for (int64_t i = 0; i < view.records.size(); ++i)
+    out = append(out, view.records[i].data(), view.records[i].size());
+  return out;
 }
 
 template <typename T>
-ContourStatus forward_view(const ContourArgs<T>& args, int64_t view, int threads,
-                           Buffer<uint8_t>* tape) {
-  static thread_local Workspace<T> space;
-  ContourFront& front = space.front;
-  StageClock clock(args.stage_ms);
-  front.edges.clear();
-  front.cuts.clear();
-  if (!project_vertices(args, view, threads, front)) return find_refused(args, view);
-  clock.end(kProject);
-  sign_faces(args, view, threads, front);
-  ContourStatus status{ContourStatus::kOk, 0, 0};
-  if (front.any_hidden) status = cut_faces(args, view, front);
-  if (status.code != ContourStatus::kOk) return status;
-  clock.end(kSign);
-  status = weigh_edges(args, view, threads, front);
-  if (status.code != ContourStatus::kOk) return status;
-  clock.end(kWeight);
-  bin_edges(front.edges, args.height, args.width, space.bins);
-  clock.end(kBin);
-
-  const int64_t rows = args.height;
-  const int chunks = threads <= 1 ? 1 : int(smaller<int64_t>(rows, 8 * int64_t(threads)));
-  for (int i = 0; i < chunks; ++i) space.row_scratch(i).record.clear();
-  T* coverage = args.coverage + view * rows * args.width;
-  Workspace<T>& shared = space;  // thread_local: other threads must not resolve it themselves
-  parallel_chunks(rows, chunks, threads, [&](int chunk, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      sweep_row(shared.front.edges, shared.bins, int(row), args.width, tape != nullptr,
-                coverage + row * args.width, *shared.rows[chunk]);
-  });
-  clock.end(kSweep);
-  if (tape) write_tape(space, chunks, *tape);
+ContourStatus::Code take_tape(int64_t* tape, int64_t tape_words, double* stage_ms) {
+  CallSpace<T>& space = call_space<T>();
+  if (space.pending_words == 0 || space.pending_words != tape_words)
+    return ContourStatus::kTapeLost;
+  StageClock clock(stage_ms);
+  space.pending_words = 0;
+  uint8_t* const begin = reinterpret_cast<uint8_t*>(tape);
+  uint8_t* out = begin + 8 * (1 + space.views.size());
+  for (int64_t view = 0; view < space.views.size(); ++view) {
+    tape[1 + view] = out - begin;
+    out = write_view(space.views[view], out);
+  }
+  tape[0] = tape_words;
+  tape[tape_words - 1] = kTapeMark;
   clock.end(kRecord);
-  return status;
-}
-
-struct ViewResult {
-  Buffer<uint8_t> tape;
-  ContourStatus status{ContourStatus::kOk, 0, 0};
-};
-
-bool join_tapes(const ViewResult* results, int64_t num_views, int64_t** tape, int64_t* tape_words) {
-  int64_t words = 2 + num_views;  // every record is made of whole words
-  for (int64_t view = 0; view < num_views; ++view) words += results[view].tape.size() / 8;
-  int64_t* out = static_cast<int64_t*>(malloc(size_t(words) * sizeof(int64_t)));
-  if (!out) return false;
-  uint8_t* end = reinterpret_cast<uint8_t*>(out + 1 + num_views);
-  for (int64_t view = 0; view < num_views; ++view) {
-    out[1 + view] = end - reinterpret_cast<uint8_t*>(out);
-    end = append(end, results[view].tape.data(), results[view].tape.size());
-  }
-  out[0] = words;
-  out[words - 1] = kTapeMark;
-  *tape = out;
-  *tape_words = words;
-  return true;
-}
-
-template <typename T>
-ContourStatus forward(const ContourArgs<T>& args, int64_t** tape, int64_t* tape_words) {
-  const ContourStatus no_memory{ContourStatus::kNoMemory, 0, 0};
-  if (tape) *tape = nullptr;
-  ViewResult* results = new (std::nothrow) ViewResult[size_t(args.num_views)];
-  if (!results) return no_memory;
-  // Stage times of threads running side by side would not add up.
-  const int threads = args.stage_ms ? 1 : larger(args.num_threads, 1);
-  const int failed = over_views(args.num_views, threads, [&](int64_t view, int inner) {
-    results[view].status =
-        forward_view(args, view, inner, tape ? &results[view].tape : nullptr);
-  });
-  ContourStatus status{ContourStatus::kOk, 0, 0};
-  for (int64_t view = args.num_views - 1; view >= 0; --view)
-    if (results[view].status.code != ContourStatus::kOk) status = results[view].status;
-  if (failed) status = no_memory;
-  if (status.code == ContourStatus::kOk && tape &&
-      !join_tapes(results, args.num_views, tape, tape_words))
-    status = no_memory;
-  delete[] results;
-  return status;
+  return ContourStatus::kOk;
 }
 
 template <typename T> void add_to_vertex(T* grad, ClipPoint p) {
@@ -195,6 +249,8 @@ template <typename T> void backward_view(const ContourBackwardArgs<T>& args, int
   const TapePiece<T>* pieces = reinterpret_cast<const TapePiece<T>*>(cuts + head.cuts);
   const T* grad_coverage = args.grad_coverage + view * int64_t(args.height) * args.width;
   weighted.zero(head.edges);
+  const int64_t num_values = 4 * args.num_verts;
+  memset(args.grad_verts_clip + view * num_values, 0, size_t(num_values) * sizeof(T));
   for (int64_t i = 0; i < head.pieces; ++i) {
     const TapePiece<T> piece = pieces[i];
     const double grad = grad_coverage[piece.pixel];
@@ -215,17 +271,23 @@ template <typename T> ContourStatus::Code backward(const ContourBackwardArgs<T>&
       args.tape[args.tape_words - 1] != kTapeMark)
     return ContourStatus::kTapeLost;
   // Waking a thread takes longer than the gradient of an ordinary outline.
-  constexpr int64_t kWorthThreads = 1 << 17;
-  const int threads = args.tape_words < kWorthThreads ? 1 : larger(args.num_threads, 1);
-  const int failed = over_views(args.num_views, threads,
-                                [&](int64_t view, int) { backward_view(args, view); });
-  return failed ? ContourStatus::kNoMemory : ContourStatus::kOk;
+  constexpr int64_t kWorthThreads = 1 << 20;
+  const int64_t bytes =
+      8 * args.tape_words + 4 * args.num_views * args.num_verts * int64_t(sizeof(T));
+  const int threads = bytes < kWorthThreads ? 1 : larger(args.num_threads, 1);
+  try {
+    parallel_tasks(args.num_views, threads, [&](int64_t view) { backward_view(args, view); });
+  } catch (const std::bad_alloc&) {
+    return ContourStatus::kNoMemory;
+  }
+  return ContourStatus::kOk;
 }
 
 }  // namespace
 LRAST_END
 
 namespace lrast {
-const ContourKernels LRAST_JOIN(contour_kernels, LRAST_ISA){forward<float>, forward<double>,
-                                                            backward<float>, backward<double>};
+const ContourKernels LRAST_JOIN(contour_kernels, LRAST_ISA){
+    forward<float>,    forward<double>, take_tape<float>,
+    take_tape<double>, backward<float>, backward<double>};
 }

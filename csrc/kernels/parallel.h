@@ -2,9 +2,15 @@
 #pragma once
 #include <new>
 
-#include "../core/host_device.h"
+#include "buffer.h"
 
 LRAST_BEGIN
+
+inline void pause_briefly() {
+#ifdef __SSE2__
+  __builtin_ia32_pause();
+#endif
+}
 
 /// How many chunks to cut `count` items into: one thread takes all in one.
 inline int num_chunks(int64_t count, int threads) {
@@ -13,24 +19,78 @@ inline int num_chunks(int64_t count, int threads) {
   return int(clamped<int64_t>(count / kSmallest, 1, 4 * int64_t(threads)));
 }
 
-/// Calls body(chunk, begin, end) for each chunk. Throws std::bad_alloc if one did.
-template <typename Body>
-void parallel_chunks(int64_t count, int chunks, [[maybe_unused]] int threads, Body&& body) {
-  if (chunks <= 1) {
-    if (chunks == 1) body(0, int64_t(0), count);
-    return;
-  }
-  int failed = 0;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(| : failed)
-  for (int chunk = 0; chunk < chunks; ++chunk) {
+inline int64_t take_next(int64_t& counter) {
+  return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
+}
+
+/// Runs `work` on so many threads at once. Throws std::bad_alloc if one did.
+template <typename Work> void on_threads(int threads, Work&& work) {
+  if (threads <= 1) return work();
+  int failed = 0, working = 0;
+#pragma omp parallel num_threads(threads) reduction(| : failed)
+  {
+    __atomic_fetch_add(&working, 1, __ATOMIC_RELAXED);
     try {
-      body(chunk, count * chunk / chunks, count * (chunk + 1) / chunks);
+      work();
     } catch (const std::bad_alloc&) {
       failed |= 1;  // exceptions must not leave a parallel region
+    }
+    __atomic_fetch_sub(&working, 1, __ATOMIC_RELAXED);
+#pragma omp master
+    {
+      // Others are at their last task, if any. OpenMP would put this thread to sleep, and waking
+      // it takes as long as such a task.
+      constexpr int kMostTurns = 2000;  // about 0.1 ms
+      for (int turn = 0; turn < kMostTurns && __atomic_load_n(&working, __ATOMIC_RELAXED); ++turn)
+        pause_briefly();
     }
   }
   if (failed) throw std::bad_alloc();
 }
+
+/// Calls body(task) for each task, in no order. Throws std::bad_alloc if one did.
+template <typename Body> void parallel_tasks(int64_t num_tasks, int threads, Body&& body) {
+  int64_t next = 0;
+  on_threads(int(smaller<int64_t>(threads, num_tasks)), [&] {
+    for (int64_t task; (task = take_next(next)) < num_tasks;) body(task);
+  });
+}
+
+/// Calls body(chunk, begin, end) for each chunk. Throws std::bad_alloc if one did.
+template <typename Body>
+void parallel_chunks(int64_t count, int chunks, int threads, Body&& body) {
+  parallel_tasks(chunks, threads, [&](int64_t chunk) {
+    body(int(chunk), count * chunk / chunks, count * (chunk + 1) / chunks);
+  });
+}
+
+/// Blocks of work that begin with a part for one thread, which makes tasks for whoever is free.
+class TaskBlocks {
+ public:
+  explicit TaskBlocks(int64_t num_blocks) {
+    tasks_.zero(num_blocks);
+    next_task_.zero(num_blocks);
+  }
+
+  /// What one of the threads does: `begin(block)` returns its number of tasks, `run(block, task)`.
+  template <typename Begin, typename Run> void work(Begin&& begin, Run&& run) {
+    for (int64_t block; (block = take_next(next_block_)) < tasks_.size();) {
+      __atomic_store_n(&tasks_[block], begin(block), __ATOMIC_RELEASE);
+      run_tasks(block, run);
+    }
+    for (int64_t block = 0; block < tasks_.size(); ++block) run_tasks(block, run);
+  }
+
+ private:
+  template <typename Run> void run_tasks(int64_t block, Run&& run) {
+    const int64_t count = __atomic_load_n(&tasks_[block], __ATOMIC_ACQUIRE);  // 0 until it has begun
+    if (count == 0) return;
+    for (int64_t task; (task = take_next(next_task_[block])) < count;) run(block, task);
+  }
+
+  Buffer<int64_t> tasks_, next_task_;  // per block
+  int64_t next_block_ = 0;
+};
 
 /// Calls body(view, threads inside the view) for every view: threads over the views where there
 /// are enough of them, else inside each. Returns whether memory ran out.

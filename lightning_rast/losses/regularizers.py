@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lightning_rast.losses.gather import Gather
 from lightning_rast.scene import Topology
+from lightning_rast.scene.gather import Gather
 from lightning_rast.scene.laplacian import as_torch_csr, graph_laplacian
 
 
@@ -44,7 +44,7 @@ class Regularizers:
             return verts.sum() * 0
         # In units of edges, so that products of four lengths neither vanish nor overflow.
         unit = max(self._mean_edge_length(verts), self._tiny(verts))
-        a, b, c = self._corners(verts / unit).unflatten(0, (-1, 3)).unbind(1)
+        a, b, c = self.topology.corner_gather(verts / unit).unflatten(0, (-1, 3)).unbind(1)
         normal = torch.linalg.cross(b - a, c - a)
         first, second = self._neighbours(normal).unflatten(0, (-1, 2)).unbind(1)
         squares = first.square().sum(1) * second.square().sum(1)
@@ -83,11 +83,6 @@ class Regularizers:
                 graph_laplacian(self.topology), dtype=dtype, device=self.topology.device
             )
         return self._laplacians[dtype]
-
-    @cached_property
-    def _corners(self) -> Gather:
-        """Vertices of the faces, three rows each."""
-        return Gather(self.topology.faces.reshape(-1), self.topology.num_verts)
 
     @cached_property
     def _neighbours(self) -> Gather:

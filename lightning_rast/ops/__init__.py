@@ -1,12 +1,23 @@
 """Differentiable operators on tensors; one file per operator."""
 
-# Has no names of its own to export, only kernels to register.
+# Have no names of their own to export, only kernels to register.
+from lightning_rast.ops import interpolate_cuda as interpolate_cuda
+from lightning_rast.ops import rasterize_cuda as rasterize_cuda
+from lightning_rast.ops import soft_coverage_cuda as soft_coverage_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda
 from lightning_rast.ops._library import cpu_isa as cpu_isa
+from lightning_rast.ops.advice import LightningRastWarning as LightningRastWarning
+from lightning_rast.ops.antialias import antialias as antialias
 from lightning_rast.ops.contour import contour_coverage as contour_coverage
 from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCapacityWarning
 from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
 from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_contour_pieces
+from lightning_rast.ops.fragment_derivatives import fragment_derivatives as fragment_derivatives
+from lightning_rast.ops.interpolate import interpolate as interpolate
 from lightning_rast.ops.rasterize import Fragments as Fragments
 from lightning_rast.ops.rasterize import rasterize as rasterize
+from lightning_rast.ops.soft_colors import SoftColors as SoftColors
+from lightning_rast.ops.soft_colors import soft_colors as soft_colors
+from lightning_rast.ops.soft_coverage import soft_coverage as soft_coverage
+from lightning_rast.ops.texture import sample_texture as sample_texture
 from lightning_rast.ops.transform import transform_points as transform_points

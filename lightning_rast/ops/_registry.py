@@ -1,10 +1,34 @@
 """What every operator shares: its registration with torch and the errors of the C ABI."""
 
 import torch
+from torch import Tensor
 
 # Plain registration, not torch.library.custom_op: that one checks inputs for mutation on every
 # call, which costs more than a small picture.
 OPERATORS = torch.library.Library("lightning_rast", "FRAGMENT")
+
+
+# Not public: a torch without them gets the ordinary way through the dispatcher.
+_num_dispatch_modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
+_transforms_are_active = getattr(torch._C, "_are_functorch_transforms_active", None)
+
+
+def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
+    """Whether the dispatcher would do no more with a call than hand it to the CPU kernel.
+
+    False where anyone traces, transforms or intercepts operators, as torch.compile, functorch,
+    fake tensors, subclasses and dispatch modes do.
+    """
+    return (
+        not torch.compiler.is_compiling()
+        and type(tensor) in (Tensor, torch.nn.Parameter)
+        and tensor.is_cpu
+        and _num_dispatch_modes is not None
+        and _transforms_are_active is not None
+        and _num_dispatch_modes() == 0
+        and not _transforms_are_active()
+    )
+
 
 _NO_MEMORY, _NO_ISA = 3, 4
 
@@ -25,7 +49,7 @@ def check_image_size(op: str, image_size: tuple[int, int]) -> None:
     """Refuse what is not (H, W), two whole numbers of pixels of a picture with int32 indices."""
     try:
         height, width = image_size
-        whole = all(_is_whole(size) for size in (height, width))
+        whole = _is_whole(height) and _is_whole(width)
     except (TypeError, ValueError):  # not a pair
         height = width = 0
         whole = False

@@ -10,7 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, raise_status
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_image_size,
+    raise_status,
+    runs_eagerly_on_cpu,
+)
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -50,9 +55,14 @@ def contour_coverage(
             would stall the device, faces with such a vertex are left out.
     """
     _check(verts_clip, topology, image_size)
+    tensors = _topology_tensors(topology)
     record = torch.is_grad_enabled() and verts_clip.requires_grad
+    if runs_eagerly_on_cpu(verts_clip):
+        if record:
+            return _EagerCoverage.apply(verts_clip, tensors, image_size)
+        return _forward(verts_clip, *tensors, *image_size, record=False)[0]
     coverage, _ = torch.ops.lightning_rast.contour_coverage(
-        verts_clip, *_topology_tensors(topology), image_size[0], image_size[1], record
+        verts_clip, *tensors, image_size[0], image_size[1], record
     )
     return coverage
 
@@ -72,7 +82,10 @@ def profile_contour_coverage(
 _STAGES = ("project", "sign", "weight", "bin", "sweep", "record")
 
 
-def _topology_tensors(topology: "Topology") -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+_FiveTensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+def _topology_tensors(topology: "Topology") -> _FiveTensors:
     return (
         topology.faces,
         topology.edge_verts,
@@ -88,17 +101,14 @@ def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]
             "contour_coverage: topology must be a lightning_rast.scene.Topology, got "
             f"{type(topology).__name__}; make one with Topology.from_faces(faces, num_verts)"
         )
-    if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
+    shape, dtype = verts_clip.shape, verts_clip.dtype
+    if len(shape) != 3 or shape[2] != 4:
+        raise ValueError(f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(shape)}")
+    if dtype not in _SUFFIX:
+        raise ValueError(f"contour_coverage: verts_clip must be float32 or float64, got {dtype}")
+    if shape[1] != topology.num_verts:
         raise ValueError(
-            f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}"
-        )
-    if verts_clip.dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"contour_coverage: verts_clip must be float32 or float64, got {verts_clip.dtype}"
-        )
-    if verts_clip.shape[1] != topology.num_verts:
-        raise ValueError(
-            f"contour_coverage: verts_clip has {verts_clip.shape[1]} vertices, "
+            f"contour_coverage: verts_clip has {shape[1]} vertices, "
             f"the topology was built for {topology.num_verts}"
         )
     if topology.faces.device != verts_clip.device:
@@ -126,6 +136,7 @@ OPERATORS.define(
 _NOT_FINITE, _NOT_IN_FRONT, _TAPE_LOST = 1, 2, 5
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_Where = _I64 * 2
 
 
 @functools.cache
@@ -134,7 +145,7 @@ def _forward_function(dtype: torch.dtype) -> Callable[..., int]:
     return bind(
         core(),
         f"lrast_contour_forward_{_SUFFIX[dtype]}",
-        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _P, _P, _P),
+        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _P, _P),
     )
 
 
@@ -148,8 +159,8 @@ def _backward_function(dtype: torch.dtype) -> Callable[..., int]:
 
 
 @functools.cache
-def _free_function() -> Callable[..., int]:
-    return bind(core(), "lrast_free", _P)
+def _take_tape_function(dtype: torch.dtype) -> Callable[..., int]:
+    return bind(core(), f"lrast_contour_take_tape_{_SUFFIX[dtype]}", _P, _I64, _P)
 
 
 def _raise_status(status: int, where: tuple[int, int], verts_clip: Tensor) -> None:
@@ -181,8 +192,8 @@ def _forward(
     verts_clip = verts_clip.contiguous()
     num_views, num_verts = verts_clip.shape[:2]
     coverage = verts_clip.new_empty(num_views, height, width)
-    memory, num_words = ctypes.c_void_p(), ctypes.c_int64()
-    where = (ctypes.c_int64 * 2)()
+    num_words = ctypes.c_int64()
+    where = _Where()
     status = _forward_function(verts_clip.dtype)(
         verts_clip.data_ptr(),
         num_views,
@@ -199,8 +210,7 @@ def _forward(
         height,
         width,
         torch.get_num_threads(),
-        ctypes.byref(memory) if record else None,
-        ctypes.byref(num_words),
+        ctypes.byref(num_words) if record else None,
         where,
         stage_ms,
     )
@@ -208,11 +218,10 @@ def _forward(
         _raise_status(status, (where[0], where[1]), verts_clip)
     if not record:
         return coverage, torch.zeros(1, dtype=torch.int64)
-    try:
-        tape = torch.empty(num_words.value, dtype=torch.int64)
-        ctypes.memmove(tape.data_ptr(), memory, 8 * num_words.value)
-    finally:
-        _free_function()(memory)
+    tape = torch.empty(num_words.value, dtype=torch.int64)
+    status = _take_tape_function(verts_clip.dtype)(tape.data_ptr(), num_words.value, stage_ms)
+    if status != 0:
+        raise_status("contour_coverage", status)
     return coverage, tape[:1]
 
 
@@ -229,7 +238,7 @@ def _backward(
     num_views, num_verts = verts_clip.shape[:2]
     height, width = grad_coverage.shape[1:]
     verts_clip, grad_coverage = verts_clip.contiguous(), grad_coverage.contiguous()
-    grad_verts_clip = torch.zeros_like(verts_clip)
+    grad_verts_clip = torch.empty_like(verts_clip)
     status = _TAPE_LOST
     for attempt in range(2):
         whole = tape.storage_offset() == 0
@@ -295,6 +304,29 @@ def _autograd_backward(ctx, grad_coverage: Tensor, _grad_tape: Tensor | None):
 torch.library.register_autograd(
     "lightning_rast::contour_coverage", _autograd_backward, setup_context=_setup_context
 )
+
+
+class _EagerCoverage(torch.autograd.Function):
+    """The registered operator and its derivative, called without torch's dispatcher.
+
+    On the way through it a call touches so much of torch and Python, evicted from the cache by
+    the picture, that a view of an ordinary picture takes a tenth longer.
+    """
+
+    @staticmethod
+    def forward(ctx, verts_clip: Tensor, topology: _FiveTensors, size: tuple[int, int]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        coverage, tape = _forward(verts_clip, *topology, *size, record=True)
+        ctx.save_for_backward(tape, verts_clip)
+        ctx.topology = topology
+        return coverage
+
+    @staticmethod
+    def backward(ctx, grad_coverage: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        operands = (grad_coverage, *ctx.saved_tensors, *ctx.topology)
+        if runs_eagerly_on_cpu(grad_coverage) and not torch.is_grad_enabled():
+            return _backward(*operands), None, None
+        # With create_graph=True, the operator: its own derivative says that there is none.
+        return torch.ops.lightning_rast.contour_coverage_backward(*operands), None, None
 
 
 def _no_second_derivative(ctx, *grads):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import OPERATORS, check_image_size, raise_status
+from lightning_rast.ops.advice import watch_fragments, watch_hard_image
 
 
 class Fragments(NamedTuple):
@@ -87,7 +88,10 @@ def rasterize(
     bary, depth, face_idx = torch.ops.lightning_rast.rasterize(
         verts_clip, faces, face_ranges, image_size[0], image_size[1], cull, num_layers
     )
-    return Fragments(face_idx, bary, depth)
+    fragments = Fragments(face_idx, bary, depth)
+    watch_fragments(fragments)
+    watch_hard_image(depth, fragments)
+    return fragments
 
 
 _CULL = {"none": 0, "back": 1, "front": 2}

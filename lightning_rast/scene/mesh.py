@@ -6,16 +6,24 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
-from torch.nn.functional import normalize
 
+from lightning_rast.scene.gather import Gather
+from lightning_rast.scene.normals import (
+    NormalWeighting,
+    area_vectors,
+    smoothing_groups,
+    unit,
+    vertex_normals,
+)
 from lightning_rast.scene.topology import Topology, check_faces
 
 
 class Mesh:
     """Vertices (V, 3) in world units and faces (F, 3) that index them.
 
-    Faces wind counter-clockwise seen from outside. A mesh is not changed after it is made, so
-    derived quantities are kept; those of positions are differentiable in `verts`.
+    Faces wind counter-clockwise seen from outside. A mesh is not changed after it is made, so its
+    topology is kept. What follows from positions is differentiable in `verts` and made anew each
+    time, so that every use of it may have a backward pass of its own.
 
     Args:
         verts: positions.
@@ -131,26 +139,41 @@ class Mesh:
             quarters.reshape(-1, 3).to(torch.int32),
         )
 
-    @cached_property
+    @property
+    def corner_gather(self) -> Gather:
+        """Makes (3 F) corners from (V) vertices, the three of a face after each other."""
+        known = self.__dict__.get("topology")
+        return self._corner_gather if known is None else known.corner_gather
+
+    @property
+    def corners(self) -> Float[Tensor, "F 3 3"]:
+        """Positions of each face's three vertices."""
+        return self.corner_gather(self.verts).reshape(-1, 3, 3)
+
+    @property
     def face_area_vectors(self) -> Float[Tensor, "F 3"]:
         """Outward normals whose length is the face's area."""
-        a, b, c = self.verts[self.faces.long()].unbind(1)
-        return torch.linalg.cross(b - a, c - a) / 2
+        return area_vectors(self.corners)
 
-    @cached_property
+    @property
     def face_normals(self) -> Float[Tensor, "F 3"]:
         """Unit outward normals; zero for a face without area."""
-        return normalize(self.face_area_vectors, dim=1, eps=torch.finfo(self.verts.dtype).tiny)
+        return unit(self.face_area_vectors)
 
-    @cached_property
-    def vertex_normals(self) -> Float[Tensor, "V 3"]:
-        """Unit normals averaged over adjacent faces by area; zero where there is none."""
-        total = torch.zeros_like(self.verts)
-        for corner in self.faces.long().unbind(1):
-            total = total.index_add(0, corner, self.face_area_vectors)
-        return normalize(total, dim=1, eps=torch.finfo(self.verts.dtype).tiny)
+    def vertex_normals(self, weighting: NormalWeighting = "area") -> Float[Tensor, "V 3"]:
+        """Unit normals averaged over adjacent faces (`scene.normals` says by what weights); zero
+        where there is none."""
+        return vertex_normals(self.corners, self.corner_gather, weighting)
 
-    @cached_property
+    def corner_normals(
+        self, *, crease_deg: float, weighting: NormalWeighting = "area"
+    ) -> Float[Tensor, "F 3 3"]:
+        """Normals at each face's corners: smooth, but at edges that bend by more than
+        `crease_deg` those of either side. Which edges do is looked up on the CPU."""
+        groups = smoothing_groups(self.face_normals, self.topology, crease_deg=crease_deg)
+        return groups(vertex_normals(self.corners, groups, weighting)).reshape(-1, 3, 3)
+
+    @property
     def bounds(self) -> Float[Tensor, "2 3"]:
         """Lowest and highest corner of the box around the vertices that faces use.
 
@@ -159,8 +182,8 @@ class Mesh:
         """
         if self.num_faces == 0:
             raise ValueError("bounds: the mesh has no faces")
-        used = self.verts[self.faces.reshape(-1).long()]
-        return torch.stack((used.amin(dim=0), used.amax(dim=0)))
+        corners = self.corners
+        return torch.stack((corners.amin(dim=(0, 1)), corners.amax(dim=(0, 1))))
 
     @property
     def area(self) -> Float[Tensor, ""]:
@@ -170,7 +193,7 @@ class Mesh:
     @property
     def volume(self) -> Float[Tensor, ""]:
         """Enclosed volume of a closed mesh, negative if it is inside out; else meaningless."""
-        corners = self.verts[self.faces.long()]
+        corners = self.corners
         if self.num_faces:
             # Far from the origin the tetrahedra would be huge and cancel badly.
             corners = corners - self.bounds.detach().mean(dim=0)
@@ -182,6 +205,10 @@ class Mesh:
         """Closed, oriented, and wound so that normals point inwards."""
         topology = self.topology
         return topology.is_closed and topology.is_oriented and bool(self.volume < 0)
+
+    @cached_property
+    def _corner_gather(self) -> Gather:
+        return Gather(self.faces.reshape(-1), self.num_verts)
 
 
 def _are_same(faces: Tensor, known: Tensor) -> bool:

@@ -28,32 +28,30 @@ def clip_from_view(
 ) -> Float[Tensor, "N 4 4"]:
     """OpenGL clip space from OpenCV view space: near maps to z = -w, far to z = w."""
     height, width = image_size
-    row_x, row_y = 2 / width * K[:, 0], -2 / height * K[:, 1]
-    # K maps onto pixels, 0..W and 0..H, while clip space is centred: a shift by one unit of w.
-    shift = K.new_tensor([0.0, 0.0, 1.0])
-    row_x, row_y = row_x - shift, row_y + shift
-    zero = torch.zeros_like(K[:, 0, 0])
     depth_range = far - near
     if orthographic:
-        # Pixels do not depend on depth: what multiplies z for a pinhole multiplies 1 here.
-        rows = (
-            torch.stack((row_x[:, 0], row_x[:, 1], zero, row_x[:, 2]), dim=1),
-            torch.stack((row_y[:, 0], row_y[:, 1], zero, row_y[:, 2]), dim=1),
-            K.new_tensor([0.0, 0.0, 2 / depth_range, -(far + near) / depth_range]).expand(
-                len(K), 4
-            ),
-            K.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(K), 4),
-        )
+        scale, offset = 2 / depth_range, -(far + near) / depth_range
     else:
-        rows = (
-            torch.cat((row_x, zero[:, None]), dim=1),
-            torch.cat((row_y, zero[:, None]), dim=1),
-            K.new_tensor(
-                [0.0, 0.0, (far + near) / depth_range, -2 * far * near / depth_range]
-            ).expand(len(K), 4),
-            K.new_tensor([0.0, 0.0, 1.0, 0.0]).expand(len(K), 4),
-        )
-    return torch.stack(rows, dim=1)
+        scale, offset = (far + near) / depth_range, -2 * far * near / depth_range
+    # Filled in by the device: copying numbers from the host would make it wait.
+    zero, one, z_from_z, z_from_one = (
+        torch.full((), value, dtype=K.dtype, device=K.device) for value in (0.0, 1.0, scale, offset)
+    )
+    w_from_z, w_from_one = (zero, one) if orthographic else (one, zero)
+    depth_rows = torch.stack((zero, zero, z_from_z, z_from_one, zero, zero, w_from_z, w_from_one))
+
+    row_x, row_y = 2 / width * K[:, 0], -2 / height * K[:, 1]
+    # K maps onto pixels, 0..W and 0..H, while clip space is centred: a shift by one unit of w.
+    shift = torch.stack((zero, zero, one))
+    image_rows = torch.stack((row_x - shift, row_y + shift), dim=1)
+    # Pixels of an orthographic camera do not depend on depth: what multiplies z for a pinhole
+    # multiplies 1 there.
+    x, y, last = image_rows.split(1, dim=2)
+    nothing = torch.zeros_like(last)
+    columns = (x, y, nothing, last) if orthographic else (x, y, last, nothing)
+    return torch.cat(
+        (torch.cat(columns, dim=2), depth_rows.view(1, 2, 4).expand(len(K), 2, 4)), dim=1
+    )
 
 
 def rigid(R: Float[Tensor, "N 3 3"], t: Float[Tensor, "N 3"]) -> Float[Tensor, "N 4 4"]:

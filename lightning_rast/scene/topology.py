@@ -10,6 +10,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from lightning_rast.scene.gather import Gather
+
 # An incidence is coded as 2 * face + reversed in int32.
 _MAX_FACES = 2**30 - 1
 _MAX_VERTS = 2**31 - 1
@@ -135,6 +137,11 @@ class Topology:
         return self.edge_faces.shape[0]
 
     @cached_property
+    def corner_gather(self) -> Gather:
+        """Makes (3 F) face corners from (V) vertices, the three of a face after each other."""
+        return Gather(self.faces.reshape(-1), self.num_verts)
+
+    @cached_property
     def vert_degree(self) -> Int32[Tensor, " V"]:
         """Number of edges at each vertex; 0 where no face uses the vertex."""
         ends = self.edge_verts.reshape(-1).long()
@@ -247,6 +254,30 @@ class Topology:
             euler=self.euler,
             genus=self.genus,
         )
+
+    @cached_property
+    def face_neighbors(self) -> Int32[Tensor, "F 3"]:
+        """Face across the side from corner j to j + 1; -1 where that edge has not two faces."""
+        # Shapes depend on no values, so that torch.compile can trace this.
+        starts = self.irregular_offsets[:-1].long()
+        last = max(self.irregular_codes.shape[0] - 1, 0)
+        first, second = (
+            self.irregular_codes[(starts + k).clamp(max=last)].long() >> 1 for k in (0, 1)
+        )
+        paired = self._irregular_counts == 2
+        pairs = torch.cat((self.edge_faces.long(), torch.stack((first, second), dim=1)))
+        is_edge_of_two = torch.cat((paired.new_ones(self.num_regular), paired))
+        corners = self.faces.long()
+        following = corners.roll(-1, dims=1)
+        a, b = self.edge_verts.long()[:, :, None].unbind(1)
+        spare = 3 * self.num_faces  # where edges without two faces write
+        neighbors = torch.full((spare + 1,), -1, dtype=torch.int32, device=self.device)
+        for face, other in (pairs.unbind(1), pairs.flip(1).unbind(1)):
+            begin, end = corners[face], following[face]
+            is_side = ((begin == a) & (end == b)) | ((begin == b) & (end == a))
+            side = torch.where(is_edge_of_two, 3 * face + is_side.int().argmax(dim=1), spare)
+            neighbors = neighbors.index_put((side,), other.int())
+        return neighbors[:-1].view(-1, 3)
 
     @cached_property
     def _irregular_counts(self) -> Int[Tensor, " I"]:

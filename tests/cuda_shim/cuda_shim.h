@@ -20,6 +20,8 @@
 #define __host__
 #define __shared__ static
 #define __launch_bounds__(...)
+#define __grid_constant__
+#define __noinline__ __attribute__((noinline))
 #define threadIdx (cuda_shim::current->index)
 #define blockIdx (cuda_shim::block)
 #define blockDim (cuda_shim::block_size)
@@ -47,7 +49,7 @@ namespace cuda_shim {
 
 struct Index { unsigned x = 0; };
 enum Order { kForward, kReverse, kShuffled };
-enum Kind { kBlockBarrier, kWarpBarrier, kShuffleUp, kShuffle, kBallot };
+enum Kind { kBlockBarrier, kWarpBarrier, kShuffleUp, kShuffle, kBallot, kMatch };
 
 /// Threads that wait for each other: a block, or one of its warps.
 struct Group {
@@ -243,12 +245,38 @@ inline unsigned __ballot_sync(unsigned mask, bool value) {
   for (int lane = 0; lane < 32; ++lane) bits |= unsigned(all[lane]) << lane;
   return bits;
 }
+/// Lanes with the same value.
+template <typename Value> unsigned __match_any_sync(unsigned mask, Value value) {
+  const uint64_t mine = cuda_shim::packed(value);
+  const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kMatch, mine);
+  unsigned bits = 0;
+  for (int lane = 0; lane < 32; ++lane) bits |= unsigned(all[lane] == mine) << lane;
+  return bits;
+}
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
 template <typename Number, typename Other> Number atomicAdd(Number* number, Other value) {
   cuda_shim::before_atomic();
   const Number old = *number;
   *number = Number(old + Number(value));
+  return old;
+}
+template <typename Number, typename Other> Number atomicMax(Number* number, Other value) {
+  cuda_shim::before_atomic();
+  const Number old = *number;
+  if (old < Number(value)) *number = Number(value);
+  return old;
+}
+template <typename Number, typename Other> Number atomicOr(Number* number, Other value) {
+  cuda_shim::before_atomic();
+  const Number old = *number;
+  *number = Number(old | Number(value));
+  return old;
+}
+template <typename Number> Number atomicCAS(Number* number, Number expected, Number value) {
+  cuda_shim::before_atomic();
+  const Number old = *number;
+  if (old == expected) *number = value;
   return old;
 }
 template <typename Number, typename Other> Number atomicExch(Number* number, Other value) {

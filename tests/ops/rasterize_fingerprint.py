@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import rasterize
+from tests.ops.contour_fingerprint import uneven_weights
 from tests.ops.contour_meshes import bumpy_sphere, icosphere, noisy_sphere, torus
 from tests.ops.contour_soups import near_clipped_soup, needle_soup, tied_near_soup, tied_soup
 from tests.ops.contour_views import look_at, orthographic, projected, seen_from
@@ -19,7 +20,7 @@ def outputs(
     for dtype in (torch.float32, torch.float64):
         verts = verts_clip.to(dtype).requires_grad_()
         fragments = rasterize(verts, faces, image_size, **options)
-        weights = torch.arange(fragments.bary.numel(), dtype=dtype).sin()
+        weights = uneven_weights(fragments.bary.numel(), dtype)
         weights = weights.reshape(fragments.bary.shape)
         loss = (fragments.bary * weights).sum() + (fragments.depth * weights[..., 0]).sum()
         (grad,) = torch.autograd.grad(loss, verts)

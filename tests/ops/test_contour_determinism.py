@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_rast.ops import contour_coverage
+from lightning_rast.ops import contour, contour_coverage
 from tests.ops.contour_fingerprint import all_outputs, fingerprint
 from tests.ops.contour_meshes import icosphere
 from tests.ops.contour_views import seen_from
@@ -53,6 +53,16 @@ def test_instruction_sets_agree_bit_for_bit(isa: str):
         pytest.skip(f"this CPU or build has no {isa}")
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == fingerprint()
+
+
+def test_a_tape_is_there_once():
+    # The second taker must not get what another call has left in its place.
+    mesh = icosphere(1)
+    verts_clip = seen_from(mesh.verts)
+    contour._forward(verts_clip, *contour._topology_tensors(mesh.topology), 8, 8, record=True)
+    tape = torch.empty(100, dtype=torch.int64)
+    take_tape = contour._take_tape_function(verts_clip.dtype)
+    assert take_tape(tape.data_ptr(), len(tape), None) == contour._TAPE_LOST
 
 
 def test_a_gradient_large_enough_for_threads_has_the_same_bits(threads: None):

@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from lightning_rast.ops import contour_coverage
@@ -67,6 +69,52 @@ def test_compiles_into_one_graph(backend: str):
         (grad,) = torch.autograd.grad(value, verts_clip)
         (expected_grad,) = torch.autograd.grad(expected, verts_clip)
         torch.testing.assert_close(grad, expected_grad)
+
+
+def test_a_plain_call_gives_the_operators_bits():
+    # It does not go through the dispatcher.
+    mesh = bumpy_sphere(2)
+    verts_clip = seen_from(mesh.verts).requires_grad_()
+    upstream = torch.rand(1, *IMAGE_SIZE, dtype=verts_clip.dtype)
+    plain = contour_coverage(verts_clip, mesh.topology, IMAGE_SIZE)
+    coverage, _ = torch.ops.lightning_rast.contour_coverage(
+        verts_clip, *operands(mesh), *IMAGE_SIZE, True
+    )
+    assert torch.equal(plain, coverage)
+    (grad,) = torch.autograd.grad(plain, verts_clip, upstream)
+    (expected_grad,) = torch.autograd.grad(coverage, verts_clip, upstream)
+    assert torch.equal(grad, expected_grad)
+
+
+class _NamesOfOperators(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.append(func.name())
+        return func(*args, **(kwargs or {}))
+
+
+def test_dispatch_modes_see_both_operators():
+    mesh = icosphere(1)
+    verts_clip = seen_from(mesh.verts).requires_grad_()
+    with _NamesOfOperators() as seen:
+        coverage = contour_coverage(verts_clip, mesh.topology, IMAGE_SIZE)
+        coverage.sum().backward()
+    assert "lightning_rast::contour_coverage" in seen.names
+    assert "lightning_rast::contour_coverage_backward" in seen.names
+
+
+def test_fake_tensors_need_no_kernel():
+    mesh = icosphere(1)
+    topology, verts_clip = mesh.topology, seen_from(mesh.verts)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        verts_clip = mode.from_tensor(verts_clip).requires_grad_()
+        coverage = contour_coverage(verts_clip, topology, IMAGE_SIZE)
+        (grad,) = torch.autograd.grad(coverage.sum(), verts_clip)
+    assert isinstance(coverage, FakeTensor)
+    assert isinstance(grad, FakeTensor)
 
 
 def test_shapes_are_known_without_running():

@@ -56,7 +56,7 @@ def demangled(name: str) -> str:
     if not shutil.which("c++filt"):
         return name
     long_name = subprocess.run(["c++filt", name], capture_output=True, text=True, check=True).stdout
-    return re.sub(r"\(.*|^void ", "", long_name.strip())
+    return re.sub(r"\(.*|^void ", "", long_name.strip().replace("(anonymous namespace)::", ""))
 
 
 def cmake(*arguments: str) -> str:

@@ -1,0 +1,357 @@
+// csrc/kernels/antialias_blend.h: colours of the pixels that outlines and intersections pass (CPU).
+#pragma once
+#include "antialias_view.h"
+
+LRAST_BEGIN
+
+inline int row_of(int neighbor) { return neighbor / 3 - 1; }
+inline int column_of(int neighbor) { return neighbor % 3 - 1; }
+
+/// A pixel and its neighbours: the faces that they show, and the planes of those.
+template <typename T> struct PixelWindow {
+  static constexpr int32_t kOutside = -2;
+  const AntialiasView<T>& view;
+  int row, column;
+  int32_t face[9];
+  FaceKey key[9];
+  bool known[9];
+
+  PixelWindow(const AntialiasView<T>& view, int row, int column)
+      : view(view), row(row), column(column) {
+    for (int j = 0; j < 9; ++j) {
+      const int r = row + row_of(j), c = column + column_of(j);
+      const bool inside = r >= 0 && r < view.height && c >= 0 && c < view.width;
+      face[j] = inside ? view.face_at(r, c) : kOutside;
+      known[j] = false;
+    }
+  }
+  /// Plane of the face that neighbour j shows, around the centre of this pixel.
+  const FaceKey& key_of(int j) {
+    if (!known[j]) {
+      key[j] = view.key_of(face[j], row, column);
+      known[j] = true;
+    }
+    return key[j];
+  }
+  const T* colour(int j) const {
+    const int64_t pixel = int64_t(row + row_of(j)) * view.width + column + column_of(j);
+    return view.image + pixel * view.channels;
+  }
+};
+
+/// The middle of a piece, its key, and the normal towards the surface that ends there.
+struct PieceMiddle {
+  double x, y, key, normal_x, normal_y;  // in the pixel's own frame
+};
+
+template <typename T> PieceMiddle middle_of(const PixelWindow<T>& window, const Piece& piece) {
+  const ContourEdge& e = window.view.edges[piece.edge];
+  const double x = 0.5 * (piece.x0 + piece.x1), y = 0.5 * (piece.y0 + piece.y1);
+  const double to_right = piece.weight > 0 ? 1.0 : -1.0;
+  return {x, y, window.view.key_on_edge(e, window.column + x, window.row + y),
+          to_right * (e.y1 - e.y0), -to_right * (e.x1 - e.x0)};
+}
+
+/// Neighbours that show the surface at an edge and what lies beyond it, or -1.
+struct PieceSides { int near, beyond; };
+
+/// A piece is visible if a pixel beyond it shows something farther away. Both colours come from the
+/// pixel that is nearest to the middle of the piece, among those whose surface, extended to there by
+/// its plane, lies at its depth, or behind it. A surface bends away at a fold, by as much as its
+/// plane falls on the way; of those in front by more, the nearest will do if there is no better.
+template <typename T>
+PieceSides find_sides(PixelWindow<T>& window, const PieceMiddle& middle) {
+  constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
+  constexpr double kSlack = 0.25; // px, by which a surface may be off
+  PieceSides sides{-1, -1};
+  double near_distance = kReach, beyond_distance = kReach;
+  bool at_depth = false;
+  for (int j = 0; j < 9; ++j) {
+    if (window.face[j] < 0) continue;
+    const double dx = column_of(j) + 0.5 - middle.x, dy = row_of(j) + 0.5 - middle.y;
+    const double distance = sqrt(dx * dx + dy * dy);
+    if (distance >= kReach) continue;
+    const bool is_near = dx * middle.normal_x + dy * middle.normal_y > 0.0;
+    const FaceKey& key = window.key_of(j);
+    const double lead = key_at(key, middle.x - 0.5, middle.y - 0.5) - middle.key;
+    if (!is_near) {
+      if (!(lead < 0.0) || distance >= beyond_distance) continue;
+      beyond_distance = distance;
+      sides.beyond = j;
+      continue;
+    }
+    const double slope = sqrt(key.x * key.x + key.y * key.y);
+    const bool here = lead <= (distance + kSlack) * slope;
+    if (!(lead >= -kSlack * slope) || here < at_depth) continue;
+    if (here == at_depth && distance >= near_distance) continue;
+    at_depth = here;
+    near_distance = distance;
+    sides.near = j;
+  }
+  return sides;
+}
+
+/// The longest visible piece of the outline in a pixel.
+template <typename T>
+const Piece& longest_of_outline(const PixelPieces& pixel, const RowChunk<T>& chunk) {
+  double longest = -1.0;
+  int64_t found = pixel.begin;
+  for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
+    const double dy = chunk.visible[i].dy, dx = dy * chunk.pieces[i].dx_dy;
+    if (!(dx * dx + dy * dy > longest)) continue;
+    longest = dx * dx + dy * dy;
+    found = i;
+  }
+  return chunk.pieces[found];
+}
+
+/// The neighbour most nearly in direction (x, y) that shows the object, or the background; -1 if
+/// there is none.
+template <typename T>
+int find_towards(const PixelWindow<T>& window, double x, double y, bool object) {
+  int found = -1;
+  double best = 0.0;
+  for (int j = 0; j < 9; ++j) {
+    if (window.face[j] == PixelWindow<T>::kOutside || (window.face[j] >= 0) != object) continue;
+    const double dx = column_of(j), dy = row_of(j);
+    const double along = (x * dx + y * dy) / sqrt(dx * dx + dy * dy);
+    if (found >= 0 && !(along > best)) continue;
+    found = j;
+    best = along;
+  }
+  return found;
+}
+
+/// The neighbour that shows the object at a piece of the outline, or -1.
+template <typename T> int find_rim(PixelWindow<T>& window, const PieceMiddle& middle) {
+  const int near = find_sides(window, middle).near;
+  if (near >= 0) return near;
+  return window.face[kOwn] >= 0 ? kOwn : find_towards(window, middle.normal_x, middle.normal_y, true);
+}
+
+/// Borders of what is visible in a pixel, with the neighbours that show the two sides. Pieces with a
+/// side that shows nowhere are left out.
+template <typename T>
+void find_borders(PixelWindow<T>& window, const PixelPieces& pixel, bool outline,
+                  RowChunk<T>& chunk) {
+  for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
+    const Piece& piece = chunk.pieces[i];
+    const double height = piece.y1 - piece.y0;
+    if (height <= 0.0) continue;
+    // A piece of the outline, at least for its larger part, has the background beyond it.
+    const bool on_outline = fabs(chunk.visible[i].dy) >= 0.5 * height;
+    PieceSides sides{kOwn, kSky};
+    if (on_outline) {
+      if (!outline) continue;
+      if (pixel.count > 1 || window.face[kOwn] < 0)
+        sides.near = find_rim(window, middle_of(window, piece));
+    } else {
+      sides = find_sides(window, middle_of(window, piece));
+    }
+    if (sides.near < 0 || sides.beyond < 0) continue;
+    const bool near_is_right = piece.weight > 0;
+    chunk.borders.push({i, near_is_right ? sides.beyond : sides.near,
+                        near_is_right ? sides.near : sides.beyond});
+  }
+}
+
+/// Adds the surface on the other side of an intersection.
+template <typename T>
+void add_crossing(const PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>& chunk,
+                  double* weight) {
+  const FaceKey own = window.view.key_of(crossing.face, window.row, window.column);
+  const FaceKey other = window.view.key_of(crossing.other_face, window.row, window.column);
+  FaceKey slope;
+  const double area =
+      negative_area({own.x - other.x, own.y - other.y, own.center - other.center}, slope);
+  weight[crossing.across] += area;
+  weight[kOwn] -= area;
+  if (window.view.record)
+    chunk.faces.push({crossing.face, crossing.other_face, T(slope.x), T(slope.y),
+                      T(slope.center), T(0)});
+}
+
+/// Makes weights non-negative, which they are unless borders contradict each other, and their sum
+/// `total`. Returns by what they were multiplied; 0 if too little is left of them.
+inline double scale_weights(double* weight, double total) {
+  double sum = 0.0;
+  for (int j = 0; j < 9; ++j) sum += larger(weight[j], 0.0);
+  if (!(sum >= 0.25 * total)) return 0.0;
+  const double scale = total / sum;
+  for (int j = 0; j < 9; ++j) weight[j] = larger(weight[j], 0.0) * scale;
+  return scale;
+}
+
+/// How much of the object's part of a pixel each neighbour's colour makes up. The colour is known at
+/// the pixel's centre; beyond each border it changes.
+template <typename T>
+double weigh_neighbors(PixelWindow<T>& window, const PixelPieces* pixel, const Crossing* crossing,
+                       double coverage, RowChunk<T>& chunk, double* weight) {
+  const bool object = window.face[kOwn] >= 0;
+  if (object) weight[kOwn] = 1.0;
+  bool one_rim = coverage < 1.0 && !crossing;  // then it has all of the object's part
+  for (int64_t i = 0; i < chunk.borders.size(); ++i) {
+    const Border border = chunk.borders[i];
+    const double area = area_beyond(chunk.pieces[border.piece]);
+    weight[border.right] += area;
+    weight[border.left] -= area;
+    const Border first = object ? Border{0, kOwn, kSky} : chunk.borders[0];
+    const int rim = smaller(border.left, border.right);
+    one_rim &= larger(border.left, border.right) == kSky && rim == smaller(first.left, first.right);
+  }
+  if (crossing) add_crossing(window, *crossing, chunk, weight);
+  double scale = one_rim ? 0.0 : scale_weights(weight, coverage);
+  if (scale > 0.0) return scale;
+  int rim = kOwn;
+  if (!object)
+    rim = one_rim && chunk.borders.size() > 0
+              ? smaller(chunk.borders[0].left, chunk.borders[0].right)
+              : find_rim(window, middle_of(window, longest_of_outline(*pixel, chunk)));
+  for (int j = 0; j < 9; ++j) weight[j] = 0.0;
+  if (rim >= 0) weight[rim] = coverage;
+  chunk.borders.clear();
+  return rim >= 0 ? 1.0 : 0.0;
+}
+
+template <typename T>
+void write_colour(const PixelWindow<T>& window, const double* share, T* out) {
+  for (int c = 0; c < window.view.channels; ++c) {
+    double sum = 0.0, least = 0.0, most = 0.0;
+    bool first = true;
+    for (int j = 0; j < 9; ++j) {
+      if (share[j] == 0.0) continue;
+      const double value = window.colour(j)[c];
+      sum += share[j] * value;
+      least = first ? value : smaller(least, value);
+      most = first ? value : larger(most, value);
+      first = false;
+    }
+    out[c] = T(clamped(sum, least, most));  // against rounding
+  }
+}
+
+/// Weights of d area / d edge at its two ends, as the tape keeps them.
+template <typename T>
+void piece_weights(const ContourEdge& e, int row, VisibleSpan span, T& top, T& bottom) {
+  double at_top, at_bottom;
+  end_weights(e, row, span, at_top, at_bottom);
+  top = T(at_top);
+  bottom = T(at_bottom);
+}
+
+template <typename T>
+void record_borders(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
+  for (int64_t i = 0; i < chunk.borders.size(); ++i) {
+    const Border border = chunk.borders[i];
+    const Piece& piece = chunk.pieces[border.piece];
+    const ContourEdge& e = view.edges[piece.edge];
+    BorderPiece<T> item{};
+    item.edge = piece.edge;
+    item.left = int8_t(border.left);
+    item.right = int8_t(border.right);
+    VisibleSpan span{0.0, 0.0};
+    see(span, 1, piece.y0, piece.y1);
+    piece_weights(e, row, span, item.top, item.bottom);
+    if (piece.y0 == e.y0 - row) item.sweep_top = T(-width_beyond(piece.x0));
+    if (piece.y1 == e.y1 - row) item.sweep_bottom = T(width_beyond(piece.x1));
+    chunk.border_pieces.push(item);
+  }
+}
+
+template <typename T>
+int32_t record_outline(const AntialiasView<T>& view, int row, const PixelPieces& pixel,
+                       RowChunk<T>& chunk) {
+  const int64_t before = chunk.spans.size();
+  for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
+    const VisibleSpan span = chunk.visible[i];
+    if (span.dy == 0.0 && span.y_dy == 0.0) continue;
+    OutlineSpan<T> item{};
+    item.edge = chunk.pieces[i].edge;
+    piece_weights(view.edges[item.edge], row, span, item.top, item.bottom);
+    chunk.spans.push(item);
+  }
+  return int32_t(chunk.spans.size() - before);
+}
+
+/// Colour of one pixel. `pixel` or `crossing` is null where there is none.
+template <typename T>
+void blend_pixel(const AntialiasView<T>& view, int row, int column, const PixelPieces* pixel,
+                 const Crossing* crossing, RowChunk<T>& chunk) {
+  const int64_t index = int64_t(row) * view.width + column;
+  if (view.plain && view.plain[index]) return;
+  PixelWindow<T> window(view, row, column);
+  const bool object = window.face[kOwn] >= 0;
+  if (!object) crossing = nullptr;
+  int sky = -1;
+  if (pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0) {
+    const PieceMiddle middle = middle_of(window, longest_of_outline(*pixel, chunk));
+    sky = object ? find_towards(window, -middle.normal_x, -middle.normal_y, false) : kOwn;
+  }
+  if (!object && sky < 0) return;
+
+  const double coverage = sky >= 0 ? pixel->coverage : 1.0;
+  chunk.borders.clear();
+  if (pixel) find_borders(window, *pixel, sky >= 0, chunk);
+  if (chunk.borders.size() == 0 && !crossing && sky < 0) return;
+  double weight[kSky + 1] = {};
+  const int64_t num_crossings = chunk.faces.size();
+  const double scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
+  if (scale == 0.0) return chunk.faces.resize(num_crossings);
+  double share[9];
+  for (int j = 0; j < 9; ++j) share[j] = weight[j];
+  if (sky >= 0) share[sky] += 1.0 - coverage;
+  write_colour(window, share, view.out + index * view.channels);
+  if (!view.record) return;
+
+  BlendedPixel<T> blended{};
+  blended.pixel = int32_t(index);
+  blended.sky = int8_t(sky);
+  blended.across = int8_t(chunk.faces.size() > num_crossings ? crossing->across : -1);
+  blended.coverage = T(coverage);
+  blended.scale = T(scale);
+  for (int j = 0; j < 9; ++j) blended.weight[j] = T(weight[j]);
+  blended.num_borders = int32_t(chunk.borders.size());
+  record_borders(view, row, chunk);
+  if (sky >= 0) blended.num_spans = record_outline(view, row, *pixel, chunk);
+  chunk.blended.push(blended);
+}
+
+/// Of several intersections of a pixel, the one nearest to its centre.
+inline void keep_nearest(int32_t* nearest, const Crossing* all, const Crossing* begin,
+                         const Crossing* end) {
+  for (const Crossing* it = begin; it < end; ++it) {
+    int32_t& kept = nearest[it->column];
+    if (kept < 0 || it->distance < all[kept].distance) kept = int32_t(it - all);
+  }
+}
+
+/// Colours of one row's pixels. `rows` says what lies where; `above` are intersections that the row
+/// above found for this one.
+template <typename T>
+void blend_row(const AntialiasView<T>& view, int row, const RowPixels& here,
+               const Crossing* crossings, int64_t num_crossings, const Crossing* above,
+               int64_t num_above, RowChunk<T>& chunk, Buffer<Crossing>& merged) {
+  const int64_t stride = int64_t(view.width) * view.channels;
+  memcpy(view.out + row * stride, view.image + row * stride, size_t(stride) * sizeof(T));
+  if (num_crossings + num_above == 0) {
+    for (const PixelPieces* it = here.begin; it < here.end; ++it)
+      blend_pixel(view, row, it->column, it, nullptr, chunk);
+    return;
+  }
+  merged.clear();
+  for (int64_t i = 0; i < num_above; ++i) merged.push(above[i]);
+  for (int64_t i = 0; i < num_crossings; ++i) merged.push(crossings[i]);
+  chunk.nearest.resize(view.width);
+  memset(chunk.nearest.data(), 0xff, size_t(view.width) * sizeof(int32_t));
+  const Crossing* const all = merged.data();
+  keep_nearest(chunk.nearest.data(), all, all, all + merged.size());
+  const PixelPieces* it = here.begin;
+  for (int column = 0; column < view.width; ++column) {
+    const PixelPieces* pixel = it < here.end && it->column == column ? it++ : nullptr;
+    const int32_t kept = chunk.nearest[column];
+    if (pixel || kept >= 0)
+      blend_pixel(view, row, column, pixel, kept < 0 ? nullptr : all + kept, chunk);
+  }
+}
+
+LRAST_END

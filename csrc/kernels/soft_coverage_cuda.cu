@@ -1,0 +1,81 @@
+// csrc/kernels/soft_coverage_cuda.cu: drives soft coverage over all views at once (CUDA).  See
+// soft_coverage.h.
+#define LRAST_ISA cuda
+#include "soft_cuda_backward.cuh"
+#include "soft_cuda_forward.cuh"
+
+LRAST_BEGIN
+namespace {
+
+/// From vertices to bins.
+template <typename Work, typename Scene> void set_up(Launcher<Work>& launch, const Scene& scene) {
+  launch.set(scene.bits, 0, scene.zeroed_bytes);
+  launch(find_perspective<Work>, blocks_for(scene.num_views * scene.num_verts, kBlock));
+  launch(place_faces<Work>, blocks_for(scene.num_views * scene.num_faces, kBlock));
+}
+
+template <bool kLinear, bool kWithDepth, typename T>
+void sum_gradients(Launcher<SoftBackwardWork<T>>& launch, int64_t num_tiles) {
+  launch(bound_gradients<kLinear, kWithDepth, T>, num_tiles);
+  launch(add_gradients<kLinear, kWithDepth, T>, num_tiles);
+}
+
+}  // namespace
+LRAST_END
+
+namespace lrast {
+
+template <typename T> int64_t soft_coverage_cuda_scratch_bytes(const SoftCoverageArgs<T>& args) {
+  Arena arena(nullptr);
+  const SoftForwardWork<T> work(args, arena);
+  return arena.bytes();
+}
+
+template <typename T>
+int64_t soft_coverage_cuda_scratch_bytes(const SoftCoverageBackwardArgs<T>& args) {
+  Arena arena(nullptr);
+  const SoftBackwardWork<T> work(args, arena);
+  return arena.bytes();
+}
+
+template <typename T>
+int soft_coverage_cuda(const SoftCoverageArgs<T>& args, uint8_t* scratch, int32_t device,
+                       void* stream) {
+  if (const cudaError_t error = cudaSetDevice(device)) return error;
+  Arena arena(scratch);
+  const SoftForwardWork<T> work(args, arena);
+  Launcher<SoftForwardWork<T>> launch(work, stream);
+  set_up(launch, work.scene);
+  launch(args.model.linear ? cover_tiles<true, T> : cover_tiles<false, T>, work.scene.num_tiles());
+  return launch.error();
+}
+
+template <typename T>
+int soft_coverage_cuda(const SoftCoverageBackwardArgs<T>& args, uint8_t* scratch, int32_t device,
+                       void* stream) {
+  if (const cudaError_t error = cudaSetDevice(device)) return error;
+  Arena arena(scratch);
+  const SoftBackwardWork<T> work(args, arena);
+  Launcher<SoftBackwardWork<T>> launch(work, stream);
+  set_up(launch, work.scene);
+  launch.set(work.sums.memory(), 0, work.sums.bytes());
+  const int64_t tiles = work.scene.num_tiles();
+  if (args.model.linear)
+    args.last.key ? sum_gradients<true, true>(launch, tiles)
+                  : sum_gradients<true, false>(launch, tiles);
+  else
+    args.last.key ? sum_gradients<false, true>(launch, tiles)
+                  : sum_gradients<false, false>(launch, tiles);
+  launch(store_gradients<T>, blocks_for(work.num_targets, kBlock));
+  return launch.error();
+}
+
+#define INSTANTIATE(T)                                                                        \
+  template int64_t soft_coverage_cuda_scratch_bytes<T>(const SoftCoverageArgs<T>&);           \
+  template int64_t soft_coverage_cuda_scratch_bytes<T>(const SoftCoverageBackwardArgs<T>&);   \
+  template int soft_coverage_cuda<T>(const SoftCoverageArgs<T>&, uint8_t*, int32_t, void*);   \
+  template int soft_coverage_cuda<T>(const SoftCoverageBackwardArgs<T>&, uint8_t*, int32_t, void*);
+INSTANTIATE(float)
+INSTANTIATE(double)
+
+}  // namespace lrast

@@ -1,0 +1,207 @@
+// csrc/kernels/soft_cuda_tile.cuh: the faces of a tile, some at a time, against its pixels (CUDA).
+//
+// A block of threads per tile, a thread per row of a 4 x 4 block of pixels, a warp per 16 x 8 pixels.
+// Numbers are computed as soft_tile.h does, in the same order, for the same bits.
+#pragma once
+#include "soft_cuda_work.cuh"
+
+LRAST_BEGIN
+
+constexpr int kBatch = kBlock / kMaxSides;  // faces placed together, a thread per side
+constexpr int kRow = 4;                     // pixels of a thread, and rows of a block of pixels
+
+/// A tile of the picture and a thread's place in it.
+template <typename T> struct SoftTile {
+  int64_t view;
+  int tile_x, tile_y, block_x, block_y, row;
+  double middle_u, middle_v, radius;  // metric
+  T reach, fade;
+
+  __device__ SoftTile(const SoftScene<T>& scene, int64_t number) {
+    const int per_view = scene.tiles_x * scene.tiles_y;
+    view = number / per_view;
+    const int in_view = int(number - view * per_view);
+    tile_y = in_view / scene.tiles_x;
+    tile_x = in_view - tile_y * scene.tiles_x;
+    const int warp = int(threadIdx.x / 32), lane = lane_number();
+    block_x = 4 * (warp & 1) + (lane & 3);
+    block_y = 2 * (warp >> 1) + (lane >> 4);
+    row = lane >> 2 & 3;
+    const SoftModel& model = scene.model;
+    middle_u = (kSoftTile * tile_x + 0.5 * kSoftTile) * model.scale_x;
+    middle_v = (kSoftTile * tile_y + 0.5 * kSoftTile) * model.scale_y;
+    radius = 0.51 * kSoftTile * sqrt(model.scale_x * model.scale_x + model.scale_y * model.scale_y);
+    reach = T(model.reach);
+    fade = T(model.fade);
+  }
+  /// The middle of the thread's block, and a pixel of its row, from the middle of the tile.
+  __device__ T middle_x() const { return T(kRow * block_x + (kRow - kSoftTile) / 2); }
+  __device__ T middle_y() const { return T(kRow * block_y + (kRow - kSoftTile) / 2); }
+  static __device__ T offset(int i) { return T(i) - T(1.5); }
+
+  /// Where pixel i of the thread's row is in an image (N, H, W), or -1 if outside the picture.
+  __device__ int64_t place(const SoftScene<T>& scene, int i) const {
+    const int x = kSoftTile * tile_x + kRow * block_x + i;
+    const int y = kSoftTile * tile_y + kRow * block_y + row;
+    if (x >= scene.width || y >= scene.height) return -1;
+    return (view * scene.height + y) * scene.width + x;
+  }
+};
+
+/// A side of a face in a tile, as FaceGroup has it.
+template <typename T> struct BatchSide {
+  T across_x, across_y, across_0, along_x, along_y, along_0, half;
+};
+
+/// Faces of a tile that its threads share.
+template <typename T> struct FaceBatch {
+  BatchSide<T> side[kBatch][kMaxSides];
+  TileDepth<T> depth[kBatch];
+  int32_t number[kBatch];
+  int8_t sides[kBatch], first_x[kBatch], first_y[kBatch], last_x[kBatch], last_y[kBatch];
+
+  /// Whether the face may reach the thread's block of pixels.
+  __device__ bool may_reach(const SoftTile<T>& tile, int i) const {
+    return tile.block_x >= first_x[i] && tile.block_x <= last_x[i] && tile.block_y >= first_y[i] &&
+           tile.block_y <= last_y[i];
+  }
+};
+
+/// One side, in the frame of the tile.
+template <typename T>
+__device__ SoftSide<double> side_in_tile(const SoftScene<T>& scene, const SoftTile<T>& tile,
+                                         const SoftFace& face, int k) {
+  const ScreenPoint a = face.corner[k], b = face.corner[k + 1 == face.sides ? 0 : k + 1];
+  return make_soft_side(a.x, a.y, b.x, b.y, face.turn, scene.model, tile.middle_u, tile.middle_v);
+}
+
+template <typename T>
+__device__ BatchSide<T> make_batch_side(const SoftScene<T>& scene, const SoftTile<T>& tile,
+                                        const SoftFace& face, int k) {
+  const SoftSide<double> side = side_in_tile(scene, tile, face, k);
+  const SideStretch<double> stretch = stretch_in_tile(side, tile.radius);
+  const SoftModel& model = scene.model;
+  return {T(0.0 - face.turn * side.tangent_v * model.scale_x),
+          T(face.turn * side.tangent_u * model.scale_y),
+          T(side.across),
+          T(side.tangent_u * model.scale_x),
+          T(side.tangent_v * model.scale_y),
+          T(0.0 - stretch.middle),
+          T(stretch.half)};
+}
+
+/// Not inlined: long, and only for pictures in which not all faces count.
+template <typename T>
+__noinline__ __device__ TileDepth<T> make_batch_depth(const SoftScene<T>& scene,
+                                                      const SoftTile<T>& tile, int32_t number) {
+  ClipPoint clip[3];
+  ScreenPoint polygon[kMaxSides];
+  PolygonCorner corners[kMaxSides];
+  scene.polygon_of(tile.view, number, clip, polygon, corners);
+  const bool perspective = scene.perspective[tile.view] != 0;
+  const SoftDepth depth =
+      make_soft_depth(scene.placed[tile.view * scene.num_faces + number], clip, corners,
+                      scene.model, perspective, scene.width, scene.height);
+  return depth_in_tile<T>(depth, perspective, kSoftTile * tile.tile_x + 0.5 * kSoftTile,
+                          kSoftTile * tile.tile_y + 0.5 * kSoftTile);
+}
+
+/// Places the faces batch.number[0..count).
+template <bool kWithDepth, typename T>
+__device__ void place_batch(const SoftScene<T>& scene, const SoftTile<T>& tile, int count,
+                            FaceBatch<T>& batch) {
+  const int i = int(threadIdx.x) / kMaxSides, k = int(threadIdx.x) % kMaxSides;
+  if (i >= count) return;
+  const SoftFace& face = scene.placed[tile.view * scene.num_faces + batch.number[i]];
+  if (k < face.sides) batch.side[i][k] = make_batch_side(scene, tile, face, k);
+  if (k == 0) {
+    const int x = kSoftTile * tile.tile_x, y = kSoftTile * tile.tile_y;
+    batch.sides[i] = int8_t(face.sides);
+    batch.first_x[i] = int8_t(larger(face.first_x - x, 0) / kRow);
+    batch.first_y[i] = int8_t(larger(face.first_y - y, 0) / kRow);
+    batch.last_x[i] = int8_t(smaller(face.last_x - x, kSoftTile - 1) / kRow);
+    batch.last_y[i] = int8_t(smaller(face.last_y - y, kSoftTile - 1) / kRow);
+  }
+  if (kWithDepth && k == 1) batch.depth[i] = make_batch_depth(scene, tile, batch.number[i]);
+}
+
+/// The faces among 32 of the tile's bin that reach the tile itself.
+template <typename T>
+__device__ uint32_t faces_in_tile(const SoftScene<T>& scene, const SoftTile<T>& tile,
+                                  int64_t word) {
+  if (word >= scene.num_words) return 0;
+  const int tiles = scene.bin_tiles;
+  uint32_t found = scene.bin(tile.view, tile.tile_x / tiles, tile.tile_y / tiles)[word];
+  if (tiles == 1) return found;
+  for (uint32_t rest = found; rest; rest &= rest - 1) {
+    const int bit = __ffs(int(rest)) - 1;
+    const SoftFace& face = scene.placed[tile.view * scene.num_faces + 32 * word + bit];
+    if (face.first_x / kSoftTile > tile.tile_x || face.last_x / kSoftTile < tile.tile_x ||
+        face.first_y / kSoftTile > tile.tile_y || face.last_y / kSoftTile < tile.tile_y)
+      found &= ~(uint32_t(1) << bit);
+  }
+  return found;
+}
+
+/// Calls visit(i) for all faces of a tile, in the order of their numbers, each being face i of the
+/// batch. For all threads of the block.
+template <bool kWithDepth, typename T, typename Visit>
+__device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile,
+                            FaceBatch<T>& batch, Visit visit) {
+  for (int64_t base = 0; base < scene.num_words; base += kBlock) {
+    const int64_t word = base + threadIdx.x;
+    const uint32_t found = faces_in_tile(scene, tile, word);
+    Count sum;
+    const int first = int(block_exclusive_sum(Count(__popc(found)), sum)), total = int(sum);
+    for (int begin = 0; begin < total; begin += kBatch) {
+      int place = first - begin;
+      for (uint32_t rest = found; rest && place < kBatch; rest &= rest - 1, ++place)
+        if (place >= 0) batch.number[place] = int32_t(32 * word + __ffs(int(rest)) - 1);
+      __syncthreads();
+      const int count = smaller(kBatch, total - begin);
+      place_batch<kWithDepth>(scene, tile, count, batch);
+      __syncthreads();
+      for (int i = 0; i < count; ++i) visit(i);
+      __syncthreads();
+    }
+  }
+}
+
+/// A thread's pixels in the frames of a face's sides.
+template <int kSides, typename T> struct RowFrames {
+  T across[kSides], along[kSides], half[kSides];  // of the pixel that was asked for last
+  T row_across[kSides], row_along[kSides];        // what the row adds to all of its pixels
+  T block_across[kSides], block_along[kSides];    // of the middle of the block
+  const BatchSide<T>* side;
+
+  __device__ RowFrames(const SoftTile<T>& tile, const BatchSide<T>* sides) : side(sides) {
+    const T x = tile.middle_x(), y = tile.middle_y(), row = tile.offset(tile.row);
+    for (int k = 0; k < kSides; ++k) {
+      const BatchSide<T>& s = sides[k];
+      block_across[k] = (x * s.across_x + y * s.across_y) + s.across_0;
+      block_along[k] = (x * s.along_x + y * s.along_y) + s.along_0;
+      row_across[k] = row * s.across_y;
+      row_along[k] = row * s.along_y;
+      half[k] = s.half;
+    }
+  }
+  __device__ void move_to(int i) {
+    const T x = SoftTile<T>::offset(i);
+    for (int k = 0; k < kSides; ++k) {
+      across[k] = (x * side[k].across_x + row_across[k]) + block_across[k];
+      along[k] = (x * side[k].along_x + row_along[k]) + block_along[k];
+    }
+  }
+};
+
+/// A face's factor 1 / (1 - p) at a pixel; false where it does not count.
+template <bool kLinear, int kSides, typename T>
+__device__ bool factor_at(const SoftTile<T>& tile, const RowFrames<kSides, T>& frames, T& factor) {
+  T distance2, inner;
+  outline_distance<kSides>(frames.across, frames.along, frames.half, distance2, inner);
+  const T z = soft_exponent<kLinear>(distance2, inner);
+  factor = soft_chance<kLinear, T>(z, tile.fade).factor;
+  return -tile.reach < z;
+}
+
+LRAST_END

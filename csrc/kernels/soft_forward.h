@@ -1,0 +1,114 @@
+// csrc/kernels/soft_forward.h: soft coverage of a tile (CPU).
+#pragma once
+#include "soft_nearest.h"
+#include "soft_tile.h"
+
+LRAST_BEGIN
+
+/// Scratch of a thread.
+template <typename T> struct ForwardSpace {
+  TilePixels<T> product;  // of 1 / (1 - p), capped
+  TilePixels<T> count;    // faces, if only some may count
+  TileFaces<T> faces;
+  Buffer<uint64_t> blocks;  // per entry: those it may reach
+  NearestSpace<T> nearest;
+};
+
+template <bool kLinear, int kSides, bool kCounting, typename T>
+uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+                       ForwardSpace<T>& space) {
+  const Pack<T> cap(Power<T>::kCap), one(T(1)), none(T(0));
+  const FaceConstants<kSides, T> constants(tile, face);
+  uint64_t reached = 0;
+  for (WindowWalk<kSides, T> walk(entry, ~uint64_t(0)); walk.next(tile, face);) {
+    const unsigned deep = walk.wanted & walk.window.deep;
+    if (kCounting) reached |= walk.wanted_in_tile();
+    for (unsigned left = deep; left; left &= left - 1) {
+      const int block = walk.block(__builtin_ctz(left));
+      for (int i = 0; i < kBlockPixels; ++i) {
+        space.product.at[block][i] = Power<T>::kCap;
+        if (kCounting) space.count.at[block][i] += T(1);
+      }
+    }
+    for (unsigned left = walk.wanted & ~deep; left;) {
+      const BlockPair pair(left);
+      const int blocks[2] = {walk.block(pair.first), walk.block(pair.second)};
+      for (int part = 0; part < kParts<T>; ++part) {
+        const FaceChance<Twin<Pack<T>>> f = face_chance<kLinear, kSides, T>(
+            constants, walk.window.at(constants.lanes[part], pair.first, pair.second));
+        const int at = part * Pack<T>::kLanes;
+        T* product[2] = {space.product.at[blocks[0]] + at, space.product.at[blocks[1]] + at};
+        const Twin<Pack<T>> before(load(product[0]), load(product[1]));
+        const Twin<Pack<T>> after =
+            select(f.counts, smaller(before * f.chance.factor, Twin<Pack<T>>(cap)), before);
+        store(after.first, product[0]);
+        if (pair.two) store(after.second, product[1]);
+        if (!kCounting) continue;
+        T* count[2] = {space.count.at[blocks[0]] + at, space.count.at[blocks[1]] + at};
+        store(load(count[0]) + select(f.counts.first, one, none), count[0]);
+        if (pair.two) store(load(count[1]) + select(f.counts.second, one, none), count[1]);
+      }
+    }
+  }
+  return reached;
+}
+
+template <typename T>
+void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const Tile<T>& tile,
+                const TilePixels<T>& product) {
+  over_block_rows(view, tile, [&](int block, int lane, int64_t place, int count) {
+    T coverage[kBlock], uncovered[kBlock];
+    for (int i = 0; i < kBlock; ++i) {
+      const T p = product.at[block][lane + i];
+      coverage[i] = (p - T(1)) / p;
+      uncovered[i] = p < Power<T>::kCap ? T(1) / p : T(0);
+    }
+    for (int i = 0; i < count; ++i) {
+      args.coverage[place + i] = coverage[i];
+      args.uncovered[place + i] = uncovered[i];
+    }
+  });
+}
+
+template <bool kLinear, typename T>
+void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const SoftFront& front,
+                  int64_t number, ForwardSpace<T>& space) {
+  const Tile<T> tile = make_tile(view, number);
+  list_faces(view, front, number, tile, space.faces);
+  for (int block = 0; block < kBlocks; ++block)
+    for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
+  const int64_t num_entries = space.faces.entries.size();
+  const bool counting = args.last.key && num_entries > view.model.faces_per_pixel;
+  if (counting) {
+    memset(&space.count, 0, sizeof(space.count));
+    space.blocks.resize(num_entries);
+  }
+  for (int64_t i = 0; i < num_entries; ++i) {
+    const TileEntry& entry = space.faces.entries[i];
+    const FaceInTile<T> face = space.faces.face(i);
+    if (counting)
+      space.blocks[i] = entry.sides == 3 ? multiply_face<kLinear, 3, true>(tile, entry, face, space)
+                                         : multiply_face<kLinear, 4, true>(tile, entry, face, space);
+    else if (entry.sides == 3)
+      multiply_face<kLinear, 3, false>(tile, entry, face, space);
+    else
+      multiply_face<kLinear, 4, false>(tile, entry, face, space);
+  }
+  if (args.last.key) {
+    const TileLast<T, T, int32_t> last(args.last, view, tile);
+    last.clear();
+    bool listed = false;
+    for (int block = 0; counting && block < kBlocks; ++block) {
+      T most = T(0);
+      for (int i = 0; i < kBlockPixels; ++i) most = larger(most, space.count.at[block][i]);
+      if (!(most > T(view.model.faces_per_pixel))) continue;
+      if (!listed) list_depths(view, front, tile, space.faces, space.nearest.depths);
+      listed = true;
+      choose_nearest<kLinear>(view, tile, block, space.faces, space.blocks, space.nearest,
+                              space.product.at[block], last);
+    }
+  }
+  write_tile(args, view, tile, space.product);
+}
+
+LRAST_END

@@ -1,0 +1,193 @@
+// csrc/kernels/soft_front.h: faces of one view, set up and sorted into tiles (CPU).
+#pragma once
+#include "../core/soft_depth.h"
+#include "buffer.h"
+#include "parallel.h"
+#include "soft_coverage.h"
+
+LRAST_BEGIN
+
+constexpr int kTile = 32;  // pixels; its 64 blocks of 4 x 4 fit the bits of a word
+constexpr int kTilePixels = kTile * kTile;
+
+/// Faces of one view; kept between calls because fresh pages are slow.
+struct SoftFront {
+  Buffer<ScreenPoint> screen;   // (V,)
+  Buffer<SoftFace> faces;       // (F,)
+  Buffer<int64_t> tile_begin;   // (tiles + 1,) into:
+  Buffer<int32_t> tile_faces;   // ascending in each tile
+  Buffer<int64_t> face_begin;   // (F + 1,) into:
+  Buffer<int64_t> face_places;  // places in tile_faces, in the order of tiles
+  Buffer<int64_t> cursor, bad;
+  bool perspective = true;
+};
+
+/// The view that a call works on.
+template <typename T> struct SoftView {
+  const T* verts;        // (V, 4)
+  const int32_t* faces;  // (F, 3)
+  SoftModel model;
+  int64_t index, num_verts, num_faces;
+  int32_t height, width;
+  int threads;
+
+  int tiles_x() const { return (width + kTile - 1) / kTile; }
+  int tiles_y() const { return (height + kTile - 1) / kTile; }
+  int64_t num_tiles() const { return int64_t(tiles_x()) * tiles_y(); }
+};
+
+/// The visible part of a face.
+template <typename T>
+int polygon_of_face(const SoftView<T>& view, const ScreenPoint* screen, const int32_t* face,
+                    ClipPoint* clip, ScreenPoint* polygon, PolygonCorner* corners,
+                    int& unplaced) {
+  ScreenPoint at[3];
+  for (int i = 0; i < 3; ++i) {
+    clip[i] = load_clip(view.verts + 4 * int64_t(face[i]));
+    at[i] = screen[face[i]];
+  }
+  return visible_polygon(clip, at, view.width, view.height, polygon, corners, unplaced);
+}
+
+template <typename T> SoftStatus refused_vertex(const SoftView<T>& view, int64_t vert) {
+  const ClipPoint p = load_clip(view.verts + 4 * vert);
+  const bool finite = is_finite(p.x) && is_finite(p.y) && is_finite(p.z) && is_finite(p.w);
+  return {finite && p.w <= 0.0 ? SoftStatus::kNotInFront : SoftStatus::kNotFinite, view.index,
+          vert};
+}
+
+template <typename T> SoftStatus place_vertices(const SoftView<T>& view, SoftFront& front) {
+  front.screen.resize(view.num_verts);
+  const int chunks = num_chunks(view.num_verts, view.threads);
+  front.bad.resize(chunks);
+  const auto w_of = [&](int64_t v) { return view.verts[4 * v + 3]; };
+  front.cursor.zero(chunks);
+  parallel_chunks(view.num_verts, chunks, view.threads, [&](int chunk, int64_t begin, int64_t end) {
+    int64_t bad = -1, other_w = 0;
+    for (int64_t v = end - 1; v >= begin; --v) {
+      const ScreenPoint s = place_vertex(load_clip(view.verts + 4 * v), view.width, view.height);
+      front.screen[v] = s;
+      other_w += w_of(v) != w_of(0);
+      if (!is_hidden(s) && !is_finite(s.x)) bad = v;
+    }
+    front.bad[chunk] = bad;
+    front.cursor[chunk] = other_w;
+  });
+  front.perspective = false;
+  for (int i = 0; i < chunks; ++i) {
+    if (front.bad[i] >= 0) return refused_vertex(view, front.bad[i]);
+    front.perspective |= front.cursor[i] > 0;
+  }
+  return {SoftStatus::kOk, 0, 0};
+}
+
+inline int32_t farthest_corner(const ScreenPoint* screen, const int32_t* face) {
+  int32_t worst = face[0];
+  double distance = -1.0;
+  for (int i = 0; i < 3; ++i) {
+    const ScreenPoint p = screen[face[i]];
+    if (is_hidden(p) || fabs(p.x) + fabs(p.y) <= distance) continue;
+    distance = fabs(p.x) + fabs(p.y);
+    worst = face[i];
+  }
+  return worst;
+}
+
+template <typename T>
+SoftStatus set_up_face(const SoftView<T>& view, SoftFront& front, int64_t number) {
+  const int32_t* face = view.faces + 3 * number;
+  SoftFace& out = front.faces[number];
+  out.sides = 0;
+  for (int i = 0; i < 3; ++i)
+    if (face[i] < 0 || face[i] >= view.num_verts)
+      return {SoftStatus::kNoSuchVertex, view.index, number};
+  ClipPoint clip[3];
+  ScreenPoint polygon[kMaxSides];
+  PolygonCorner corners[kMaxSides];
+  int unplaced;
+  const int sides =
+      polygon_of_face(view, front.screen.data(), face, clip, polygon, corners, unplaced);
+  if (unplaced >= 0) return {SoftStatus::kNotFinite, view.index, face[unplaced]};
+  if (sides > 0 && !make_soft_face(polygon, sides, view.model, view.width, view.height, out))
+    return {SoftStatus::kNotFinite, view.index, farthest_corner(front.screen.data(), face)};
+  return {SoftStatus::kOk, 0, 0};
+}
+
+template <typename T> SoftStatus set_up_faces(const SoftView<T>& view, SoftFront& front) {
+  front.faces.resize(view.num_faces);
+  const int chunks = num_chunks(view.num_faces, view.threads);
+  Buffer<SoftStatus> found;
+  found.resize(chunks);
+  parallel_chunks(view.num_faces, chunks, view.threads,
+                  [&](int chunk, int64_t begin, int64_t end) {
+    SoftStatus& status = found[chunk];
+    status = {SoftStatus::kOk, 0, 0};
+    for (int64_t i = begin; i < end && status.code == SoftStatus::kOk; ++i)
+      status = set_up_face(view, front, i);
+  });
+  for (int i = 0; i < chunks; ++i)
+    if (found[i].code != SoftStatus::kOk) return found[i];
+  return {SoftStatus::kOk, 0, 0};
+}
+
+/// Calls body(tile) for each tile within reach of a face, row by row.
+template <typename Body> void over_tiles(const SoftFace& face, int tiles_x, Body&& body) {
+  if (face.sides == 0) return;
+  for (int y = face.first_y / kTile; y <= face.last_y / kTile; ++y)
+    for (int x = face.first_x / kTile; x <= face.last_x / kTile; ++x)
+      body(int64_t(y) * tiles_x + x);
+}
+
+/// Sorts the faces into tiles by counting; `for_gradient` also lists the places of each face.
+template <typename T>
+void sort_into_tiles(const SoftView<T>& view, SoftFront& front, bool for_gradient) {
+  const int tiles_x = view.tiles_x();
+  const int64_t num_tiles = view.num_tiles();
+  front.tile_begin.zero(num_tiles + 1);
+  for (int64_t i = 0; i < view.num_faces; ++i)
+    over_tiles(front.faces[i], tiles_x, [&](int64_t tile) { ++front.tile_begin[tile + 1]; });
+  for (int64_t tile = 0; tile < num_tiles; ++tile)
+    front.tile_begin[tile + 1] += front.tile_begin[tile];
+  const int64_t total = front.tile_begin[num_tiles];
+  front.tile_faces.resize(total);
+  front.cursor.resize(num_tiles);
+  for (int64_t tile = 0; tile < num_tiles; ++tile) front.cursor[tile] = front.tile_begin[tile];
+  if (for_gradient) {
+    front.face_begin.resize(view.num_faces + 1);
+    front.face_places.resize(total);
+  }
+  int64_t next = 0;
+  for (int64_t i = 0; i < view.num_faces; ++i) {
+    if (for_gradient) front.face_begin[i] = next;
+    over_tiles(front.faces[i], tiles_x, [&](int64_t tile) {
+      const int64_t place = front.cursor[tile]++;
+      front.tile_faces[place] = int32_t(i);
+      if (for_gradient) front.face_places[next++] = place;
+    });
+  }
+  if (for_gradient) front.face_begin[view.num_faces] = next;
+}
+
+/// Depth of a face that counts.
+template <typename T>
+SoftDepth depth_of_face(const SoftView<T>& view, const SoftFront& front, int32_t number) {
+  ClipPoint clip[3];
+  ScreenPoint polygon[kMaxSides];
+  PolygonCorner corners[kMaxSides];
+  int unplaced;
+  polygon_of_face(view, front.screen.data(), view.faces + 3 * int64_t(number), clip, polygon,
+                  corners, unplaced);
+  return make_soft_depth(front.faces[number], clip, corners, view.model, front.perspective,
+                         view.width, view.height);
+}
+
+/// From vertices to sorted faces.
+template <typename T>
+SoftStatus prepare_view(const SoftView<T>& view, SoftFront& front, bool for_gradient) {
+  SoftStatus status = place_vertices(view, front);
+  if (status.code == SoftStatus::kOk) status = set_up_faces(view, front);
+  if (status.code == SoftStatus::kOk) sort_into_tiles(view, front, for_gradient);
+  return status;
+}
+
+LRAST_END

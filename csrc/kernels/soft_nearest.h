@@ -1,0 +1,226 @@
+// csrc/kernels/soft_nearest.h: pixels in which only the nearest faces count (CPU).
+#pragma once
+#include <limits.h>
+
+#include "soft_tile.h"
+
+LRAST_BEGIN
+
+/// A tile's part of SoftLast.
+template <typename T, typename Key, typename Face> struct TileLast {
+  SoftLast<Key, Face> last;
+  int64_t origin, stride;
+  int width, height;
+
+  TileLast(const SoftLast<Key, Face>& last_, const SoftView<T>& view, const Tile<T>& tile)
+      : last(last_),
+        origin((view.index * view.height + tile.y) * view.width + tile.x),
+        stride(view.width),
+        width(tile.width),
+        height(tile.height) {}
+
+  /// Where a lane of a block is in the arrays, or -1 if outside the picture.
+  int64_t place(int block, int lane) const {
+    const int x = kBlock * (block % kBlocksX) + lane % kBlock;
+    const int y = kBlock * (block / kBlocksX) + lane / kBlock;
+    return x < width && y < height ? origin + stride * y + x : -1;
+  }
+  void clear() const {
+    for (int y = 0; y < height; ++y)
+      for (int x = 0; x < width; ++x) {
+        last.key[origin + stride * y + x] = T(-INFINITY);
+        last.face[origin + stride * y + x] = -1;
+      }
+  }
+};
+
+/// The last faces of a block's pixels, by lane.
+template <typename T> struct BlockLast {
+  alignas(64) T key[kBlockPixels];
+  int32_t face[kBlockPixels];
+};
+
+/// Where a face is among the nearest. Equal keys are decided by number, lane by lane.
+template <typename T>
+PackMask<T> among_nearest(const BlockLast<T>& last, int part, Pack<T> key, int32_t number) {
+  const int first = part * Pack<T>::kLanes;
+  const Pack<T> last_key = load(last.key + first);
+  const PackMask<T> nearer = less(last_key, key);
+  const unsigned equal = kAllLanes<T> & ~(bits_of(nearer) | bits_of(less(key, last_key)));
+  if (!equal) return nearer;
+  alignas(64) T chosen[kBlockPixels];
+  for (int i = 0; i < Pack<T>::kLanes; ++i)
+    chosen[i] = T(bits_of(nearer) >> i & 1) +
+                T((equal >> i & 1) && number <= last.face[first + i] ? 1 : 0);
+  return less(Pack<T>(T(0)), load(chosen));
+}
+
+/// Scratch of choose_nearest().
+template <typename T> struct NearestSpace {
+  Buffer<TileDepth<T>> depths;  // of the tile's faces
+  Buffer<T> keys, factors;  // per entry and pixel of the block; -inf where a face does not count
+  Buffer<int32_t> numbers;
+};
+
+/// Pixels of a block of the tile, from its middle.
+template <typename T> void block_pixels(int block, int part, Pack<T>& x, Pack<T>& y) {
+  const int first = part * Pack<T>::kLanes;
+  const int middle = (kBlock - kTile) / 2;
+  x = Pack<T>(T(kBlock * (block % kBlocksX) + middle)) + load(kPixelLanes<T>.x + first);
+  y = Pack<T>(T(kBlock * (block / kBlocksX) + middle)) + load(kPixelLanes<T>.y + first);
+}
+
+template <bool kLinear, int kSides, typename T>
+void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T>& depth,
+               int block, T* keys, T* factors) {
+  const T x = T(kBlock * (block % kBlocksX) + (kBlock - kTile) / 2);
+  const T y = T(kBlock * (block / kBlocksX) + (kBlock - kTile) / 2);
+  const FaceConstants<kSides, T> constants(tile, face);
+  for (int part = 0; part < kParts<T>; ++part) {
+    SideFrames<kSides, Pack<T>> frames = constants.lanes[part];
+    for (int k = 0; k < kSides; ++k) {
+      // In the order of Window::look(), for the same bits.
+      const T across = (x * face.across_x(k) + y * face.across_y(k)) + face.across_0(k);
+      const T along = (x * face.along_x(k) + y * face.along_y(k)) + face.along_0(k);
+      frames.across[k] = frames.across[k] + Pack<T>(across);
+      frames.along[k] = frames.along[k] + Pack<T>(along);
+    }
+    const FaceChance<Pack<T>> f = face_chance<kLinear, kSides, T>(constants, frames);
+    Pack<T> pixel_x, pixel_y;
+    block_pixels(block, part, pixel_x, pixel_y);
+    const Pack<T> key = key_at(depth, frames.across, pixel_x, pixel_y);
+    const int first = part * Pack<T>::kLanes;
+    store(select(f.counts, key, Pack<T>(T(-INFINITY))), keys + first);
+    store(f.chance.factor, factors + first);
+  }
+}
+
+/// Depths of the faces of a tile.
+template <typename T>
+void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
+                 const TileFaces<T>& faces, Buffer<TileDepth<T>>& depths) {
+  depths.resize(faces.entries.size());
+  for (int64_t i = 0; i < depths.size(); ++i)
+    depths[i] = depth_in_tile<T>(depth_of_face(view, front, faces.entries[i].number),
+                                 front.perspective, tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
+}
+
+/// How many keys of a lane are above a number.
+template <typename T> T count_above(T least, const T* keys, int64_t count) {
+  T found = T(0);
+  for (int64_t i = 0; i < count; ++i) found += keys[kBlockPixels * i] > least ? T(1) : T(0);
+  return found;
+}
+
+template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t count) {
+  const Pack<T> one(T(1)), none(T(0));
+  Pack<T> found = none;
+  for (int64_t i = 0; i < count; ++i)
+    found = found + select(less(load(keys + kBlockPixels * i), least), none, one);
+  return found;
+}
+
+/// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and -1
+/// where no more faces than that have a key.
+template <typename T>
+void find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T* last_key,
+               int32_t* last_face) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  constexpr T kInfinity = T(INFINITY);
+  const Pack<T> infinity(kInfinity), none(-kInfinity), limit(wanted);
+  Pack<T> low = infinity, high = none;
+  for (int64_t i = 0; i < count; ++i) {
+    const Pack<T> key = load(keys + kBlockPixels * i);
+    low = smaller(low, select(less(none, key), key, infinity));
+    high = larger(high, key);
+  }
+  // At least `wanted` keys are >= low; fewer are >= high, unless all of these are equal.
+  Pack<T> at_low = count_from(low, keys, count), at_high = count_from(high, keys, count);
+  const PackMask<T> top = less(at_high, limit);
+  low = select(top, low, high);
+  at_low = select(top, at_low, at_high);
+  const unsigned over = bits_of(less(limit, at_low));
+  unsigned open = over & bits_of(top);
+  while (open) {
+    const Pack<T> middle = low + (high - low) * Pack<T>(T(0.5));
+    const Pack<T> reached = count_from(middle, keys, count);
+    const PackMask<T> fewer = less(reached, limit);
+    // Between neighbouring numbers there is none: `low` itself is shared by several faces.
+    const unsigned between = bits_of(less(low, middle)) & bits_of(less(middle, high));
+    low = select(fewer, low, middle);
+    at_low = select(fewer, at_low, reached);
+    high = select(fewer, middle, high);
+    open &= between & bits_of(less(limit, at_low));
+  }
+  alignas(64) T lows[kLanes], counts[kLanes];
+  store(low, lows);
+  store(at_low, counts);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    last_key[lane] = T(-INFINITY);
+    last_face[lane] = -1;
+    // Not more than `wanted` to begin with: all count.
+    if (!(count_above(T(-INFINITY), keys + lane, count) > wanted)) continue;
+    if (counts[lane] == wanted) {
+      // All keys >= low count: the largest of the others tells them apart.
+      for (int64_t i = 0; i < count; ++i) {
+        const T key = keys[kBlockPixels * i + lane];
+        if (key < lows[lane]) last_key[lane] = larger(last_key[lane], key);
+      }
+      continue;
+    }
+    T left = wanted - count_above(lows[lane], keys + lane, count);
+    for (int64_t i = 0; i < count && left > T(0); ++i) {
+      if (keys[kBlockPixels * i + lane] != lows[lane]) continue;
+      last_key[lane] = lows[lane];
+      last_face[lane] = numbers[i];
+      left -= T(1);
+    }
+  }
+}
+
+/// Finds the last faces of a block's pixels, and their product again.
+template <bool kLinear, typename T>
+void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, int block,
+                    const TileFaces<T>& faces, const Buffer<uint64_t>& blocks,
+                    NearestSpace<T>& space, T* product, const TileLast<T, T, int32_t>& last) {
+  space.keys.clear();
+  space.factors.clear();
+  space.numbers.clear();
+  for (int64_t i = 0; i < faces.entries.size(); ++i) {
+    if (!(blocks[i] >> block & 1)) continue;
+    T* keys = space.keys.reserve(kBlockPixels);
+    T* factors = space.factors.reserve(kBlockPixels);
+    if (faces.entries[i].sides == 3)
+      list_keys<kLinear, 3>(tile, faces.face(i), space.depths[i], block, keys, factors);
+    else
+      list_keys<kLinear, 4>(tile, faces.face(i), space.depths[i], block, keys, factors);
+    space.keys.resize(space.keys.size() + kBlockPixels);
+    space.factors.resize(space.factors.size() + kBlockPixels);
+    space.numbers.push(faces.entries[i].number);
+  }
+  const int64_t count = space.numbers.size();
+  BlockLast<T> block_last;
+  for (int part = 0; part < kParts<T>; ++part) {
+    const int first = part * Pack<T>::kLanes;
+    const T* keys = space.keys.data() + first;
+    find_last(keys, space.numbers.data(), count, T(view.model.faces_per_pixel),
+              block_last.key + first, block_last.face + first);
+    Pack<T> p(T(1));
+    for (int64_t i = 0; i < count; ++i) {
+      const Pack<T> key = load(keys + kBlockPixels * i);
+      const PackMask<T> chosen = both(less(Pack<T>(T(-INFINITY)), key),
+                                      among_nearest(block_last, part, key, space.numbers[i]));
+      const Pack<T> factor = load(space.factors.data() + kBlockPixels * i + first);
+      p = select(chosen, smaller(p * factor, Pack<T>(Power<T>::kCap)), p);
+    }
+    store(p, product + first);
+  }
+  for (int lane = 0; lane < kBlockPixels; ++lane) {
+    const int64_t place = last.place(block, lane);
+    if (place < 0) continue;
+    last.last.key[place] = block_last.key[lane];
+    last.last.face[place] = block_last.face[lane];
+  }
+}
+
+LRAST_END

@@ -1,0 +1,50 @@
+// csrc/kernels/soft_views.h: loops over views and over the tiles of one (CPU).
+#pragma once
+#include "parallel.h"
+#include "soft_front.h"
+
+LRAST_BEGIN
+
+/// Calls body(tile) for all tiles of a view.
+template <typename T, typename Body> void over_all_tiles(const SoftView<T>& view, Body&& body) {
+  const int64_t tiles = view.num_tiles();
+  const int chunks = view.threads <= 1 ? 1 : int(tiles);
+  parallel_chunks(tiles, chunks, view.threads, [&](int, int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; ++tile) body(tile);
+  });
+}
+
+/// Calls body(view) for every view: threads over the views where there are enough of them and they
+/// share nothing, else inside each.
+template <typename T, typename Args, typename Body>
+SoftStatus over_views(const Args& args, Body&& body, bool apart = true) {
+  const int threads = larger(args.num_threads, 1);
+  const bool outer = apart && threads > 1 && args.num_views >= threads;
+  const auto one = [&](int64_t index) -> SoftStatus {
+    const SoftView<T> view{args.verts_clip + 4 * args.num_verts * index, args.faces, args.model,
+                           index, args.num_verts, args.num_faces, args.height, args.width,
+                           outer ? 1 : threads};
+    try {
+      return body(view);
+    } catch (const std::bad_alloc&) {
+      return {SoftStatus::kNoMemory, 0, 0};
+    }
+  };
+  const SoftStatus good{SoftStatus::kOk, 0, 0};
+  if (!outer) {
+    SoftStatus status = good;
+    for (int64_t i = 0; i < args.num_views && status.code == SoftStatus::kOk; ++i) status = one(i);
+    return status;
+  }
+  SoftStatus* found = new (std::nothrow) SoftStatus[size_t(args.num_views)];
+  if (!found) return {SoftStatus::kNoMemory, 0, 0};
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  for (int64_t i = 0; i < args.num_views; ++i) found[i] = one(i);
+  SoftStatus status = good;
+  for (int64_t i = args.num_views - 1; i >= 0; --i)
+    if (found[i].code != SoftStatus::kOk) status = found[i];
+  delete[] found;
+  return status;
+}
+
+LRAST_END

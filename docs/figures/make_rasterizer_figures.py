@@ -1,0 +1,96 @@
+"""Makes the pictures of docs/rasterizer.md and fills its tables.
+
+    python docs/figures/make_rasterizer_figures.py
+
+Writes docs/images/rasterizer_*.png and docs/figures/rasterizer_numbers.json, and replaces each
+table in docs/rasterizer.md that stands between `<!-- table: name -->` and `<!-- end -->`. Those of
+bias and error are computed here and repeat exactly; times are those of
+docs/benchmarks/rasterizer.json, which `benchmarks/rasterizer.py --json` writes.
+"""
+
+import json
+import re
+import sys
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import rasterizer_figures as figures
+import torch
+from rasterizer_measures import accuracy_rows
+
+from lightning_rast.ops import LightningRastWarning
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES, TEXT = ROOT / "docs" / "images", ROOT / "docs" / "rasterizer.md"
+NUMBERS = Path(__file__).with_name("rasterizer_numbers.json")
+TIMES = ROOT / "docs" / "benchmarks" / "rasterizer.json"
+
+Rows = list[list[object]]
+
+
+def time_rows(kind: str) -> Rows:
+    """The benchmark's rows, ms per view, after their header."""
+    rows = json.loads(TIMES.read_text())[kind]
+    columns = list(dict.fromkeys(name for row in rows for name in row["times"]))
+    header = ["mesh", "faces", "image", "threads", *columns]
+    keys = ("mesh", "faces", "size", "threads")
+    return [header] + [
+        [*(row[key] for key in keys), *(number(row["times"].get(name)) for name in columns)]
+        for row in rows
+    ]
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def tables(numbers: dict) -> dict[str, Rows]:
+    bias: Rows = [["model", "½ level beyond the true outline, px"]]
+    bias += [[name, f"{value:+.2f}"] for name, value in numbers["bias_px"].items()]
+    kinds = ("visibility", "silhouette", "soft", "others")
+    return {
+        "bias": bias,
+        "accuracy": accuracy_rows(),
+        **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
+    }
+
+
+def markdown(rows: Rows) -> str:
+    header, *body = rows
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def fill_in(text: str, filled: dict[str, Rows]) -> str:
+    """The text with every marked table replaced."""
+
+    def table(match: re.Match[str]) -> str:
+        rows = filled.get(match[1])
+        return (
+            match[0]
+            if rows is None
+            else f"<!-- table: {match[1]} -->\n{markdown(rows)}\n<!-- end -->"
+        )
+
+    return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    # The picture of a hard image's gradient is meant to lack outlines.
+    warnings.simplefilter("ignore", LightningRastWarning)
+    numbers: dict = {}
+    for name, make in figures.FIGURES.items():
+        path = IMAGES / f"rasterizer_{name}.png"
+        make(numbers).savefig(path, dpi=110, metadata={"Software": None})
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+    filled = tables(numbers)
+    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy")}
+    NUMBERS.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
+    TEXT.write_text(fill_in(TEXT.read_text(), filled))
+
+
+if __name__ == "__main__":
+    main()

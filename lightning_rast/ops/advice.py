@@ -1,0 +1,202 @@
+"""Warnings about what runs, looks right and cannot work; each once per process, with what to do."""
+
+import os
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from lightning_rast.scene import Topology
+
+_PACKAGE = f"{Path(__file__).parent.parent}{os.sep}"
+
+
+class LightningRastWarning(UserWarning):
+    """A likely mistake in how the package is used; the text says what to do about it."""
+
+
+@runtime_checkable
+class RasterFragments(Protocol):
+    """Anything with these fields of `Fragments`, from `rasterize` or elsewhere."""
+
+    @property
+    def face_idx(self) -> Tensor: ...
+    @property
+    def bary(self) -> Tensor: ...
+
+
+_lock = threading.Lock()
+_given: set[str] = set()
+
+
+def warn_once(key: str, text: str, place: tuple[str, int] | None = None) -> None:
+    """Give the `LightningRastWarning` named `key`, unless this process has given it before.
+
+    Args:
+        key: names the advice.
+        text: what is wrong, what follows, what to do.
+        place: file and line to blame; by default where the package was called from.
+    """
+    with _lock:
+        if key in _given:
+            return
+        _given.add(key)
+    file, line = place or calling_place()
+    warnings.warn_explicit(text, LightningRastWarning, file, line)
+
+
+def calling_place() -> tuple[str, int]:
+    """File and line of the innermost caller outside of this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+# --- Hard images in a loss ------------------------------------------------------------------------
+
+
+class _Watch:
+    """Whether one rasterization has met `antialias`."""
+
+    def __init__(self) -> None:
+        self.antialiased = False
+
+
+_WATCH = "_lightning_rast_watch"
+_HARD_IMAGE = "hard_image"
+
+
+def _owner(fragments: RasterFragments) -> Tensor:
+    """The tensor whose attribute holds the watch; one for all slices of views and layers.
+
+    An attribute, so that Fragments stay a tuple of three tensors, and the watch ends with them.
+    """
+    face_idx = fragments.face_idx
+    return face_idx if face_idx._base is None else face_idx._base
+
+
+def watch_fragments(fragments: RasterFragments) -> None:
+    """Have images of these fragments looked at by `watch_hard_image`, if a gradient can reach them.
+
+    Inside `torch.compile` nothing is watched.
+    """
+    if torch.compiler.is_compiling() or _HARD_IMAGE in _given:
+        return
+    if fragments.bary.requires_grad:
+        setattr(_owner(fragments), _WATCH, _Watch())
+
+
+def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
+    """Warn when a gradient reaches `image` and its fragments have not met `antialias` by then."""
+    if torch.compiler.is_compiling() or _HARD_IMAGE in _given or not image.requires_grad:
+        return
+    watch = getattr(_owner(fragments), _WATCH, None)
+    if watch is None or not fragments.bary.requires_grad:
+        return
+    place = calling_place()
+
+    def look(grad: Tensor | None) -> None:
+        if grad is not None and not watch.antialiased:
+            warn_once(
+                _HARD_IMAGE,
+                "visibility gradients are missing: the vertices of this image need gradients, and "
+                "it went into a loss without antialias(). Inside each face the gradient is right, "
+                "but nothing says how moving an outline changes the image, so shapes will not "
+                "fit. Pass the image through antialias(image, fragments, verts_clip, topology) "
+                "before the loss. If outlines get their gradient elsewhere, such as from "
+                "contour_coverage(), say so with mark_antialiased(fragments)",
+                place,
+            )
+
+    image.register_hook(look)
+
+
+def mark_antialiased(fragments: RasterFragments) -> None:
+    """Note that images of these fragments get visibility gradients; nothing will be warned of."""
+    if torch.compiler.is_compiling():
+        return
+    watch = getattr(_owner(fragments), _WATCH, None)
+    if watch is not None:
+        watch.antialiased = True
+
+
+# --- Meshes ---------------------------------------------------------------------------------------
+
+_looked_at: dict[str, weakref.WeakSet["Topology"]] = {}
+
+
+def warn_about_seams(verts: Float[Tensor, "V 3"], topology: "Topology") -> None:
+    """Warn if boundary edges lie exactly on one another: the surface goes on, its vertices do not.
+
+    Looks once per topology; on CUDA that waits for the device.
+    """
+    _look_once("seams", verts, topology, _find_seams)
+
+
+def warn_about_inside_out(verts: Float[Tensor, "V 3"], topology: "Topology") -> None:
+    """Warn if a closed mesh has negative volume, so that `cull` and normals take it inside out.
+
+    Looks once per topology; on CUDA that waits for the device. Of several closed parts, only the
+    sum of their volumes counts.
+    """
+    _look_once("inside_out", verts, topology, _find_inside_out)
+
+
+def _look_once(
+    key: str, verts: Tensor, topology: "Topology", find: Callable[[Tensor, "Topology"], str | None]
+) -> None:
+    if torch.compiler.is_compiling() or key in _given:
+        return
+    looked_at = _looked_at.setdefault(key, weakref.WeakSet())
+    if topology in looked_at:
+        return
+    looked_at.add(topology)
+    text = find(verts.detach(), topology)
+    if text is not None:
+        warn_once(key, text)
+
+
+def _find_seams(verts: Tensor, topology: "Topology") -> str | None:
+    edges = topology.boundary_edges.long()
+    if len(edges) == 0:
+        return None
+    used, ends = torch.unique(edges, return_inverse=True)
+    # Adding 0 turns -0 into 0.
+    _, position = torch.unique(verts[used] + 0.0, dim=0, return_inverse=True)
+    pairs = position[ends].sort(dim=1).values
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    _, which, count = torch.unique(pairs, dim=0, return_inverse=True, return_counts=True)
+    num_seams = int((count[which] > 1).sum())
+    if num_seams == 0:
+        return None
+    return (
+        f"{num_seams} of {len(edges)} boundary edges lie exactly on another one: vertices are "
+        "repeated along seams, as files with texture coordinates do it. Each seam counts as an "
+        "outline: it costs time, and antialias() blends across it and gives it gradients; moved "
+        "apart, it opens. Merge the vertices with Mesh.weld(), and give texture coordinates an "
+        "index buffer of their own: interpolate(uv, faces_uv, fragments)"
+    )
+
+
+def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
+    if topology.num_faces == 0 or not (topology.is_closed and topology.is_oriented):
+        return None
+    corners = verts.double()[topology.faces.long()]
+    a, b, c = (corners - corners.mean(dim=(0, 1))).unbind(1)
+    volume = (a * torch.linalg.cross(b, c)).sum().item() / 6
+    if not volume < 0:
+        return None
+    return (
+        f"the mesh is inside out: its volume is {volume:.4g}. Faces must run counter-clockwise "
+        'seen from outside, or cull="back" removes those in front and normals point inwards. '
+        "Reverse them: faces.flip(1)"
+    )

@@ -1,0 +1,242 @@
+"""Warnings appear once in the bad case, point at the user's line, and stay away in good cases."""
+
+import inspect
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_rast.ops import LightningRastWarning, advice
+from lightning_rast.scene import Mesh, icosphere
+
+
+class Fragments(NamedTuple):
+    face_idx: Tensor
+    bary: Tensor
+    depth: Tensor
+
+
+@pytest.fixture(autouse=True)
+def fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advice, "_given", set())
+    monkeypatch.setattr(advice, "_looked_at", {})
+
+
+@pytest.fixture
+def silence() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LightningRastWarning)
+        yield
+
+
+def only_warning(work: Callable[[], None]) -> str:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        work()
+    ours = [str(found.message) for found in caught if found.category is LightningRastWarning]
+    assert len(ours) == 1
+    return ours[0]
+
+
+def fragments_of(verts_clip: Tensor, num_views: int = 2) -> Fragments:
+    """A picture whose weights hang on the vertices as those of a rasterizer do."""
+    bary = verts_clip[:3, :3].softmax(dim=1).expand(num_views, 4, 3, 3) * 1.0
+    depth = verts_clip[0, 3] * torch.ones(num_views, 4, 3)
+    fragments = Fragments(torch.zeros(num_views, 4, 3, dtype=torch.int32), bary, depth)
+    advice.watch_fragments(fragments)
+    return fragments
+
+
+def hard_loss(fragments: Fragments) -> Tensor:
+    image = fragments.bary * 2
+    advice.watch_hard_image(image, fragments)
+    return image.square().sum()
+
+
+@pytest.fixture
+def verts_clip() -> Tensor:
+    return torch.rand(3, 4, requires_grad=True)
+
+
+def test_a_hard_image_in_a_loss_warns_once(verts_clip: Tensor):
+    def fit() -> None:
+        for _ in range(2):
+            hard_loss(fragments_of(verts_clip)).backward()
+
+    assert "antialias(image" in only_warning(fit)
+
+
+def test_a_hard_depth_in_a_loss_warns(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    advice.watch_hard_image(fragments.depth, fragments)
+    with pytest.warns(LightningRastWarning, match="visibility gradients are missing"):
+        fragments.depth.sum().backward()
+
+
+def test_the_warning_points_at_the_line_that_made_the_image(
+    verts_clip: Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    # Frames of the shape checks, which only tests have, would lie between.
+    for name in ("calling_place", "watch_hard_image"):
+        monkeypatch.setattr(advice, name, inspect.unwrap(getattr(advice, name)))
+    with pytest.warns(LightningRastWarning) as caught:
+        hard_loss(fragments_of(verts_clip)).backward()
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.usefixtures("silence")
+def test_an_antialiased_image_does_not_warn(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    loss = hard_loss(fragments)
+    advice.mark_antialiased(fragments)
+    loss.backward()
+
+
+@pytest.mark.usefixtures("silence")
+def test_antialiasing_parts_of_a_batch_is_enough(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    loss = hard_loss(fragments)
+    for view in range(2):
+        advice.mark_antialiased(Fragments(*(field[view : view + 1] for field in fragments)))
+    loss.backward()
+
+
+def test_antialiasing_another_picture_is_not_enough(verts_clip: Tensor):
+    loss = hard_loss(fragments_of(verts_clip))
+    advice.mark_antialiased(fragments_of(verts_clip))
+    with pytest.warns(LightningRastWarning):
+        loss.backward()
+
+
+@pytest.mark.usefixtures("silence")
+def test_fixed_vertices_do_not_warn(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip.detach())
+    colour = torch.rand(3, requires_grad=True)
+    image = fragments.bary * colour
+    advice.watch_hard_image(image, fragments)
+    image.sum().backward()
+    assert colour.grad is not None
+
+
+@pytest.mark.usefixtures("silence")
+def test_weights_taken_as_constant_do_not_warn(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    colour = torch.rand(3, requires_grad=True)
+    constant = fragments._replace(bary=fragments.bary.detach())
+    image = constant.bary * colour
+    advice.watch_hard_image(image, constant)
+    image.sum().backward()
+    assert colour.grad is not None
+
+
+@pytest.mark.usefixtures("silence")
+def test_fragments_from_elsewhere_do_not_warn(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    hard_loss(fragments._replace(face_idx=fragments.face_idx.clone())).backward()
+
+
+@pytest.mark.usefixtures("silence")
+def test_an_image_that_no_gradient_reaches_does_not_warn(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    hard_loss(fragments)
+    # Gradients of its brother reach the operator that made both.
+    advice.watch_hard_image(fragments.depth, fragments)
+    with torch.no_grad():
+        hard_loss(fragments)
+    verts_clip.sum().backward()
+
+
+@pytest.mark.usefixtures("silence")
+def test_watching_compiles_into_one_graph(verts_clip: Tensor):
+    def loss(verts_clip: Tensor) -> Tensor:
+        fragments = fragments_of(verts_clip)
+        value = hard_loss(fragments)
+        advice.mark_antialiased(fragments)
+        return value
+
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")(verts_clip)
+    compiled.backward()
+    torch.testing.assert_close(compiled, loss(verts_clip))
+
+
+def test_the_watch_ends_with_the_fragments(verts_clip: Tensor):
+    fragments = fragments_of(verts_clip)
+    watch = weakref.ref(getattr(fragments.face_idx, advice._WATCH))
+    assert watch() is not None
+    del fragments
+    assert watch() is None
+
+
+def split_at_a_seam(mesh: Mesh) -> Mesh:
+    """The same surface with the vertices of faces beyond x = 0 repeated for them."""
+    beyond = mesh.verts[mesh.faces.long()].mean(dim=1)[:, 0] > 0
+    faces = torch.where(beyond[:, None], mesh.faces + mesh.num_verts, mesh.faces)
+    return Mesh(torch.cat((mesh.verts, mesh.verts)), faces)
+
+
+def test_seams_of_repeated_vertices_warn_once():
+    def look() -> None:
+        for subdivisions in (1, 2):
+            mesh = split_at_a_seam(icosphere(subdivisions))
+            advice.warn_about_seams(mesh.verts, mesh.topology)
+
+    assert "Mesh.weld()" in only_warning(look)
+
+
+def test_seams_are_counted():
+    # 1---3 5
+    # | \ |/|   the edge 1-2 is there twice: as 1-2 and as 3-4
+    # 0---2 4
+    verts = torch.tensor([[0, 0, 0], [0, 1, 0], [1, 0, 0], [-0.0, 1, 0], [1, 0, -0.0], [1, 1, 0]])
+    mesh = Mesh(verts, torch.tensor([[0, 2, 1], [4, 5, 3]]))
+    with pytest.warns(LightningRastWarning, match="2 of 6 boundary edges"):
+        advice.warn_about_seams(mesh.verts, mesh.topology)
+
+
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("kind", ["closed", "open", "welded", "empty"])
+def test_meshes_without_seams_do_not_warn(kind: str):
+    sphere = icosphere(2)
+    mesh = {
+        "closed": sphere,
+        "open": Mesh(sphere.verts, sphere.faces[7:]),
+        "welded": split_at_a_seam(sphere).weld(),
+        "empty": Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32)),
+    }[kind]
+    advice.warn_about_seams(mesh.verts, mesh.topology)
+
+
+def test_a_topology_is_looked_at_once(monkeypatch: pytest.MonkeyPatch):
+    sphere, looks = icosphere(1), []
+    monkeypatch.setattr(advice, "_find_seams", lambda verts, topology: looks.append(topology))
+    for _ in range(3):
+        advice.warn_about_seams(sphere.verts, sphere.topology)
+    assert looks == [sphere.topology]
+
+
+def test_a_mesh_inside_out_warns_once():
+    def look() -> None:
+        for subdivisions in (1, 2):
+            sphere = icosphere(subdivisions)
+            mesh = Mesh(sphere.verts + 100, sphere.faces.flip(1))
+            advice.warn_about_inside_out(mesh.verts, mesh.topology)
+
+    assert "faces.flip(1)" in only_warning(look)
+
+
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("kind", ["outward", "open", "not_oriented", "empty"])
+def test_meshes_not_known_to_be_inside_out_do_not_warn(kind: str):
+    sphere = icosphere(2)
+    inward = sphere.faces.flip(1)
+    mesh = {
+        "outward": sphere,
+        "open": Mesh(sphere.verts, inward[1:]),
+        "not_oriented": Mesh(sphere.verts, torch.cat((inward[1:], sphere.faces[:1]))),
+        "empty": Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32)),
+    }[kind]
+    advice.warn_about_inside_out(mesh.verts, mesh.topology)
