@@ -8,7 +8,7 @@ LRAST_BEGIN
 /// Scratch of a thread.
 template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
-  TilePixels<T> count;    // faces, if only some may count
+  TilePixels<T> count;    // of faces, if only some may count; then coverage
   TileFaces<T> faces;
   Buffer<uint64_t> blocks;  // per entry: those it may reach
   NearestSpace<T> nearest;
@@ -55,18 +55,18 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceIn
 
 template <typename T>
 void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const Tile<T>& tile,
-                const TilePixels<T>& product) {
+                TilePixels<T>& product, TilePixels<T>& coverage) {
+  const Pack<T> one(T(1)), none(T(0)), cap(Power<T>::kCap);
+  for (int block = 0; block < kBlocks; ++block)
+    for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes) {
+      const Pack<T> p = load(product.at[block] + first);
+      store((p - one) / p, coverage.at[block] + first);
+      store(select(less(p, cap), one / p, none), product.at[block] + first);
+    }
   over_block_rows(view, tile, [&](int block, int lane, int64_t place, int count) {
-    T coverage[kBlock], uncovered[kBlock];
-    for (int i = 0; i < kBlock; ++i) {
-      const T p = product.at[block][lane + i];
-      coverage[i] = (p - T(1)) / p;
-      uncovered[i] = p < Power<T>::kCap ? T(1) / p : T(0);
-    }
-    for (int i = 0; i < count; ++i) {
-      args.coverage[place + i] = coverage[i];
-      args.uncovered[place + i] = uncovered[i];
-    }
+    const size_t bytes = size_t(count) * sizeof(T);
+    memcpy(args.coverage + place, coverage.at[block] + lane, bytes);
+    memcpy(args.uncovered + place, product.at[block] + lane, bytes);
   });
 }
 
@@ -108,7 +108,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
                               space.product.at[block], last);
     }
   }
-  write_tile(args, view, tile, space.product);
+  write_tile(args, view, tile, space.product, space.count);
 }
 
 LRAST_END
