@@ -68,10 +68,13 @@ template <int kSides, typename T, typename V> struct SidePoint {
     const V none{T(0)};
     V left = grad_z;
     for (int k = 0; k < kSides; ++k) {
-      // The first of equally near sides takes the gradient.
-      const MaskOf<V> farther = less(distance2, to_side2[k]);
-      const V grad = select(farther, none, left);
-      left = select(farther, left, none);
+      // The first of equally near sides takes the gradient, the last what is left.
+      V grad = left;
+      if (k + 1 < kSides) {
+        const MaskOf<V> farther = less(distance2, to_side2[k]);
+        grad = select(farther, none, left);
+        left = select(farther, left, none);
+      }
       const V along = frames.along[k];
       const V over = with_sign(side_overshoot(along, half[k]), along);
       const V at = along - over;
@@ -186,7 +189,9 @@ void read_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& view,
     for (int i = 0; i < kBlock; ++i) {
       const T key = i < count ? args.last.key[place + i] : T(-INFINITY);
       space.last[block].key[lane + i] = key;
-      space.last[block].face[lane + i] = i < count ? args.last.face[place + i] : -1;
+      const int32_t face = i < count ? args.last.face[place + i] : -1;
+      space.last[block].face[lane + i] = face;
+      space.last[block].ties = (i + lane > 0 && space.last[block].ties) || face >= 0;
       space.limited |= uint64_t(key > T(-INFINITY)) << block;
     }
   });

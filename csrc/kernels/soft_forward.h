@@ -8,21 +8,41 @@ LRAST_BEGIN
 /// Scratch of a thread.
 template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
-  TilePixels<T> count;    // faces, if only some may count
+  TilePixels<T> count;    // of faces, if only some may count; then coverage
   TileFaces<T> faces;
   Buffer<uint64_t> blocks;  // per entry: those it may reach
   NearestSpace<T> nearest;
+  uint64_t done;  // blocks that no further face changes
 };
 
+/// Blocks whose pixels are all at the cap, or in which more faces count than may.
+template <typename T> uint64_t find_done(const ForwardSpace<T>& space, bool counting, T most) {
+  const TilePixels<T>& pixels = counting ? space.count : space.product;
+  const Pack<T> least(counting ? most + T(1) : Power<T>::kCap);
+  uint64_t done = 0;
+  for (int block = 0; block < kBlocks; ++block) {
+    unsigned open = 0;
+    for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes)
+      open |= bits_of(less(load(pixels.at[block] + first), least));
+    done |= uint64_t(open == 0) << block;
+  }
+  return done;
+}
+
+/// Multiplies a face's factors. Returns the blocks it may reach, if counting.
 template <bool kLinear, int kSides, bool kCounting, typename T>
 uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
                        ForwardSpace<T>& space) {
   const Pack<T> cap(Power<T>::kCap), one(T(1)), none(T(0));
   const FaceConstants<kSides, T> constants(tile, face);
   uint64_t reached = 0;
-  for (WindowWalk<kSides, T> walk(entry, ~uint64_t(0)); walk.next(tile, face);) {
+  const uint64_t looked_at = kCounting ? ~uint64_t(0) : ~space.done;
+  for (WindowWalk<kSides, T> walk(entry, looked_at); walk.next(tile, face);) {
+    if (kCounting) {
+      reached |= walk.wanted_in_tile();
+      walk.leave_out(space.done);
+    }
     const unsigned deep = walk.wanted & walk.window.deep;
-    if (kCounting) reached |= walk.wanted_in_tile();
     for (unsigned left = deep; left; left &= left - 1) {
       const int block = walk.block(__builtin_ctz(left));
       for (int i = 0; i < kBlockPixels; ++i) {
@@ -55,18 +75,18 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceIn
 
 template <typename T>
 void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const Tile<T>& tile,
-                const TilePixels<T>& product) {
+                TilePixels<T>& product, TilePixels<T>& coverage) {
+  const Pack<T> one(T(1)), none(T(0)), cap(Power<T>::kCap);
+  for (int block = 0; block < kBlocks; ++block)
+    for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes) {
+      const Pack<T> p = load(product.at[block] + first);
+      store((p - one) / p, coverage.at[block] + first);
+      store(select(less(p, cap), one / p, none), product.at[block] + first);
+    }
   over_block_rows(view, tile, [&](int block, int lane, int64_t place, int count) {
-    T coverage[kBlock], uncovered[kBlock];
-    for (int i = 0; i < kBlock; ++i) {
-      const T p = product.at[block][lane + i];
-      coverage[i] = (p - T(1)) / p;
-      uncovered[i] = p < Power<T>::kCap ? T(1) / p : T(0);
-    }
-    for (int i = 0; i < count; ++i) {
-      args.coverage[place + i] = coverage[i];
-      args.uncovered[place + i] = uncovered[i];
-    }
+    const size_t bytes = size_t(count) * sizeof(T);
+    memcpy(args.coverage + place, coverage.at[block] + lane, bytes);
+    memcpy(args.uncovered + place, product.at[block] + lane, bytes);
   });
 }
 
@@ -83,7 +103,10 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
     memset(&space.count, 0, sizeof(space.count));
     space.blocks.resize(num_entries);
   }
+  space.done = 0;
   for (int64_t i = 0; i < num_entries; ++i) {
+    if (i % kGroup == 0 && i > 0)
+      space.done = find_done(space, counting, T(view.model.faces_per_pixel));
     const TileEntry& entry = space.faces.entries[i];
     const FaceInTile<T> face = space.faces.face(i);
     if (counting)
@@ -108,7 +131,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
                               space.product.at[block], last);
     }
   }
-  write_tile(args, view, tile, space.product);
+  write_tile(args, view, tile, space.product, space.count);
 }
 
 LRAST_END

@@ -38,6 +38,7 @@ template <typename T, typename Key, typename Face> struct TileLast {
 template <typename T> struct BlockLast {
   alignas(64) T key[kBlockPixels];
   int32_t face[kBlockPixels];
+  bool ties;  // whether numbers decide anywhere: some face is not -1
 };
 
 /// Where a face is among the nearest. Equal keys are decided by number, lane by lane.
@@ -46,8 +47,8 @@ PackMask<T> among_nearest(const BlockLast<T>& last, int part, Pack<T> key, int32
   const int first = part * Pack<T>::kLanes;
   const Pack<T> last_key = load(last.key + first);
   const PackMask<T> nearer = less(last_key, key);
+  if (!last.ties) return nearer;
   const unsigned equal = kAllLanes<T> & ~(bits_of(nearer) | bits_of(less(key, last_key)));
-  if (!equal) return nearer;
   alignas(64) T chosen[kBlockPixels];
   for (int i = 0; i < Pack<T>::kLanes; ++i)
     chosen[i] = T(bits_of(nearer) >> i & 1) +
@@ -105,13 +106,6 @@ void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>&
                                  front.perspective, tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
 }
 
-/// How many keys of a lane are above a number.
-template <typename T> T count_above(T least, const T* keys, int64_t count) {
-  T found = T(0);
-  for (int64_t i = 0; i < count; ++i) found += keys[kBlockPixels * i] > least ? T(1) : T(0);
-  return found;
-}
-
 template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t count) {
   const Pack<T> one(T(1)), none(T(0));
   Pack<T> found = none;
@@ -121,9 +115,9 @@ template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t c
 }
 
 /// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and -1
-/// where no more faces than that have a key.
+/// where no more faces than that have a key. Returns whether numbers decide in any lane.
 template <typename T>
-void find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T* last_key,
+bool find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T* last_key,
                int32_t* last_face) {
   constexpr int kLanes = Pack<T>::kLanes;
   constexpr T kInfinity = T(INFINITY);
@@ -136,11 +130,10 @@ void find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T
   }
   // At least `wanted` keys are >= low; fewer are >= high, unless all of these are equal.
   Pack<T> at_low = count_from(low, keys, count), at_high = count_from(high, keys, count);
-  const PackMask<T> top = less(at_high, limit);
+  const PackMask<T> over = less(limit, at_low), top = less(at_high, limit);
   low = select(top, low, high);
   at_low = select(top, at_low, at_high);
-  const unsigned over = bits_of(less(limit, at_low));
-  unsigned open = over & bits_of(top);
+  unsigned open = bits_of(both(over, top));
   while (open) {
     const Pack<T> middle = low + (high - low) * Pack<T>(T(0.5));
     const Pack<T> reached = count_from(middle, keys, count);
@@ -152,30 +145,30 @@ void find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T
     high = select(fewer, middle, high);
     open &= between & bits_of(less(limit, at_low));
   }
-  alignas(64) T lows[kLanes], counts[kLanes];
+  // All keys >= low count: the largest of the others tells them apart.
+  Pack<T> below = none;
+  for (int64_t i = 0; i < count; ++i) {
+    const Pack<T> key = load(keys + kBlockPixels * i);
+    below = select(less(key, low), larger(below, key), below);
+  }
+  store(select(over, below, none), last_key);
+  const unsigned tied = bits_of(over) & bits_of(less(limit, at_low));
+  alignas(64) T lows[kLanes];
   store(low, lows);
-  store(at_low, counts);
   for (int lane = 0; lane < kLanes; ++lane) {
-    last_key[lane] = T(-INFINITY);
     last_face[lane] = -1;
-    // Not more than `wanted` to begin with: all count.
-    if (!(count_above(T(-INFINITY), keys + lane, count) > wanted)) continue;
-    if (counts[lane] == wanted) {
-      // All keys >= low count: the largest of the others tells them apart.
-      for (int64_t i = 0; i < count; ++i) {
-        const T key = keys[kBlockPixels * i + lane];
-        if (key < lows[lane]) last_key[lane] = larger(last_key[lane], key);
-      }
-      continue;
-    }
-    T left = wanted - count_above(lows[lane], keys + lane, count);
+    if (!(tied >> lane & 1)) continue;
+    // Unless too many share `low`: the first of these.
+    last_key[lane] = lows[lane];
+    T left = wanted;
+    for (int64_t i = 0; i < count; ++i) left -= keys[kBlockPixels * i + lane] > lows[lane] ? 1 : 0;
     for (int64_t i = 0; i < count && left > T(0); ++i) {
       if (keys[kBlockPixels * i + lane] != lows[lane]) continue;
-      last_key[lane] = lows[lane];
       last_face[lane] = numbers[i];
       left -= T(1);
     }
   }
+  return tied != 0;
 }
 
 /// Finds the last faces of a block's pixels, and their product again.
@@ -203,8 +196,9 @@ void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, int block,
   for (int part = 0; part < kParts<T>; ++part) {
     const int first = part * Pack<T>::kLanes;
     const T* keys = space.keys.data() + first;
-    find_last(keys, space.numbers.data(), count, T(view.model.faces_per_pixel),
-              block_last.key + first, block_last.face + first);
+    block_last.ties =
+        find_last(keys, space.numbers.data(), count, T(view.model.faces_per_pixel),
+                  block_last.key + first, block_last.face + first);
     Pack<T> p(T(1));
     for (int64_t i = 0; i < count; ++i) {
       const Pack<T> key = load(keys + kBlockPixels * i);

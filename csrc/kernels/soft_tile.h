@@ -307,6 +307,10 @@ template <int kSides, typename T> class WindowWalk {
   int block(int in_window) const {
     return first_block + kBlocksX * (in_window / kBlock) + in_window % kBlock;
   }
+  /// Without some blocks of the tile.
+  void leave_out(uint64_t blocks) {
+    wanted &= ~window_bits(blocks, first_block % kBlocksX, first_block / kBlocksX);
+  }
   /// As a set of blocks of the tile.
   uint64_t wanted_in_tile() const {
     uint64_t blocks = 0;
