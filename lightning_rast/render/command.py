@@ -36,9 +36,18 @@ examples:
 """
 
 
+_MOST_SAMPLES = 2**27  # per view; the images of so many take some 10 GB
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     args = _parser().parse_args(argv)
+    samples = args.size[0] * args.size[1] * args.supersampling**2
+    if samples > _MOST_SAMPLES:
+        return _refused(
+            f"--size and --supersampling: {samples} samples per view would not fit in memory, at most "
+            f"{_MOST_SAMPLES} do; lower one of them"
+        )
     options = TurntableOptions(
         outputs=args.outputs,
         num_views=args.views,

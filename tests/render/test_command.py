@@ -238,3 +238,10 @@ def test_every_odd_mesh_is_rendered_or_refused(shared_data, tmp_path, capsys):
             assert code == 2, path
             assert len(captured.err.splitlines()) == 1, captured.err
             assert str(path) in captured.err
+
+
+def test_pictures_that_would_not_fit_in_memory_are_refused(render):
+    code, _, error = render("--size", "4096", "--supersampling", "8")
+    assert code == 2
+    assert error.count("\n") == 1
+    assert "lower one of them" in error
