@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     samples = args.size[0] * args.size[1] * args.supersampling**2
     if samples > _MOST_SAMPLES:
         return _refused(
-            f"--size and --supersampling: {samples} samples per view would not fit in memory, at most "
-            f"{_MOST_SAMPLES} do; lower one of them"
+            f"--size and --supersampling: {samples} samples per view would not fit in memory, "
+            f"at most {_MOST_SAMPLES} do; lower one of them"
         )
     options = TurntableOptions(
         outputs=args.outputs,
