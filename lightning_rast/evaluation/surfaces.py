@@ -31,9 +31,7 @@ class SurfaceScores:
     normal_consistency: float
 
 
-def compare_surfaces(
-    mesh: Mesh, reference: Mesh, *, num_points: int = NUM_POINTS
-) -> SurfaceScores:
+def compare_surfaces(mesh: Mesh, reference: Mesh, *, num_points: int = NUM_POINTS) -> SurfaceScores:
     """All scores of `SurfaceScores`.
 
     The definitions are those of Tatarchenko et al., "What Do Single-View 3D Reconstruction

@@ -21,7 +21,9 @@ def volume_iou(mesh: Mesh, reference: Mesh, *, num_columns: int = 256) -> float:
     """
     corners = [each.verts.detach().double().cpu().numpy() for each in (mesh, reference)]
     faces = [each.faces.cpu().numpy().astype(np.int64) for each in (mesh, reference)]
-    used = np.concatenate([verts[index].reshape(-1, 3) for verts, index in zip(corners, faces, strict=True)])
+    used = np.concatenate(
+        [verts[index].reshape(-1, 3) for verts, index in zip(corners, faces, strict=True)]
+    )
     if len(used) == 0 or not np.isfinite(used).all():
         raise ValueError("volume_iou: a mesh has no faces, or positions that are not finite")
     low, high = used.min(axis=0), used.max(axis=0)

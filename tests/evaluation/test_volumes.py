@@ -70,9 +70,7 @@ def test_vertices_and_edges_on_the_lines_between_cells_lose_nothing():
 
 def test_more_columns_come_nearer_to_the_truth():
     mesh, reference = icosphere(4, radius=0.7), icosphere(4)
-    errors = [
-        abs(volume_iou(mesh, reference, num_columns=count) - 0.7**3) for count in (16, 256)
-    ]
+    errors = [abs(volume_iou(mesh, reference, num_columns=count) - 0.7**3) for count in (16, 256)]
     assert errors[1] < errors[0] / 8
     assert not math.isnan(errors[0])
 
