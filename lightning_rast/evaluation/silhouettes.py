@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lightning_rast.data.masks import native_view
+from lightning_rast.data.masks import native_views
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.losses import box_iou
 from lightning_rast.ops import contour_overflowed
@@ -46,17 +46,6 @@ def native_ious(silhouettes: Silhouettes, views: Views) -> tuple[list[float], st
         except ViewsError:
             pass
     return view_ious(silhouettes, views).tolist(), f"{width} x {height}"
-
-
-def native_views(views: Views) -> Iterator[Views]:
-    """Each view alone, in the resolution of its image file if it comes from one.
-
-    Raises:
-        ViewsError: a file has gone or cannot be read any more.
-    """
-    for index in range(len(views)):
-        view = views[[index]] if views.files is None else native_view(views, index)
-        yield view.to(views.coverage.device)
 
 
 def folds(views: Views, num_folds: int) -> Iterator[tuple[Views, Views]]:

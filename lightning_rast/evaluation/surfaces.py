@@ -10,6 +10,7 @@ from lightning_rast.scene import Mesh
 NUM_POINTS = 20_000
 _NUM_SITES = 100_000  # samples that lead to the faces near a point
 _NUM_CANDIDATES = 6  # of them per point
+_SLACK = 0.01  # relative, of the distance to them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class SurfaceScores:
 
     chamfer_l1: mean distance of the points on either surface to the other, both ways averaged;
         Euclidean, not squared, in half of the longest side of the reference's bounding box.
+    chamfer_world: the same in world units.
     f_score_fine, f_score: harmonic mean of precision (share of the points on the mesh that are
         nearer than a threshold to the reference) and recall (the other way round); the threshold
         is 0.5 % and 1 % of the diagonal of the reference's bounding box.
@@ -26,6 +28,7 @@ class SurfaceScores:
     """
 
     chamfer_l1: float
+    chamfer_world: float
     f_score_fine: float
     f_score: float
     normal_consistency: float
@@ -50,8 +53,10 @@ def compare_surfaces(mesh: Mesh, reference: Mesh, *, num_points: int = NUM_POINT
         precision, recall = (to_reference < threshold).mean(), (to_mesh < threshold).mean()
         return float(2 * precision * recall / max(precision + recall, 1e-12))
 
+    chamfer = float(to_reference.mean() + to_mesh.mean()) / 2
     return SurfaceScores(
-        chamfer_l1=float(to_reference.mean() + to_mesh.mean()) / 2 / float(half_extent),
+        chamfer_l1=chamfer / float(half_extent),
+        chamfer_world=chamfer,
         f_score_fine=f_score(0.005 * diagonal),
         f_score=f_score(0.01 * diagonal),
         normal_consistency=float(cosine_to_reference.mean() + cosine_to_mesh.mean()) / 2,
@@ -118,7 +123,9 @@ class _Surface:
         if self._tree is None:
             sites, self._face_of_site = self.samples(_NUM_SITES, seed=2)
             self._tree = KDTree(sites)
-        _, near = self._tree.query(points, k=_NUM_CANDIDATES)
+        # From a sphere's centre all sites are equally far, and a search for the very nearest among
+        # them looks at each.
+        _, near = self._tree.query(points, k=_NUM_CANDIDATES, eps=_SLACK)
         faces = self._face_of_site[near]
         distance = np.sqrt(_squared_distances(points[:, None], self.corners[faces]))
         best = distance.argmin(axis=1)[:, None]
