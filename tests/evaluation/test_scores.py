@@ -29,7 +29,7 @@ def test_without_a_reference_nothing_is_said_of_the_surface(views):
 
 
 def test_an_open_mesh_has_a_surface_but_no_volume(views):
-    scores = score_mesh(grid(4, 4), views, reference=BALL)
+    scores = score_mesh(grid(4, 4, center=(0.0, 0.0, 0.8)), views, reference=BALL)
     assert scores.volume_iou is None
     assert scores.surface is not None
 
