@@ -15,5 +15,8 @@ from lightning_rast.scene.primitives import icosphere as icosphere
 from lightning_rast.scene.primitives import quad as quad
 from lightning_rast.scene.primitives import torus as torus
 from lightning_rast.scene.projection import screen_from_ndc as screen_from_ndc
+from lightning_rast.scene.report import ComponentReport as ComponentReport
+from lightning_rast.scene.report import MeshReport as MeshReport
+from lightning_rast.scene.report import mesh_report as mesh_report
 from lightning_rast.scene.topology import Topology as Topology
 from lightning_rast.scene.topology import TopologyReport as TopologyReport
