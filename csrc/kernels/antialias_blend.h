@@ -315,7 +315,7 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
   double share[9];
   for (int j = 0; j < 9; ++j) share[j] = weight[j];
   if (sky >= 0) share[sky] += 1.0 - coverage;
-  write_colour(window, share, view.out + index * view.channels);
+  if (view.out) write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;
 
   BlendedPixel<T> blended{};

@@ -39,7 +39,7 @@ template <typename T> struct AntialiasPicture {
   const T* verts;           // (V, 4)
   const T* image;           // (H, W, C)
   const int32_t* face_idx;  // (H, W)
-  T* out;                   // (H, W, C)
+  T* out;                   // (H, W, C), or null if only the records are wanted
   int64_t num_verts;
   int32_t height, width, channels;
   bool flat, image_grad, record;
