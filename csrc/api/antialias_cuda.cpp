@@ -56,7 +56,7 @@ int64_t lrast_antialias_cuda_backward_scratch_bytes(int64_t num_views, int64_t n
         {faces, edge_verts, edge_faces, irregular_offsets, irregular_codes, num_verts,        \
          num_faces, num_edges, num_regular},                                                  \
         face_neighbors, image, face_idx, verts_clip, out, num_views, height, width,           \
-        num_channels, image_grad, 1};                                                         \
+        num_channels, image_grad, 1, cull, premultiplied, face_ranges};                       \
     return lrast::antialias_cuda_forward(lrast::AntialiasCudaArgs<T>{                         \
         op, capacity, scratch, tape, needed, device, stream});                                \
   }
@@ -69,7 +69,8 @@ DEFINE_FORWARD(lrast_antialias_cuda_forward_f64, double)
         faces, image, verts_clip, grad_out, nullptr, 0, grad_image, grad_verts_clip,          \
         num_views, num_verts, height, width, num_channels, 1};                                \
     return lrast::antialias_cuda_backward(lrast::AntialiasCudaBackwardArgs<T>{                \
-        op, face_neighbors, face_idx, num_faces, capacity, tape, scratch, device, stream});   \
+        op, face_neighbors, face_idx, face_ranges, cull, premultiplied, num_faces, capacity,  \
+        tape, scratch, device, stream});                                                      \
   }
 DEFINE_BACKWARD(lrast_antialias_cuda_backward_f32, float)
 DEFINE_BACKWARD(lrast_antialias_cuda_backward_f64, double)

@@ -15,7 +15,7 @@ LRAST_API int64_t lrast_antialias_cuda_backward_scratch_bytes(
     int64_t num_views, int64_t num_verts, int32_t height, int32_t width, int32_t image_grad,
     int32_t verts_grad, int64_t capacity, int64_t element_size);
 
-/// Launches on `stream` and returns. Arrays: see lrast::AntialiasCudaArgs.
+/// Launches on `stream` and returns. Arrays: see lrast::AntialiasCudaArgs; face_ranges may be null.
 #define LRAST_ANTIALIAS_CUDA_FORWARD(name, T)                                                     \
   LRAST_API int name(const T* image, const int32_t* face_idx, const T* verts_clip,                \
                      int64_t num_views, int64_t num_verts, int32_t height, int32_t width,         \
@@ -23,6 +23,7 @@ LRAST_API int64_t lrast_antialias_cuda_backward_scratch_bytes(
                      const int32_t* edge_verts, int64_t num_edges, const int32_t* edge_faces,     \
                      int64_t num_regular, const int32_t* irregular_offsets,                       \
                      const int32_t* irregular_codes, const int32_t* face_neighbors,               \
+                     const int64_t* face_ranges, int32_t cull, int32_t premultiplied,             \
                      int32_t image_grad, T* out, int64_t capacity, uint8_t* scratch,              \
                      uint8_t* tape, int64_t* needed, int32_t device, void* stream)
 LRAST_ANTIALIAS_CUDA_FORWARD(lrast_antialias_cuda_forward_f32, float);
@@ -34,8 +35,9 @@ LRAST_ANTIALIAS_CUDA_FORWARD(lrast_antialias_cuda_forward_f64, double);
   LRAST_API int name(const T* grad_out, const T* image, const int32_t* face_idx,                  \
                      const T* verts_clip, int64_t num_views, int64_t num_verts, int32_t height,   \
                      int32_t width, int32_t num_channels, const int32_t* faces,                   \
-                     int64_t num_faces, const int32_t* face_neighbors, int64_t capacity,          \
-                     const uint8_t* tape, uint8_t* scratch, T* grad_image, T* grad_verts_clip,    \
-                     int32_t device, void* stream)
+                     int64_t num_faces, const int32_t* face_neighbors,                            \
+                     const int64_t* face_ranges, int32_t cull, int32_t premultiplied,             \
+                     int64_t capacity, const uint8_t* tape, uint8_t* scratch, T* grad_image,      \
+                     T* grad_verts_clip, int32_t device, void* stream)
 LRAST_ANTIALIAS_CUDA_BACKWARD(lrast_antialias_cuda_backward_f32, float);
 LRAST_ANTIALIAS_CUDA_BACKWARD(lrast_antialias_cuda_backward_f64, double);

@@ -20,6 +20,8 @@ template <typename T> struct AntialiasCudaBackwardArgs {
   AntialiasBackwardArgs<T> op;    // device arrays; gradients are overwritten, op.tape is not used
   const int32_t* face_neighbors;  // (F, 3)
   const int32_t* face_idx;        // (N, H, W)
+  const int64_t* face_ranges;     // (N, 2), or null; as the next two in the forward call
+  int32_t cull, premultiplied;
   int64_t num_faces;
   int64_t capacity;               // as in the forward call
   const uint8_t* tape;

@@ -27,7 +27,7 @@ template <typename T> struct AntialiasBackwardWork {
 
   AntialiasBackwardWork(const AntialiasCudaBackwardArgs<T>& a, Arena& scratch,
                         const AntialiasCudaTape& tape)
-      : scene(a.op, tape, a.op.faces, a.face_neighbors, a.face_idx, a.op.num_verts, a.num_faces,
+      : scene(a.op, a, tape, a.op.faces, a.face_neighbors, a.face_idx, a.op.num_verts, a.num_faces,
               a.capacity),
         args(a.op),
         num_targets(a.op.grad_verts_clip ? 4 * a.op.num_views * a.op.num_verts : 0),
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(kFewBlock)
   PixelChunk<T> chunk(scene.tape, work.borders + touched.first, work.spans + touched.first,
                       work.border_pieces + touched.first);
   chunk.pixel.pixel = -1;
-  if (!(scene.tape.marks[touched.pixel] & kPlain)) {
+  if (!is_unchanged(scene, scene.tape.marks[touched.pixel])) {
     int64_t index;
     int row, column;
     place_of(scene, touched.pixel, index, row, column);
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(kFewBlock)
   place_of(scene, pixel, index, row, column);
   const AntialiasCudaView<T> view = scene.view(index);
   Crossing crossing;
-  if (!(mark & kPlain) && find_nearest_crossing(view, row, column, crossing)) {
+  if (!is_unchanged(scene, mark) && find_nearest_crossing(view, row, column, crossing)) {
     PixelChunk<T> chunk(scene.tape, nullptr, nullptr, nullptr);
     blend_pixel(view, row, column, static_cast<const PixelPieces*>(nullptr), &crossing, chunk);
     if (chunk.blended.size() > 0) {

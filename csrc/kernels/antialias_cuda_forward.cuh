@@ -13,10 +13,11 @@ template <typename T> struct AntialiasForwardWork {
 
   AntialiasForwardWork(const AntialiasCudaArgs<T>& args, Arena& scratch,
                        const AntialiasCudaTape& tape)
-      : scene(args.op, tape, args.op.topology.faces, args.op.face_neighbors, args.op.face_idx,
+      : scene(args.op, args.op, tape, args.op.topology.faces, args.op.face_neighbors, args.op.face_idx,
               args.op.topology.num_verts, args.op.topology.num_faces, args.capacity),
         outline({args.op.topology, args.op.verts_clip, nullptr, args.op.num_views, args.op.height,
-                 args.op.width, args.capacity, nullptr, nullptr, nullptr, args.device, args.stream},
+                 args.op.width, args.capacity, nullptr, nullptr, nullptr, args.device, args.stream,
+                 args.op.cull, args.op.face_ranges},
                 scratch, tape) {
     scene.first.out = args.op.out;
     outline.tape.totals = tape.totals;
@@ -39,7 +40,8 @@ __global__ void __launch_bounds__(kBlock) find_depths(const AntialiasForwardWork
   if (i >= work.scene.num_views * first.num_faces) return;
   const int64_t index = i / first.num_faces, face = i - index * first.num_faces;
   int32_t& is_deep = work.scene.tape.is_deep[index];
-  if (is_deep) return;
+  const int64_t* const range = first.face_range ? first.face_range + 2 * index : nullptr;
+  if (is_deep || (range && (face < range[0] || face >= range[1]))) return;
   ClipPoint corners[3];
   for (int j = 0; j < 3; ++j)
     corners[j] = load_clip(first.verts + 4 * (first.num_verts * index + first.faces[3 * face + j]));
@@ -154,7 +156,7 @@ __global__ void __launch_bounds__(kFewBlock)
   const int64_t entry = thread_number();
   if (entry >= scene.num_touched()) return;
   const TouchedPixel touched = scene.tape.touched[entry];
-  if (scene.tape.marks[touched.pixel] & kPlain) return;
+  if (is_unchanged(scene, scene.tape.marks[touched.pixel])) return;
   int64_t index;
   int row, column;
   place_of(scene, touched.pixel, index, row, column);
@@ -170,7 +172,7 @@ __global__ void __launch_bounds__(kFewBlock)
   const int64_t pixel = thread_number();
   if (pixel >= scene.num_views * scene.num_pixels) return;
   const uint32_t mark = scene.tape.marks[pixel];
-  if (mark >> kMarkBits || mark & kPlain) return;
+  if (mark >> kMarkBits || is_unchanged(scene, mark)) return;
   int64_t index;
   int row, column;
   place_of(scene, pixel, index, row, column);

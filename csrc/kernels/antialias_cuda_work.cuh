@@ -56,10 +56,11 @@ template <typename T> struct AntialiasScene {
   AntialiasCudaTape tape;
   int64_t num_views, num_pixels, capacity;  // num_pixels of one view
 
-  template <typename Args>
-  AntialiasScene(const Args& args, const AntialiasCudaTape& t, const int32_t* faces,
-                 const int32_t* neighbors, const int32_t* face_idx, int64_t num_verts,
-                 int64_t num_faces, int64_t c)
+  /// `drawing` has face_ranges, cull and premultiplied.
+  template <typename Args, typename Drawing>
+  AntialiasScene(const Args& args, const Drawing& drawing, const AntialiasCudaTape& t,
+                 const int32_t* faces, const int32_t* neighbors, const int32_t* face_idx,
+                 int64_t num_verts, int64_t num_faces, int64_t c)
       : first{},
         tape(t),
         num_views(args.num_views),
@@ -74,6 +75,9 @@ template <typename T> struct AntialiasScene {
     first.height = args.height;
     first.width = args.width;
     first.channels = args.num_channels;
+    first.premultiplied = drawing.premultiplied != 0;
+    first.cull = drawing.cull;
+    first.face_range = drawing.face_ranges;
     first.edges = tape.edges;
     first.ends = tape.ends;
     first.marks = tape.marks;
@@ -86,6 +90,7 @@ template <typename T> struct AntialiasScene {
     if (view.out) view.out += num_pixels * view.channels * index;
     view.face_idx += num_pixels * index;
     view.marks += num_pixels * index;
+    if (view.face_range) view.face_range += 2 * index;
     view.flat = !tape.is_deep[index];
     return view;
   }
@@ -149,6 +154,12 @@ __device__ bool find_nearest_crossing(const AntialiasCudaView<T>& view, int row,
     found = true;
   }
   return found;
+}
+
+/// Whether nothing can change at a pixel; see blend_pixel().
+template <typename T>
+__device__ bool is_unchanged(const AntialiasScene<T>& scene, uint32_t mark) {
+  return mark & kPlain && !(scene.first.premultiplied && mark >> kMarkBits);
 }
 
 /// Blends a pixel with pieces.

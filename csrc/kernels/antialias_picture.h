@@ -42,7 +42,9 @@ template <typename T> struct AntialiasPicture {
   T* out;                   // (H, W, C), or null if only the records are wanted
   int64_t num_verts;
   int32_t height, width, channels;
-  bool flat, image_grad, record;
+  bool flat, image_grad, record, premultiplied;
+  int32_t cull;
+  const int64_t* face_range;  // first and one past the last face that is drawn, or null
   const ContourEdge* edges;
   const uint8_t* plain;     // (H, W): the pixel and all around it have one colour; or null
 
@@ -52,6 +54,18 @@ template <typename T> struct AntialiasPicture {
   LRAST_HD void corners_of(int32_t face, ClipPoint* corners) const {
     for (int j = 0; j < 3; ++j)
       corners[j] = load_clip(verts + 4 * int64_t(faces[3 * int64_t(face) + j]));
+  }
+  /// Whether the picture leaves a face out that lies next to one that it shows.
+  LRAST_HD bool is_left_out(int32_t face) const {
+    if (face_range && (face < face_range[0] || face >= face_range[1])) return true;
+    if (cull == kCullNone) return false;
+    ClipPoint corners[3];
+    HomogeneousPoint v[3];
+    corners_of(face, corners);
+    for (int j = 0; j < 3; ++j) v[j] = around_pixel(corners[j], width, height, 0.0, 0.0);
+    const HomogeneousPoint c = cross(v[1], v[2]);
+    const double side = v[0].x * c.x + v[0].y * c.y + v[0].w * c.w;
+    return is_culled((side > 0.0) - (side < 0.0), cull);
   }
   /// Around the pixel's centre.
   LRAST_HD FaceKey key_of(int32_t face, int row, int column) const {

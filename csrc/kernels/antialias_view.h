@@ -40,11 +40,11 @@ template <typename T> struct AntialiasView : AntialiasPicture<T> {
   }
 };
 
-/// Whether all clip w of the faces' corners are equal, as rasterize() decides it.
+/// Whether all clip w of the corners of faces are equal, as rasterize() decides it.
 template <typename T>
-bool is_flat_view(const int32_t* faces, int64_t num_faces, const T* verts) {
-  for (int64_t i = 1; i < 3 * num_faces; ++i)
-    if (verts[4 * int64_t(faces[i]) + 3] != verts[4 * int64_t(faces[0]) + 3]) return false;
+bool is_flat_view(const int32_t* faces, int64_t begin, int64_t end, const T* verts) {
+  for (int64_t i = 3 * begin + 1; i < 3 * end; ++i)
+    if (verts[4 * int64_t(faces[i]) + 3] != verts[4 * int64_t(faces[3 * begin]) + 3]) return false;
   return true;
 }
 

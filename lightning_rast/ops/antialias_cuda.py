@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import _cuda_call, contour_cuda
+from lightning_rast.ops._antialias_inputs import CULL
 from lightning_rast.ops._registry import OPERATORS
 
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _PICTURE_TYPES = (_P, _P, _P, _I64, _I64, _I32, _I32, _I32)
 _TOPOLOGY_TYPES = (_P, _I64, _P, _I64, _P, _I64, _P, _P, _P)
-_OUT_TYPES = (_I32, _P, _I64, _P, _P, _P)
-_FORWARD_TYPES = (*_PICTURE_TYPES, *_TOPOLOGY_TYPES, *_OUT_TYPES, _I32, _P)
-_BACKWARD_TYPES = (_P, *_PICTURE_TYPES, _P, _I64, _P, _I64, _P, _P, _P, _P, _I32, _P)
+_DRAWING_TYPES = (_P, _I32, _I32)
+_OUT_TYPES = (_I32, _P, _I64, _P, _P, _P, _I32, _P)
+_FORWARD_TYPES = (*_PICTURE_TYPES, *_TOPOLOGY_TYPES, *_DRAWING_TYPES, *_OUT_TYPES)
+_GRADIENT_TYPES = (_I64, _P, _P, _P, _P, _I32, _P)
+_BACKWARD_TYPES = (_P, *_PICTURE_TYPES, _P, _I64, _P, *_DRAWING_TYPES, *_GRADIENT_TYPES)
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
 
@@ -53,12 +56,16 @@ def _forward(
     irregular_offsets: Tensor,
     irregular_codes: Tensor,
     face_neighbors: Tensor,
+    face_ranges: Tensor | None,
+    cull: str,
+    premultiplied: bool,
     image_grad: bool,
     record: bool,
 ) -> tuple[Tensor, Tensor]:
     num_views, height, width = face_idx.shape
     contour_cuda.check_num_pixels("antialias", num_views, height, width)
     image, face_idx, verts_clip = image.contiguous(), face_idx.contiguous(), verts_clip.contiguous()
+    face_ranges = None if face_ranges is None else face_ranges.contiguous()
     num_edges = edge_verts.shape[0]
     sizes = (num_views, verts_clip.shape[1], faces.shape[0], num_edges, height, width)
     capacity, needed = contour_cuda.capacity_for("antialias", image.device, sizes)
@@ -86,6 +93,9 @@ def _forward(
         irregular_offsets.data_ptr(),
         irregular_codes.data_ptr(),
         face_neighbors.data_ptr(),
+        None if face_ranges is None else face_ranges.data_ptr(),
+        CULL[cull],
+        premultiplied,
         image_grad,
         out.data_ptr(),
         capacity,
@@ -108,17 +118,27 @@ def _backward(
     irregular_offsets: Tensor,
     irregular_codes: Tensor,
     face_neighbors: Tensor,
+    face_ranges: Tensor | None,
+    cull: str,
+    premultiplied: bool,
     image_grad: bool,
     verts_grad: bool,
 ) -> tuple[Tensor, Tensor]:
     grad_out, image, face_idx = grad_out.contiguous(), image.contiguous(), face_idx.contiguous()
     verts_clip = verts_clip.contiguous()
+    face_ranges = None if face_ranges is None else face_ranges.contiguous()
     num_views, height, width = face_idx.shape
     tape_bytes = functools.partial(_tape_bytes, num_views, height, width)
     capacity = contour_cuda.tape_capacity(tape, tape_bytes)
     if capacity == 0:
-        topology = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
-        _, tape = _forward(image, face_idx, verts_clip, *topology, face_neighbors, image_grad, True)
+        _, tape = _forward(
+            image,
+            face_idx,
+            verts_clip,
+            *(faces, edge_verts, edge_faces, irregular_offsets, irregular_codes, face_neighbors),
+            *(face_ranges, cull, premultiplied),
+            *(image_grad, True),
+        )
         capacity = contour_cuda.tape_capacity(tape, tape_bytes)
     grad_image = torch.empty_like(image) if image_grad else image.new_empty(0)
     grad_verts_clip = torch.empty_like(verts_clip) if verts_grad else verts_clip.new_empty(0)
@@ -135,6 +155,9 @@ def _backward(
         faces.data_ptr(),
         faces.shape[0],
         face_neighbors.data_ptr(),
+        None if face_ranges is None else face_ranges.data_ptr(),
+        CULL[cull],
+        premultiplied,
         capacity,
         tape.data_ptr(),
         scratch.data_ptr(),

@@ -1,6 +1,6 @@
 """Scenes for the proofs that CUDA and CPU kernels of `antialias` agree."""
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ class Case(NamedTuple):
     face_idx: Tensor
     verts_clip: Tensor
     topology: Topology
+    face_ranges: Tensor | None = None
+    cull: Literal["none", "back", "front"] = "none"
+    premultiplied: bool = False
 
 
 def views(verts: Tensor) -> Tensor:
@@ -34,14 +37,18 @@ def pictured(
     image_size: tuple[int, int],
     dtype: torch.dtype = torch.float32,
     num_channels: int = 3,
+    **drawing: Any,
 ) -> Case:
     verts_clip = verts_clip.to(dtype)
     topology = Topology.from_faces(faces, verts_clip.shape[1])
-    face_idx = rasterize(verts_clip, topology.faces, image_size).face_idx
+    premultiplied = drawing.pop("premultiplied", False)
+    face_idx = rasterize(verts_clip, topology.faces, image_size, **drawing).face_idx
     generator = torch.Generator().manual_seed(0)
     shape = (*face_idx.shape, num_channels)
     image = torch.rand(shape, generator=generator, dtype=dtype) * 5 - 2
-    return Case(image, face_idx, verts_clip, topology)
+    if premultiplied:
+        image = image * (face_idx >= 0)[..., None]
+    return Case(image, face_idx, verts_clip, topology, **drawing, premultiplied=premultiplied)
 
 
 def _scene(name: str, level: int):

@@ -8,6 +8,7 @@ import ctypes
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -71,8 +72,10 @@ Wanted = tuple[bool, bool]
 BOTH = (True, True)
 
 
-def inputs_of(case: Case) -> tuple[Tensor, ...]:
-    return (case.image, case.face_idx, case.verts_clip, *_topology_tensors(case.topology))
+def inputs_of(case: Case) -> tuple[Any, ...]:
+    topology = _topology_tensors(case.topology)
+    drawing = (case.face_ranges, case.cull, case.premultiplied)
+    return (case.image, case.face_idx, case.verts_clip, *topology, *drawing)
 
 
 def weights_of(case: Case) -> Tensor:
@@ -132,6 +135,35 @@ def test_pixels_of_one_colour_are_left_out():
     case = pictured(views(verts), faces, (33, 38), num_channels=1)
     mask = (case.face_idx >= 0).float()[..., None]
     assert_same(case._replace(image=mask), (False, True))
+
+
+@pytest.mark.parametrize("cull", ["back", "front"])
+@pytest.mark.parametrize("name", ["ring", "crumpled", "nested"])
+def test_culled_faces(name, cull):
+    verts, faces = MESHES[name]
+    assert_same(pictured(views(verts), faces, (33, 38), cull=cull))
+
+
+def test_ranges_of_faces():
+    verts, faces = MESHES["crossing"]
+    half, end = len(faces) // 2, len(faces)
+    ranges = torch.tensor([[0, half], [half - 9, end], [7, 7]])
+    assert_same(pictured(views(verts), faces, (33, 38), face_ranges=ranges))
+    assert_same(pictured(views(verts), faces, (33, 38), face_ranges=ranges, cull="back"))
+
+
+@pytest.mark.parametrize("name", MESHES)
+def test_backgrounds_that_are_zero(name):
+    verts, faces = MESHES[name]
+    assert_same(pictured(views(verts), faces, (33, 38), premultiplied=True))
+
+
+def test_masks_over_backgrounds_that_are_zero():
+    verts, faces = MESHES["crumpled"]
+    case = pictured(views(verts), faces, (33, 38), num_channels=1, premultiplied=True)
+    mask = (case.face_idx >= 0).float()[..., None]
+    assert_same(case._replace(image=mask), (False, True))
+    assert_same(case._replace(image=mask))
 
 
 @pytest.mark.parametrize(("scale", "image_size"), [(0.02, (5, 6)), (0.2, (12, 12))])
@@ -270,4 +302,6 @@ def test_too_many_pixels_are_refused():
     face_idx = torch.zeros(1, 1, 1, dtype=torch.int32).expand(2, 2**15, 2**15)
     image = torch.zeros(1, 1, 1, 0).expand(2, 2**15, 2**15, 0)
     with pytest.raises(ValueError, match="antialias: 2 views.*split the views"):
-        antialias_cuda._forward(image, face_idx, torch.zeros(2, 0, 4), *topology, True, True)
+        antialias_cuda._forward(
+            image, face_idx, torch.zeros(2, 0, 4), *topology, None, "none", False, True, True
+        )
