@@ -1,4 +1,4 @@
-"""What `antialias` accepts."""
+"""What `antialias` and its companions accept."""
 
 from typing import TYPE_CHECKING
 
@@ -20,51 +20,52 @@ def check_antialias_inputs(
     topology: "Topology",
     cull: str,
     face_ranges: Tensor | None,
+    op: str = "antialias",
 ) -> None:
     face_idx = getattr(fragments, "face_idx", None)
     if not isinstance(face_idx, Tensor):
         raise TypeError(
-            "antialias: fragments must have a tensor face_idx, as rasterize() returns it, got "
+            f"{op}: fragments must have a tensor face_idx, as rasterize() returns it, got "
             f"{type(fragments).__name__}"
         )
     if not hasattr(topology, "edge_faces"):
         raise TypeError(
-            "antialias: topology must be a lightning_rast.scene.Topology, got "
+            f"{op}: topology must be a lightning_rast.scene.Topology, got "
             f"{type(topology).__name__}; make one with Topology.from_faces(faces, num_verts)"
         )
     if face_idx.dim() != 3 or face_idx.dtype != torch.int32:
         raise ValueError(
-            "antialias: fragments.face_idx must be int32 (N, H, W), got "
+            f"{op}: fragments.face_idx must be int32 (N, H, W), got "
             f"{face_idx.dtype} {tuple(face_idx.shape)}; of several layers, take the first"
         )
     if image.dim() != 4 or image.shape[:3] != face_idx.shape:
         raise ValueError(
-            f"antialias: image must be {(*face_idx.shape, 'C')} as face_idx is "
+            f"{op}: image must be {(*face_idx.shape, 'C')} as face_idx is "
             f"{tuple(face_idx.shape)}, got {tuple(image.shape)}"
         )
     if cull not in CULL:
-        raise ValueError(f'antialias: cull must be "none", "back" or "front", got {cull!r}')
+        raise ValueError(f'{op}: cull must be "none", "back" or "front", got {cull!r}')
     shared = verts_clip.dim() == 2 and face_ranges is not None
     if not (verts_clip.dim() == 3 or shared) or verts_clip.shape[-1] != 4:
         raise ValueError(
-            "antialias: verts_clip must be (N, V, 4), or (V, 4) with face_ranges, got "
+            f"{op}: verts_clip must be (N, V, 4), or (V, 4) with face_ranges, got "
             f"{tuple(verts_clip.shape)}"
         )
     if not shared and verts_clip.shape[0] != face_idx.shape[0]:
         raise ValueError(
-            f"antialias: verts_clip holds {verts_clip.shape[0]} views, face_idx {face_idx.shape[0]}"
+            f"{op}: verts_clip holds {verts_clip.shape[0]} views, face_idx {face_idx.shape[0]}"
         )
     if verts_clip.dtype not in (torch.float32, torch.float64) or image.dtype != verts_clip.dtype:
         raise ValueError(
-            "antialias: image and verts_clip must both be float32 or both float64, got image "
+            f"{op}: image and verts_clip must both be float32 or both float64, got image "
             f"{image.dtype}, verts_clip {verts_clip.dtype}"
         )
     if verts_clip.shape[-2] != topology.num_verts:
         raise ValueError(
-            f"antialias: verts_clip has {verts_clip.shape[-2]} vertices, "
+            f"{op}: verts_clip has {verts_clip.shape[-2]} vertices, "
             f"the topology was built for {topology.num_verts}"
         )
-    _check_ranges(face_ranges, len(face_idx), len(topology.faces))
+    _check_ranges(op, face_ranges, len(face_idx), len(topology.faces))
     for name, tensor in (
         ("image", image),
         ("face_idx", face_idx),
@@ -73,16 +74,16 @@ def check_antialias_inputs(
     ):
         if tensor is not None and tensor.device != verts_clip.device:
             raise ValueError(
-                f"antialias: {name} is on {tensor.device}, verts_clip on {verts_clip.device}"
+                f"{op}: {name} is on {tensor.device}, verts_clip on {verts_clip.device}"
             )
 
 
-def _check_ranges(face_ranges: Tensor | None, num_views: int, num_faces: int) -> None:
+def _check_ranges(op: str, face_ranges: Tensor | None, num_views: int, num_faces: int) -> None:
     if face_ranges is None:
         return
     if face_ranges.shape != (num_views, 2) or face_ranges.dtype != torch.int64:
         raise ValueError(
-            f"antialias: face_ranges must be int64 ({num_views}, 2), got {face_ranges.dtype} "
+            f"{op}: face_ranges must be int64 ({num_views}, 2), got {face_ranges.dtype} "
             f"{tuple(face_ranges.shape)}"
         )
     if face_ranges.device.type != "cpu" or torch.compiler.is_compiling():
@@ -92,6 +93,6 @@ def _check_ranges(face_ranges: Tensor | None, num_views: int, num_faces: int) ->
     if len(bad) > 0:
         view = int(bad[0])
         raise ValueError(
-            f"antialias: face_ranges[{view}] = {tuple(face_ranges[view].tolist())} is not a "
+            f"{op}: face_ranges[{view}] = {tuple(face_ranges[view].tolist())} is not a "
             f"(begin, end) within {num_faces} faces"
         )
