@@ -60,7 +60,9 @@ template <typename T> struct AntialiasView {
   T* out;                   // (H, W, C)
   int64_t num_verts;
   int32_t height, width, channels;
-  bool flat, image_grad, record;
+  bool flat, image_grad, record, premultiplied;
+  int32_t cull;
+  const int64_t* face_range;  // first and one past the last face that is drawn, or null
   const ContourEdge* edges;
   const TapeCut* cuts;
   const RowBins* bins;
@@ -72,6 +74,18 @@ template <typename T> struct AntialiasView {
   void corners_of(int32_t face, ClipPoint* corners) const {
     for (int j = 0; j < 3; ++j)
       corners[j] = load_clip(verts + 4 * int64_t(faces[3 * int64_t(face) + j]));
+  }
+  /// Whether the picture leaves a face out that lies next to one that it shows.
+  bool is_left_out(int32_t face) const {
+    if (face_range && (face < face_range[0] || face >= face_range[1])) return true;
+    if (cull == kCullNone) return false;
+    ClipPoint corners[3];
+    HomogeneousPoint v[3];
+    corners_of(face, corners);
+    for (int j = 0; j < 3; ++j) v[j] = around_pixel(corners[j], width, height, 0.0, 0.0);
+    const HomogeneousPoint c = cross(v[1], v[2]);
+    const double side = v[0].x * c.x + v[0].y * c.y + v[0].w * c.w;
+    return is_culled((side > 0.0) - (side < 0.0), cull);
   }
   /// Around the pixel's centre.
   FaceKey key_of(int32_t face, int row, int column) const {
@@ -99,11 +113,11 @@ template <typename T> struct AntialiasView {
   }
 };
 
-/// Whether all clip w of the faces' corners are equal, as rasterize() decides it.
+/// Whether all clip w of the corners of faces are equal, as rasterize() decides it.
 template <typename T>
-bool is_flat_view(const int32_t* faces, int64_t num_faces, const T* verts) {
-  for (int64_t i = 1; i < 3 * num_faces; ++i)
-    if (verts[4 * int64_t(faces[i]) + 3] != verts[4 * int64_t(faces[0]) + 3]) return false;
+bool is_flat_view(const int32_t* faces, int64_t begin, int64_t end, const T* verts) {
+  for (int64_t i = 3 * begin + 1; i < 3 * end; ++i)
+    if (verts[4 * int64_t(faces[i]) + 3] != verts[4 * int64_t(faces[3 * begin]) + 3]) return false;
   return true;
 }
 
