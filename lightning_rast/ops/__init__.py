@@ -1,6 +1,7 @@
 """Differentiable operators on tensors; one file per operator."""
 
 # Have no names of their own to export, only kernels to register.
+from lightning_rast.ops import antialias_cuda as antialias_cuda
 from lightning_rast.ops import interpolate_cuda as interpolate_cuda
 from lightning_rast.ops import rasterize_cuda as rasterize_cuda
 from lightning_rast.ops import soft_coverage_cuda as soft_coverage_cuda
