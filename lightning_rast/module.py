@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lightning_rast.config import Config
 from lightning_rast.data.views import Views
+from lightning_rast.losses import box_iou
 from lightning_rast.losses.objective import Objective
 from lightning_rast.optim.adam_uniform import AdamUniform
 from lightning_rast.optim.schedule import Schedule, Stage
@@ -58,6 +59,12 @@ class ReconstructionModule(pl.LightningModule):
             bending_length=self.schedule.bending_at(self.global_step),
         )
         return {"loss": terms["total"], **terms}
+
+    def test_step(self, batch: Views, batch_idx: int) -> None:
+        """Logs `test/iou_mean` and `test/iou_min`: `box_iou` over all test views."""
+        iou = box_iou(self(batch.cameras), batch.coverage, batch.known)
+        self.log("test/iou_mean", iou.mean(), batch_size=len(batch))
+        self.log("test/iou_min", iou.min(), batch_size=len(batch), reduce_fx="min")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         optimizer = self.config.optimizer

@@ -2,6 +2,7 @@
 #include "antialias_backward.h"
 #include "antialias_blend.h"
 #include "antialias_crossing.h"
+#include "antialias_plain.h"
 
 LRAST_BEGIN
 namespace {
@@ -126,13 +127,12 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
 
   parallel_chunks(rows, chunks, threads, [&](int i, int64_t begin, int64_t end) {
     RowChunk<T>& chunk = *space.chunks[i];
-    chunk.mask.resize(args.width + 8);
     for (int64_t row = begin; row < end; ++row) {
       space.chunk_of[row] = i;
       space.start[row].pixels = chunk.pixels.size();
       sweep_pieces(view, int(row), chunk);
       if (view.plain)
-        mark_plain(view, int(row), &space.plain[row * args.width], chunk.mask.data());
+        mark_plain(view, int(row), &space.plain[row * args.width], chunk.mask);
     }
   });
   parallel_chunks(rows, chunks, threads, [&](int i, int64_t begin, int64_t end) {

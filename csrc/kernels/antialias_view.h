@@ -138,39 +138,4 @@ void sweep_pieces(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
   });
 }
 
-template <typename T> bool same_colour(const T* a, const T* b, int channels) {
-  for (int c = 0; c < channels; ++c)
-    if (a[c] != b[c]) return false;
-  return true;
-}
-
-/// Marks the pixels of a row that have the colour of all their neighbours.
-template <typename T>
-void mark_plain(const AntialiasView<T>& view, int row, uint8_t* plain, uint8_t* column_same) {
-  const int width = view.width, channels = view.channels;
-  const int64_t stride = int64_t(width) * channels;
-  const int above = larger(row - 1, 0), below = smaller(row + 1, view.height - 1);
-  for (int column = 0; column < width; ++column) {
-    const T* const own = view.image + row * stride + int64_t(column) * channels;
-    const T* const up = own + (above - row) * stride;
-    const T* const down = own + (below - row) * stride;
-    bool same = true;
-    for (int c = 0; c < channels; ++c) same &= (own[c] == up[c]) & (own[c] == down[c]);
-    column_same[column] = same;
-  }
-  const T* const image = view.image + row * stride;
-  for (int column = 0; column < width; ++column) {
-    bool same = column_same[column] != 0;
-    if (column > 0)
-      same = same && column_same[column - 1] &&
-             same_colour(image + (column - 1) * int64_t(channels),
-                         image + column * int64_t(channels), channels);
-    if (column + 1 < width)
-      same = same && column_same[column + 1] &&
-             same_colour(image + (column + 1) * int64_t(channels),
-                         image + column * int64_t(channels), channels);
-    plain[column] = same;
-  }
-}
-
 LRAST_END
