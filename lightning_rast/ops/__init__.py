@@ -12,6 +12,8 @@ from lightning_rast.ops.contour import contour_coverage as contour_coverage
 from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCapacityWarning
 from lightning_rast.ops.contour_cuda import contour_overflowed as contour_overflowed
 from lightning_rast.ops.contour_cuda import reserve_contour_pieces as reserve_contour_pieces
+from lightning_rast.ops.contour_pieces import ContourPieces as ContourPieces
+from lightning_rast.ops.contour_pieces import contour_pieces as contour_pieces
 from lightning_rast.ops.fragment_derivatives import fragment_derivatives as fragment_derivatives
 from lightning_rast.ops.interpolate import interpolate as interpolate
 from lightning_rast.ops.rasterize import Fragments as Fragments

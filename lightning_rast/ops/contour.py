@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
@@ -77,6 +77,15 @@ def profile_contour_coverage(
     tensors = _topology_tensors(topology)
     _forward(verts_clip.detach(), *tensors, height, width, record=True, stage_ms=stage_ms)
     return dict(zip(_STAGES, stage_ms, strict=True))
+
+
+def record_contour(
+    verts_clip: Float[Tensor, "N V 4"], topology: "Topology", image_size: tuple[int, int]
+) -> Int64[Tensor, " words"]:
+    """The whole record of a forward pass on the CPU, `csrc/kernels/contour.h` says of what."""
+    _check(verts_clip, topology, image_size)
+    tape = _forward(verts_clip, *_topology_tensors(topology), *image_size, record=True)[1]
+    return tape.as_strided((tape.untyped_storage().nbytes() // 8,), (1,))
 
 
 _STAGES = ("project", "sign", "weight", "bin", "sweep", "record")

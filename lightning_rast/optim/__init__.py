@@ -1,6 +1,12 @@
 """How the vertices move: schedule, optimizer, smoothing."""
 
 from lightning_rast.optim.adam_uniform import AdamUniform as AdamUniform
+from lightning_rast.optim.outline_newton import OutlineRows as OutlineRows
+from lightning_rast.optim.outline_newton import OutlineStep as OutlineStep
+from lightning_rast.optim.outline_newton import disagreeing_views as disagreeing_views
+from lightning_rast.optim.outline_newton import outline_rows as outline_rows
+from lightning_rast.optim.outline_newton import outline_step as outline_step
+from lightning_rast.optim.outline_newton import view_weights as view_weights
 from lightning_rast.optim.schedule import Schedule as Schedule
 from lightning_rast.optim.schedule import Stage as Stage
 from lightning_rast.optim.schedule import views_of_step as views_of_step
