@@ -76,11 +76,15 @@ class LadderModule(ReconstructionModule):
         return self.ladder.stages[self.position.stage]
 
     @property
-    def stage_name(self) -> str:
+    def progress(self) -> float:
+        return self.ladder.progress_at(self.position)
+
+    @property
+    def place(self) -> str:
         if self.is_finished:
-            return "done"
-        again = ", new topology" if self.position.round else ""
-        return self.stage.name + again
+            return f"step {self.global_step}"
+        again = "again " if self.position.round else ""
+        return f"step {self.global_step} {again}{self.stage.name}"
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return AdamUniform([self.verts], lr=0.0, smoother=lambda values: values)
@@ -110,6 +114,7 @@ class LadderModule(ReconstructionModule):
         self.position.count(float(terms["total"]), min_gain=self.config.ladder.min_gain)
         self._seconds += time.perf_counter() - began
         self._go_on()
+        self.trainer.should_stop |= self.is_finished
         return {"loss": terms["total"], **terms}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -46,8 +46,13 @@ class ReconstructionModule(pl.LightningModule, ABC):
 
     @property
     @abstractmethod
-    def stage_name(self) -> str:
-        """What the next step is a part of, in words; empty where that says nothing."""
+    def progress(self) -> float:
+        """What part of the fit is done, 0..1, as far as that is known."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where the fit is, in a few words."""
 
     @abstractmethod
     def training_step(self, *args: Any, **kwargs: Any) -> Any:

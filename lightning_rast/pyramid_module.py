@@ -36,8 +36,13 @@ class PyramidModule(ReconstructionModule):
         return self.global_step >= self.schedule.steps
 
     @property
-    def stage_name(self) -> str:
-        return ""
+    def progress(self) -> float:
+        return min(1.0, self.global_step / self.schedule.steps)
+
+    @property
+    def place(self) -> str:
+        total = str(self.schedule.steps)
+        return f"step {self.global_step:{len(total)}d}/{total}"
 
     def training_step(self, batch: Views, batch_idx: int) -> dict[str, Tensor]:
         mesh = self.mesh()

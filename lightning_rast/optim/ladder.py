@@ -30,6 +30,32 @@ class Stage:
         return first * (last / first) ** (step / max(1, self.steps - 1))
 
 
+@dataclass
+class Position:
+    """Where a run is in its ladder.
+
+    stage, step: of the stage, and steps done in it. round: how often the topology was changed.
+    lowest: least energy of the stage that was an improvement; stale: steps since then.
+    """
+
+    stage: int = 0
+    step: int = 0
+    round: int = 0
+    lowest: float = float("inf")
+    stale: int = 0
+
+    def count(self, energy: float, *, min_gain: float) -> None:
+        """After a step, of an energy that is positive."""
+        self.step += 1
+        if energy < (1 - min_gain) * self.lowest:
+            self.lowest, self.stale = energy, 0
+        else:
+            self.stale += 1
+
+    def go(self, stage: int) -> None:
+        self.stage, self.step, self.lowest, self.stale = stage, 0, float("inf"), 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ladder:
     """What a run does, in order. `again_at` is where a mesh of other topology starts anew."""
@@ -44,6 +70,13 @@ class Ladder:
         once = sum(stage.steps for stage in self.stages)
         again = sum(stage.steps for stage in self.stages[self.again_at :])
         return once + self.num_again * again
+
+    def progress_at(self, position: Position) -> float:
+        """Steps done of those that there are, 0..1; a new round makes it smaller."""
+        done = [stage.steps for stage in self.stages[: position.stage]]
+        all_of_round = sum(stage.steps for stage in self.stages[self.again_at :])
+        total = sum(stage.steps for stage in self.stages) + position.round * all_of_round
+        return (sum(done) + position.step + position.round * all_of_round) / max(1, total)
 
 
 def make_ladder(
@@ -110,29 +143,3 @@ class _Rung:
 
 def _rung(bending: float, finer: int, number: int, index: int) -> _Rung:
     return _Rung(f"rung {index + 1} of {number} ({bending:g})", bending, finer)
-
-
-@dataclass
-class Position:
-    """Where a run is in its ladder.
-
-    stage, step: of the stage, and steps done in it. round: how often the topology was changed.
-    lowest: least energy of the stage that was an improvement; stale: steps since then.
-    """
-
-    stage: int = 0
-    step: int = 0
-    round: int = 0
-    lowest: float = float("inf")
-    stale: int = 0
-
-    def count(self, energy: float, *, min_gain: float) -> None:
-        """After a step, of an energy that is positive."""
-        self.step += 1
-        if energy < (1 - min_gain) * self.lowest:
-            self.lowest, self.stale = energy, 0
-        else:
-            self.stale += 1
-
-    def go(self, stage: int) -> None:
-        self.stage, self.step, self.lowest, self.stale = stage, 0, float("inf"), 0
