@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_rast.config import Config
+from lightning_rast.config import Config, NewtonConfig
 from lightning_rast.data.views import Views
 from lightning_rast.ladder_stages import (
     even_mesh,
@@ -86,8 +86,29 @@ class LadderModule(ReconstructionModule):
         again = "again " if self.position.round else ""
         return f"step {self.global_step} {again}{self.stage.name}"
 
+    def scalars(self) -> dict[str, float]:
+        if self.is_finished:
+            return {}
+        return {"ladder/bending": self.stage.bending, "ladder/stage": self.position.stage}
+
+    def report(self) -> dict[str, Any]:
+        """Seconds by kind of stage, all stages in order, and the views that the mesh does not
+        meet because they disagree with most of the others."""
+        seconds: dict[str, float] = {}
+        for entry in self.stage_log:
+            seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
+        weights = outlines_of(self.mesh(), self._targets, NewtonConfig())[1].tolist()
+        disagreeing = [
+            name for name, weight in zip(self._views.names, weights, strict=True) if weight < 0.5
+        ]
+        return {
+            "disagreeing_views": disagreeing,
+            "seconds_of_stages": {kind: round(value, 3) for kind, value in seconds.items()},
+            "stages": self.stage_log,
+        }
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return AdamUniform([self.verts], lr=0.0, smoother=lambda values: values)
+        return AdamUniform([self.verts], lr=0.0, smoother=_nothing, smooths_steps=False)
 
     def on_fit_start(self) -> None:
         datamodule = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
@@ -143,9 +164,8 @@ class LadderModule(ReconstructionModule):
 
     def _set_topology(self, topology: Topology) -> None:
         super()._set_topology(topology)
-        # Made when a polish needs them; a resumed one makes the same again.
+        # Made when a polish needs it, with the smoother; a resumed one makes the same again.
         self._bending: Bending | None = None
-        self._smooth = None
 
     @torch.no_grad()
     def _newton_step(self, stage: Stage) -> dict[str, Tensor]:
@@ -165,18 +185,20 @@ class LadderModule(ReconstructionModule):
         return {"outline": misfit, "total": misfit}
 
     def _polish_gradient(self, stage: Stage, batch: Views) -> dict[str, Tensor]:
-        """Put the direction to go, smoothed, into the vertices' gradient."""
+        """Fill in the vertices' gradient, and what the optimizer needs to follow it."""
         loss, ladder = self.config.loss, self.config.ladder
         if self.position.step == 0:
             self._begin_polish(stage)
         hold = self._hold
         assert hold is not None
+        optimizer = self.trainer.optimizers[0]
+        assert isinstance(optimizer, AdamUniform)
         if self._bending is None:
             self._bending = Bending(self._topology, dtype=self.verts.dtype)
-            self._smooth = stiff_smoother(
+            optimizer.smoother = stiff_smoother(
                 self._topology, smoothing=ladder.smoothing, bending=hold.bending
             )
-        group = self.trainer.optimizers[0].param_groups[0]
+        group = optimizer.param_groups[0]
         group["lr"], group["betas"] = stage.lr_at(self.position.step) * self.scale, ladder.betas
         self.verts.grad = None
         coverage = self.coverage(self.mesh(), batch.cameras)
@@ -191,9 +213,8 @@ class LadderModule(ReconstructionModule):
         coverage.backward(misfit.grad_coverage)
         bent, grad_bent = self._bending(self.verts.detach())
         weight = hold.stiffness * hold.bending * len(batch) / len(self._views)
-        assert self.verts.grad is not None and self._smooth is not None
+        assert self.verts.grad is not None
         self.verts.grad.add_(grad_bent, alpha=weight)
-        self.verts.grad = self._smooth(self.verts.grad)
         terms = {"silhouette": misfit.of_view.sum(), "bending": weight * bent}
         return {**terms, "total": terms["silhouette"] + terms["bending"]}
 
@@ -205,7 +226,7 @@ class LadderModule(ReconstructionModule):
             bending=bending_weight(stage.bending * self.scale, self._mean_edge()),
             weights=weights,
         )
-        self._bending = self._smooth = None
+        self._bending = None
         self.trainer.optimizers[0].state.clear()
 
     @torch.no_grad()
@@ -290,3 +311,7 @@ class LadderModule(ReconstructionModule):
                 "held_back": self._num_held_back,
             }
         )
+
+
+def _nothing(values: Tensor) -> Tensor:
+    return values

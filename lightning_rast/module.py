@@ -55,6 +55,14 @@ class ReconstructionModule(pl.LightningModule, ABC):
         """Where the fit is, in a few words."""
 
     @abstractmethod
+    def scalars(self) -> dict[str, float]:
+        """What can be drawn over the steps, beside the loss, by tag."""
+
+    @abstractmethod
+    def report(self) -> dict[str, Any]:
+        """What there is to tell of the way to the result, for `metrics.json`."""
+
+    @abstractmethod
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """One step on the views of a batch."""
 

@@ -44,6 +44,12 @@ class PyramidModule(ReconstructionModule):
         total = str(self.schedule.steps)
         return f"step {self.global_step:{len(total)}d}/{total}"
 
+    def scalars(self) -> dict[str, float]:
+        return {}
+
+    def report(self) -> dict[str, Any]:
+        return {}
+
     def training_step(self, batch: Views, batch_idx: int) -> dict[str, Tensor]:
         mesh = self.mesh()
         terms = self.objective(
