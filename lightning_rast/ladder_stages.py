@@ -11,6 +11,7 @@ from lightning_rast.losses import box_iou
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
+from lightning_rast.optim.remesh import remesh
 from lightning_rast.render import render_silhouettes
 from lightning_rast.scene import Camera, Mesh
 
@@ -85,8 +86,14 @@ def training_iou(mesh: Mesh, views: Views) -> float:
     return float(box_iou(coverage, views.coverage, views.known).mean())
 
 
-def even_mesh(mesh: Mesh, views: Views, remesh: RemeshConfig, *, unit: float) -> Mesh:
-    raise AssertionError
+def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) -> Mesh:
+    """The same surface with triangles of even size, as fine as the views can tell; unchanged
+    where it is no oriented manifold, as a start mesh may be."""
+    if not (mesh.topology.is_manifold and mesh.topology.is_oriented):
+        return mesh
+    footprint = pixel_footprint(mesh.verts, views.cameras)
+    target = (settings.edge_px * footprint).clamp(min=settings.edge * unit)
+    return remesh(mesh, target, iterations=settings.iterations).mesh
 
 
 def mesh_of_shown_topology(

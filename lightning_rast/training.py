@@ -8,6 +8,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -44,8 +45,8 @@ from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
 
 
-# Half of the object's extent is 0.9 units of the lengths that a ladder is given in.
-UNIT_OF_EXTENT = 1 / 0.9
+# Half of the object's extent, in units of the lengths that a ladder is given in.
+_HALF_EXTENT = 0.9
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,14 @@ def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> Re
     is_resumed: a checkpoint will bring mesh and scale, so that no hull needs to be carved.
     """
     began = time.perf_counter()
-    start, scale = make_start(config.start, views, is_placeholder=is_resumed)
+    if is_resumed:
+        start, scale = icosphere(0), 1.0
+    else:
+        start, scale = make_start(config.start, views, kind=config.schedule.kind)
     if config.schedule.kind == "pyramid":
         return PyramidModule(config, start, scale=scale)
     seconds = 0.0 if is_resumed else time.perf_counter() - began
-    return LadderModule(config, start, scale=UNIT_OF_EXTENT * scale, seconds=seconds)
+    return LadderModule(config, start, scale=scale, seconds=seconds)
 
 
 def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
@@ -197,15 +201,14 @@ def make_views(
 
 
 def make_start(
-    start: StartConfig, views: Views, *, is_placeholder: bool = False
+    start: StartConfig, views: Views, *, kind: Literal["ladder", "pyramid"]
 ) -> tuple[Mesh, float]:
-    """The mesh that a fit starts from, and half of the object's extent.
+    """The mesh that a fit starts from, and the unit of its lengths, in world units.
 
     The mesh of a file, an icosphere about the sphere that was fitted to the views, or the visual
-    hull. is_placeholder: any mesh will do, and any extent.
+    hull. kind: of the schedule; its lengths are in half extents of the object for a pyramid, and
+    0.9 of them make one for a ladder.
     """
-    if is_placeholder:
-        return icosphere(0), 1.0
     if start.kind == "hull":
         hull = visual_hull(
             views.coverage,
@@ -214,15 +217,15 @@ def make_start(
             resolution=start.resolution,
             max_disagreeing=start.max_disagreeing,
         )
-        low, high = hull.mesh.bounds
-        return hull.mesh, float((high - low).max()) / 2
+        return hull.mesh, hull.unit if kind == "ladder" else _HALF_EXTENT * hull.unit
     center, radius = fitted_sphere(views)
+    unit = radius if kind == "pyramid" else radius / _HALF_EXTENT
     if start.kind == "mesh":
-        return load_mesh(start.mesh), radius
+        return load_mesh(start.mesh), unit
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )
-    return sphere, radius
+    return sphere, unit
 
 
 def make_callbacks(
