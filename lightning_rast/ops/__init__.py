@@ -16,6 +16,7 @@ from lightning_rast.ops.contour_pieces import ContourPieces as ContourPieces
 from lightning_rast.ops.contour_pieces import contour_pieces as contour_pieces
 from lightning_rast.ops.fragment_derivatives import fragment_derivatives as fragment_derivatives
 from lightning_rast.ops.interpolate import interpolate as interpolate
+from lightning_rast.ops.mask_distance import mask_distance as mask_distance
 from lightning_rast.ops.rasterize import Fragments as Fragments
 from lightning_rast.ops.rasterize import rasterize as rasterize
 from lightning_rast.ops.soft_colors import SoftColors as SoftColors
