@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from stopwatch import machine
 
-from lightning_rast.callbacks.chamfer import chamfer_floor, chamfer_l1
 from lightning_rast.config_file import load_config
 from lightning_rast.data.views import Views
+from lightning_rast.evaluation import chamfer_l1
 from lightning_rast.losses import box_iou
 from lightning_rast.render import render_silhouettes
 from lightning_rast.scene import Mesh, TopologyReport, load_mesh
@@ -53,7 +53,7 @@ TEXT = """\
 - IoU: in the resolution of the mask files (rendered meshes: of training), both images cut at one
   half, inside the target's box widened by 8 % of its longer side.
 - Chamfer: mean distance between the surfaces, both ways, in half of the longest side of the
-  reference's box; in brackets what two samplings of the reference itself have.{millimetres}
+  reference's box.{millimetres}
 - Seconds: of training until the last step, with evaluation, pictures and checkpoints on the way;
   in all, from the start of the program to the last file. {load}
 - Genus and components: result / reference. A deformed sphere keeps genus 0 and one component.
@@ -101,7 +101,6 @@ class Result:
     metrics: dict[str, Any]  # what the run says itself
     reference: Surface | None = None
     chamfer: float | None = None
-    chamfer_floor: float | None = None
     chamfer_millimetres: float | None = None
     least_iou: float | None = None
     most_seconds: float | None = None
@@ -205,7 +204,6 @@ def reconstructed(subject: Subject, root: Path, *, threads: int) -> Result:
 def compare_surfaces(result: Result, mesh: Mesh, reference: Mesh) -> None:
     result.reference = surface(reference.weld())
     result.chamfer = chamfer_l1(mesh, reference)
-    result.chamfer_floor = chamfer_floor(reference)
 
 
 def ious(mesh: Mesh, views: Views) -> torch.Tensor:
@@ -239,7 +237,7 @@ def _cells(result: Result) -> list[str]:
     required = "" if result.least_iou is None else f"{result.least_iou:g}"
     if result.most_seconds is not None:
         required += f", {result.most_seconds:g} s"
-    chamfer = "" if result.chamfer is None else f"{result.chamfer:.4f} ({result.chamfer_floor:.4f})"
+    chamfer = "" if result.chamfer is None else f"{result.chamfer:.4f}"
     states = [result.surface, *([result.reference] if result.reference else [])]
     genus = ["-" if state.topology.genus is None else str(state.topology.genus) for state in states]
     return [

@@ -33,9 +33,9 @@ class _Setting:
 
 
 def load_config(
-    path: str | Path, overrides: Sequence[str] = (), *, complete: bool = True
+    path: str | Path | None, overrides: Sequence[str] = (), *, complete: bool = True
 ) -> Config:
-    """The config of a YAML file with `key=value` overrides on top.
+    """The config of a YAML file (None: of the defaults) with `key=value` overrides on top.
 
     Relative paths become absolute: those in the file start at the file's folder, those in an
     override at the current one. A whole float such as 1e3 is accepted for a whole number.
@@ -45,8 +45,10 @@ def load_config(
     Raises:
         ConfigError: unreadable file, unknown key, wrong type, impossible value, missing file.
     """
-    path = Path(path)
-    settings = [*_file_settings(path), *(_override(text) for text in overrides)]
+    settings = [_override(text) for text in overrides]
+    if path is not None:
+        path = Path(path)
+        settings = [*_file_settings(path), *settings]
     settings = [*_preset_settings(settings), *settings]
     schema = _schema_types(Config)
     merged = OmegaConf.structured(Config)
@@ -54,7 +56,7 @@ def load_config(
     for setting in settings:
         _apply(merged, setting, schema)
         sources[setting.key] = setting.source
-    if not merged.name:
+    if not merged.name and path is not None:
         merged.name = path.stem
     config = typing.cast(Config, OmegaConf.to_object(merged))
     found = [*problems(config), *_missing_paths(config)]

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lightning_rast.config import Config
+from lightning_rast.data.views import Views
+from lightning_rast.losses import box_iou
 from lightning_rast.render import coverage_model, render_silhouettes
 from lightning_rast.scene import Camera, Mesh, Topology
 
@@ -77,6 +79,12 @@ class ReconstructionModule(pl.LightningModule, ABC):
     def on_fit_start(self) -> None:
         if self.is_finished:  # restored from its last checkpoint
             self.trainer.should_stop = True
+
+    def test_step(self, batch: Views, batch_idx: int) -> None:
+        """Logs `test/iou_mean` and `test/iou_min`: `box_iou` over all test views."""
+        iou = box_iou(self(batch.cameras), batch.coverage, batch.known)
+        self.log("test/iou_mean", iou.mean(), batch_size=len(batch))
+        self.log("test/iou_min", iou.min(), batch_size=len(batch), reduce_fx="min")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["scale"] = self.scale

@@ -252,6 +252,9 @@ template <typename T> void backward_view(const ContourBackwardArgs<T>& args, int
   const int64_t num_values = 4 * args.num_verts;
   memset(args.grad_verts_clip + view * num_values, 0, size_t(num_values) * sizeof(T));
   for (int64_t i = 0; i < head.pieces; ++i) {
+    // The picture that the forward pass wrote has pushed this one out of the cache.
+    constexpr int64_t kAhead = 16;
+    __builtin_prefetch(&grad_coverage[pieces[smaller(i + kAhead, head.pieces - 1)].pixel]);
     const TapePiece<T> piece = pieces[i];
     const double grad = grad_coverage[piece.pixel];
     weighted[piece.edge].x += grad * piece.top;

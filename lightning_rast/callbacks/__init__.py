@@ -7,6 +7,7 @@ from lightning_rast.callbacks.divergence import Divergence as Divergence
 from lightning_rast.callbacks.evaluation import Evaluation as Evaluation
 from lightning_rast.callbacks.event_file import opened_logger as opened_logger
 from lightning_rast.callbacks.export import MeshExport as MeshExport
+from lightning_rast.callbacks.final_scores import FinalScores as FinalScores
 from lightning_rast.callbacks.images import Images as Images
 from lightning_rast.callbacks.mesh_log import MeshLog as MeshLog
 from lightning_rast.callbacks.metrics import Metrics as Metrics

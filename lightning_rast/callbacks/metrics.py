@@ -14,11 +14,11 @@ import pytorch_lightning as pl
 import torch
 
 from lightning_rast import __version__
-from lightning_rast.callbacks.chamfer import chamfer_floor, chamfer_l1
-from lightning_rast.callbacks.evaluation import native_ious, parts, view_ious
+from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.event_file import add_scalars
 from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
+from lightning_rast.evaluation import chamfer_l1, native_ious, view_ious
 from lightning_rast.ops import cpu_isa
 from lightning_rast.runs import write_atomically
 from lightning_rast.scene import Mesh
@@ -33,8 +33,7 @@ class Metrics(pl.Callback):
     iou_mean, iou_min: over the held-out views, null without any; `box_iou` in the masks' own
         resolution, or as `iou_resolution` says. train_iou_*: the training views as trained on.
         iou_protocol: how `box_iou` counts, in words.
-    chamfer: `chamfer_l1` to the mesh that the views were rendered from, absent for masks;
-        chamfer_floor: the same of that mesh with itself.
+    chamfer: `chamfer_l1` to the mesh that the views were rendered from, absent for masks.
     disagreeing_views, seconds_of_stages, stages: of a ladder: views that the mesh does not meet
         because most others say otherwise, seconds by kind of stage, and every stage in order.
     seconds: setup, training (until the last step, with all that callbacks do meanwhile), and
@@ -103,7 +102,6 @@ class Metrics(pl.Callback):
         chamfer = {}
         if self.reference is not None:
             chamfer["chamfer"] = chamfer_l1(module.mesh(), self.reference)
-            chamfer["chamfer_floor"] = chamfer_floor(self.reference)
         return {
             "iou_mean": _mean(held_out_iou),
             "iou_min": min(held_out_iou, default=None),

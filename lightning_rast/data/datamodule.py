@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytorch_lightning as pl
 import torch
 
-from lightning_rast.data.views import Views
+from lightning_rast.data.masks import native_views
+from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.optim.schedule import Schedule, views_of_step
 
 
@@ -53,6 +54,16 @@ class ViewsDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> "_Steps":
         return _Steps(self)
 
+    def test_dataloader(self) -> "_OneByOne":
+        """The held-out views one by one, each in the resolution of its image file.
+
+        Raises:
+            ViewsError: no view is held out, or a file has gone.
+        """
+        if self.held_out_views is None:
+            raise ViewsError("no view is held out: there is nothing to test on")
+        return _OneByOne(self.held_out_views)
+
     def transfer_batch_to_device(
         self, batch: Views, device: torch.device, dataloader_idx: int
     ) -> Views:
@@ -72,3 +83,16 @@ class _Steps:
         while True:
             yield self._datamodule.batch_of_step(step)
             step += 1
+
+
+class _OneByOne:
+    """Native views; a list would be taken for one data loader each."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __iter__(self) -> Iterator[Views]:
+        return native_views(self._views)

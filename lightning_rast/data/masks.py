@@ -104,6 +104,17 @@ def native_view(views: Views, index: int) -> Views:
     return Views(camera.resized(native_size), coverage[None], (views.names[index],))
 
 
+def native_views(views: Views) -> Iterator[Views]:
+    """Each view alone, in the resolution of its image file if it comes from one.
+
+    Raises:
+        ViewsError: a file has gone or cannot be read any more.
+    """
+    for index in range(len(views)):
+        view = views[[index]] if views.files is None else native_view(views, index)
+        yield view.to(views.coverage.device)
+
+
 def _facing_the_object(views: Views, has_free_sign: Sequence[bool]) -> Views:
     """P and -P project alike, but with -P everything is behind the camera: turn those round."""
     cameras = views.cameras

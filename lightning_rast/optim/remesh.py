@@ -61,8 +61,8 @@ def remesh(
     4/5, flips edges towards six neighbours per vertex (four at a boundary), moves vertices within
     the surface towards the middle of their faces, and puts them back onto the *input*: onto the
     nearest point of its triangles, found in a tree of boxes. Triangles that look more than about
-    100 degrees away from the vertex's normal do not count, so that a vertex of a thin sheet is never
-    put onto its other side.
+    100 degrees away from the vertex's normal do not count, so that a vertex of a thin sheet is
+    never put onto its other side.
 
     The topology stays: number of components, handles and boundary loops. A boundary keeps its
     corners (turns of more than 45 degrees), and its vertices stay on it. Steps are refused that
@@ -80,7 +80,7 @@ def remesh(
             that did not move keeps its value exactly.
 
     Returns:
-        The new mesh, its attributes under the same names, and the new vertices' places on the input.
+        The new mesh, its attributes under the same names, and its vertices' places on the input.
         Types and devices are those of the input. The same bits on every run and for any number of
         threads; computed in float64 on the CPU. Not differentiable: nothing requires gradients.
 
@@ -114,7 +114,8 @@ def _check(mesh: Mesh, iterations: int, attributes: Mapping[str, Tensor]) -> Non
     if bool(is_bad.any()):
         row = int(is_bad.nonzero()[0, 0])
         raise ValueError(
-            f"remesh: verts[{row}] = {mesh.verts[row].tolist()} is not finite; has the fit diverged?"
+            f"remesh: verts[{row}] = {mesh.verts[row].tolist()} is not finite; "
+            "has the fit diverged?"
         )
     if iterations < 0:
         raise ValueError(f"remesh: iterations must not be negative, got {iterations}")

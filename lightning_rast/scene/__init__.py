@@ -2,6 +2,8 @@
 
 from lightning_rast.scene.camera import Camera as Camera
 from lightning_rast.scene.camera import PixelCenters as PixelCenters
+from lightning_rast.scene.intersections import flipped_faces as flipped_faces
+from lightning_rast.scene.intersections import self_intersections as self_intersections
 from lightning_rast.scene.io import MeshFileError as MeshFileError
 from lightning_rast.scene.io import load_mesh as load_mesh
 from lightning_rast.scene.io import save_mesh as save_mesh
@@ -13,5 +15,8 @@ from lightning_rast.scene.primitives import icosphere as icosphere
 from lightning_rast.scene.primitives import quad as quad
 from lightning_rast.scene.primitives import torus as torus
 from lightning_rast.scene.projection import screen_from_ndc as screen_from_ndc
+from lightning_rast.scene.report import ComponentReport as ComponentReport
+from lightning_rast.scene.report import MeshReport as MeshReport
+from lightning_rast.scene.report import mesh_report as mesh_report
 from lightning_rast.scene.topology import Topology as Topology
 from lightning_rast.scene.topology import TopologyReport as TopologyReport

@@ -180,8 +180,13 @@ class Topology:
         a, b, c = self.faces.unbind(1)
         return int(((a == b) | (b == c) | (c == a)).sum())
 
-    @cached_property
+    @property
     def num_pinched_verts(self) -> int:
+        """Vertices where several fans of faces touch in nothing but that vertex."""
+        return len(self.pinched_verts)
+
+    @cached_property
+    def pinched_verts(self) -> Int32[Tensor, " P"]:
         """Vertices where several fans of faces touch in nothing but that vertex."""
         faces = self.faces.cpu().numpy()
         pairs, shared = (table.cpu().numpy() for table in self._neighbours)
@@ -196,16 +201,21 @@ class Topology:
         num_fans, fan = _components(rows, cols, faces.size)
         vert_of_fan = np.empty(num_fans, dtype=np.int64)
         vert_of_fan[fan] = faces.reshape(-1)
-        return int((np.bincount(vert_of_fan, minlength=1) > 1).sum())
+        pinched = np.flatnonzero(np.bincount(vert_of_fan, minlength=1) > 1)
+        return torch.from_numpy(pinched.astype(np.int32)).to(self.device)
 
-    @cached_property
+    @property
     def num_components(self) -> int:
         """Groups of faces connected through common vertices."""
-        if self.num_faces == 0:
-            return 0
+        return int(self.component_of_face.max()) + 1 if self.num_faces else 0
+
+    @cached_property
+    def component_of_face(self) -> Int32[Tensor, " F"]:
+        """Number of the group of faces, connected through common vertices, that each belongs to."""
         used, corner = np.unique(self.faces.cpu().numpy(), return_inverse=True)
         a, b, c = corner.reshape(-1, 3).T
-        return _components(np.concatenate((a, b)), np.concatenate((b, c)), len(used))[0]
+        _, label = _components(np.concatenate((a, b)), np.concatenate((b, c)), len(used))
+        return torch.from_numpy(label[a].astype(np.int32)).to(self.device)
 
     @cached_property
     def euler(self) -> int:

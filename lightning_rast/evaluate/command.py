@@ -1,0 +1,149 @@
+"""The command line: `python -m lightning_rast.evaluate RUN_OR_MESH`.
+
+Exit codes: 0 scores printed (or help), 1 an unexpected error, 2 something that the message names
+(in the command, the files, the config or the data), 130 stopped by Ctrl-C.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from lightning_rast.config import Config
+from lightning_rast.config_file import ConfigError, load_config
+from lightning_rast.runs import CONFIG_NAME, RunError
+
+_USER_ERROR = 2
+_MESH_NAME = "mesh.ply"
+
+_EXAMPLES = """\
+examples:
+  python -m lightning_rast.evaluate logs/kettle/version_0
+      the mesh of a run, on the views that its config names
+  python -m lightning_rast.evaluate logs/kettle/version_0 --json scores.json
+      all numbers as JSON, too
+  python -m lightning_rast.evaluate mine.obj --data photos --reference scan.ply
+      any mesh on a folder of masks, and its distance to the true surface
+  python -m lightning_rast.evaluate mine.obj --config configs/kettle.yaml data.num_views=8
+      any mesh on the views of a config
+  python -m lightning_rast.evaluate logs/photos/version_0 --folds 5 --seeds 2
+      train again, each fifth of the views held out in turn, with two seeds: mean and spread
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    args = _parser().parse_intermixed_args(argv)
+    try:
+        config, mesh = _subject(args)
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # PyTorch and Lightning take seconds to import; everything above is checked first.
+        from lightning_rast.evaluate.evaluation import Request, evaluate
+        from lightning_rast.evaluate.tables import print_tables, write_json
+
+        request = Request(
+            mesh=mesh,
+            reference=args.reference,
+            reference_frame=args.reference_frame,
+            num_folds=args.folds,
+            num_seeds=args.seeds,
+        )
+        evaluation = evaluate(config, request)
+        print_tables(evaluation)
+        if args.json is not None:
+            write_json(args.json, evaluation)
+    except (ConfigError, RunError) as error:
+        return _refused(str(error))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_refused(f"{message}; --help shows examples"))
+
+
+def _refused(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return _USER_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m lightning_rast.evaluate",
+        description="Score a reconstruction: on views, against a true surface, and as a mesh.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "subject", type=Path, metavar="RUN_OR_MESH", help="a run folder, or a mesh file"
+    )
+    views = parser.add_mutually_exclusive_group()
+    views.add_argument(
+        "--config", metavar="FILE", help="whose views to use (a run: its own config)"
+    )
+    views.add_argument(
+        "--data", type=Path, metavar="DIR", help="a folder of masks with cameras.json"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="on top of the config")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="MESH",
+        help="the true surface (views rendered from a mesh: that mesh)",
+    )
+    parser.add_argument(
+        "--reference-frame",
+        type=Path,
+        metavar="FILE.npz",
+        help="its scale_mat_0 (4, 4) takes the views' frame to the reference's (DTU, IDR, NeuS)",
+    )
+    parser.add_argument(
+        "--folds", type=int, default=0, metavar="K", help="train again with each K-th view held out"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=0, metavar="N", help="train again with N seeds"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to this file")
+    return parser
+
+
+def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
+    """The config that names the views, and the mesh file.
+
+    Raises:
+        RunError, ConfigError: there are none such.
+    """
+    path: Path = args.subject
+    for name in ("folds", "seeds"):
+        if getattr(args, name) < 0 or (name == "folds" and args.folds == 1):
+            raise RunError(f"--{name} must be 2 or more, got {getattr(args, name)}")
+    if args.reference_frame is not None and args.reference is None:
+        raise RunError("--reference-frame needs --reference")
+    overrides = list(args.overrides)
+    if path.is_dir():
+        if not (path / CONFIG_NAME).is_file():
+            raise RunError(f"{path} is no run folder: it has no {CONFIG_NAME}")
+        if not (path / _MESH_NAME).is_file():
+            raise RunError(f"{path} has no {_MESH_NAME} yet: the run has not finished")
+        mesh = path / _MESH_NAME
+        config_file = args.config or path / CONFIG_NAME
+    elif path.is_file():
+        mesh, config_file = path, args.config
+    else:
+        raise RunError(f"{path}: no such run folder or mesh file")
+    if args.data is not None:
+        if not args.data.is_dir():
+            raise RunError(f"--data {args.data}: no such folder")
+        overrides = ["data.kind=masks", f"data.folder={args.data}", *overrides]
+        if not path.is_dir():
+            return load_config(None, ["name=evaluation", *overrides]), mesh
+    if config_file is None:
+        raise RunError(f"which views? {path} is a mesh: give --data FOLDER or --config FILE")
+    return load_config(config_file, overrides), mesh

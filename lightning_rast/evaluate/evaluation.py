@@ -1,0 +1,127 @@
+"""What the evaluate command does, without the command line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lightning_rast.config import Config
+from lightning_rast.data.views import ViewsError
+from lightning_rast.evaluate.retraining import retrained
+from lightning_rast.evaluation import Scores, Spread, score_mesh, spreads
+from lightning_rast.runs import RunError
+from lightning_rast.scene import Mesh, MeshFileError, load_mesh
+from lightning_rast.training import Problem, build
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """mesh: the file to score. reference: the true surface; reference_frame: an npz whose
+    `scale_mat_0` takes the views' frame to that of the reference. num_folds, num_seeds: of
+    trainings from anew, 0 = none."""
+
+    mesh: Path
+    reference: Path | None = None
+    reference_frame: Path | None = None
+    num_folds: int = 0
+    num_seeds: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """scores: by the name of what is scored, the result first. repeated: those of every training
+    from anew, by fold and seed, and their spread."""
+
+    scores: dict[str, Scores]
+    num_train_views: int
+    num_held_out_views: int
+    reference: str | None = None
+    repeated: dict[str, Scores] = field(default_factory=dict)
+    spread: dict[str, Spread] = field(default_factory=dict)
+
+
+def evaluate(config: Config, request: Request) -> Evaluation:
+    """Score the mesh, what it started from, and trainings from anew.
+
+    Raises:
+        RunError: files or views that cannot be used.
+    """
+    try:
+        mesh = load_mesh(request.mesh)
+        problem = build(config)
+        reference = _reference(request, problem)
+        subjects = {"result": mesh}
+        train, held_out = problem.datamodule.train_views, problem.datamodule.held_out_views
+        subjects["start"] = problem.module.mesh()
+        to_reference = _frame(request)
+        scores = {
+            name: _scored(subject, problem, reference, to_reference)
+            for name, subject in subjects.items()
+        }
+        repeated = {
+            name: _scored(retrained(again), again, reference, to_reference)
+            for name, again in _repetitions(config, request)
+        }
+    except (MeshFileError, ViewsError, ValueError) as error:
+        raise RunError(str(error)) from error
+    return Evaluation(
+        scores=scores,
+        num_train_views=len(train),
+        num_held_out_views=0 if held_out is None else len(held_out),
+        reference=_reference_name(config, request),
+        repeated=repeated,
+        spread=spreads(list(repeated.values())) if repeated else {},
+    )
+
+
+def _scored(
+    mesh: Mesh, problem: Problem, reference: Mesh | None, to_reference: torch.Tensor | None
+) -> Scores:
+    data = problem.datamodule
+    if reference is None or to_reference is None:
+        return score_mesh(mesh, data.train_views, data.held_out_views, reference)
+    # Silhouettes in the frame of the cameras, distances in that of the reference.
+    verts = mesh.verts.detach().double() @ to_reference[:3, :3].T + to_reference[:3, 3]
+    in_views = score_mesh(mesh, data.train_views, data.held_out_views)
+    in_reference = score_mesh(mesh.with_verts(verts), data.train_views, reference=reference)
+    return replace(in_views, volume_iou=in_reference.volume_iou, surface=in_reference.surface)
+
+
+def _repetitions(config: Config, request: Request) -> Iterator[tuple[str, Problem]]:
+    if not request.num_folds and not request.num_seeds:
+        return
+    if request.num_folds and config.data.kind != "masks":
+        raise RunError("--folds needs a folder of masks: rendered views are held out by themselves")
+    for fold in range(max(request.num_folds, 1)):
+        for seed in range(max(request.num_seeds, 1)):
+            data = config.data
+            if request.num_folds:
+                data = replace(data, held_out_every=request.num_folds, held_out_offset=fold)
+            again = replace(config, data=data, seed=config.seed + seed)
+            yield f"fold {fold}, seed {again.seed}", build(again)
+
+
+def _reference(request: Request, problem: Problem) -> Mesh | None:
+    return problem.reference if request.reference is None else load_mesh(request.reference)
+
+
+def _reference_name(config: Config, request: Request) -> str | None:
+    if request.reference is not None:
+        return str(request.reference)
+    return config.data.mesh if config.data.kind == "synthetic" else None
+
+
+def _frame(request: Request) -> torch.Tensor | None:
+    path = request.reference_frame
+    if path is None:
+        return None
+    try:
+        with np.load(path) as content:
+            matrix = torch.from_numpy(np.asarray(content["scale_mat_0"], dtype=np.float64))
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: cannot read scale_mat_0 from it: {error}") from None
+    if matrix.shape != (4, 4):
+        raise RunError(f"{path}: scale_mat_0 must be (4, 4), got {tuple(matrix.shape)}")
+    return matrix
