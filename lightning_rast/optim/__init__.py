@@ -25,3 +25,4 @@ from lightning_rast.optim.thickness import graded as graded
 from lightning_rast.optim.thickness import local_thickness as local_thickness
 from lightning_rast.optim.thickness import pixel_footprint as pixel_footprint
 from lightning_rast.optim.thickness import target_edges as target_edges
+from lightning_rast.optim.voxels import voxelize as voxelize
