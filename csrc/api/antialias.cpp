@@ -39,7 +39,7 @@ const AntialiasKernels* kernels() {
         {faces, edge_verts, edge_faces, irregular_offsets, irregular_codes, num_verts,          \
          num_faces, num_edges, num_regular},                                                    \
         face_neighbors, image, face_idx, verts_clip, out, num_views, height, width,             \
-        num_channels, image_grad, num_threads};                                                 \
+        num_channels, image_grad, num_threads, cull, premultiplied, face_ranges};               \
     const lrast::AntialiasStatus status = kernels->member(args, tape, tape_words);              \
     where[0] = status.view;                                                                     \
     where[1] = status.item;                                                                     \

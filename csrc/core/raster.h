@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cull.h"
 #include "near_plane.h"
 
 LRAST_BEGIN
@@ -158,14 +159,6 @@ LRAST_HD bool covers(const ScreenPoint* corner, ScreenPoint p) {
 }
 LRAST_HD bool covers(const RasterTriangle& triangle, ScreenPoint p) {
   return covers(triangle.corner, p);
-}
-
-enum RasterCull : int32_t { kCullNone, kCullBack, kCullFront };
-
-/// Whether faces on this side, side_of() their corners, are left out. y points down, so that
-/// counter-clockwise in NDC is -1.
-LRAST_HD bool is_culled(int side, int32_t cull) {
-  return side == 0 || (cull == kCullBack && side > 0) || (cull == kCullFront && side < 0);
 }
 
 /// What is seen of a face: no triangle, one, or the two of a quadrilateral cut by the near plane.

@@ -17,6 +17,9 @@ template <typename T> struct AntialiasArgs {
   int32_t height, width, num_channels;
   int32_t image_grad;             // 1 if the tape must serve the gradient of `image`, else 0
   int32_t num_threads;
+  int32_t cull;                   // RasterCull, as the picture was drawn
+  int32_t premultiplied;          // 1 if the background is 0 in all channels
+  const int64_t* face_ranges;     // (N, 2), or null: every view shows all faces
 };
 
 template <typename T> struct AntialiasBackwardArgs {
@@ -42,13 +45,14 @@ struct AntialiasStatus {
 
 // Neighbours of a pixel are numbered row by row, 0 to 8; 4 is the pixel itself.
 constexpr int kOwn = 4;
-constexpr int kSky = 9;  // the background, whichever neighbour shows it
+constexpr int kSky = 9;  // the background, whichever neighbour shows it; 0 if none need show it
 
 /// A pixel that is blended: sum of weight[q] image[q] over what its neighbours q show of the object,
 /// and 1 - coverage of `sky`. The pixel's spans, borders and crossing are in lists of their own.
 template <typename T> struct BlendedPixel {
   int32_t pixel, num_spans, num_borders;
-  int8_t sky;     // neighbour that shows the background beyond the outline, -1 if there is none
+  int8_t sky;     // neighbour that shows the background beyond the outline, kSky if that is 0
+                  // anyway, -1 if there is none
   int8_t across;  // neighbour that shows the other side of the crossing, -1 if there is none
   int8_t unused[6];
   T coverage;

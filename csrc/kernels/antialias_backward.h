@@ -33,7 +33,7 @@ PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, const T* image, 
   for (int j = 0; j < 9; ++j)
     out.weight[j] = pixel.weight[j] > T(0) ? pixel.scale * (along[j] - mean) : 0.0;
   out.weight[kSky] = 0.0;
-  out.coverage = pixel.sky >= 0 ? mean - along[pixel.sky] : 0.0;
+  out.coverage = pixel.sky < 0 ? 0.0 : pixel.sky == kSky ? mean : mean - along[pixel.sky];
   return out;
 }
 

@@ -216,8 +216,8 @@ double weigh_neighbors(PixelWindow<T>& window, const PixelPieces* pixel, const C
 template <typename T>
 void write_colour(const PixelWindow<T>& window, const double* share, T* out) {
   for (int c = 0; c < window.view.channels; ++c) {
-    double sum = 0.0, least = 0.0, most = 0.0;
-    bool first = true;
+    double sum = 0.0, least = 0.0, most = 0.0;  // as it is where the background is 0
+    bool first = share[kSky] == 0.0;
     for (int j = 0; j < 9; ++j) {
       if (share[j] == 0.0) continue;
       const double value = window.colour(j)[c];
@@ -278,12 +278,16 @@ template <typename T>
 void blend_pixel(const AntialiasView<T>& view, int row, int column, const PixelPieces* pixel,
                  const Crossing* crossing, RowChunk<T>& chunk) {
   const int64_t index = int64_t(row) * view.width + column;
-  if (view.plain && view.plain[index]) return;
+  // Among equal neighbours only a background that is 0, and shows in none of them, makes a change.
+  if (view.plain && view.plain[index] && !(view.premultiplied && pixel)) return;
   PixelWindow<T> window(view, row, column);
   const bool object = window.face[kOwn] >= 0;
   if (!object) crossing = nullptr;
   int sky = -1;
-  if (pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0) {
+  const bool passed = pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0;
+  if (passed && view.premultiplied) {
+    sky = kSky;
+  } else if (passed) {
     const PieceMiddle middle = middle_of(window, longest_of_outline(*pixel, chunk));
     sky = object ? find_towards(window, -middle.normal_x, -middle.normal_y, false) : kOwn;
   }
@@ -297,8 +301,8 @@ void blend_pixel(const AntialiasView<T>& view, int row, int column, const PixelP
   const int64_t num_crossings = chunk.faces.size();
   const double scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
   if (scale == 0.0) return chunk.faces.resize(num_crossings);
-  double share[9];
-  for (int j = 0; j < 9; ++j) share[j] = weight[j];
+  double share[kSky + 1];
+  for (int j = 0; j <= kSky; ++j) share[j] = j < kSky ? weight[j] : 0.0;
   if (sky >= 0) share[sky] += 1.0 - coverage;
   write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;

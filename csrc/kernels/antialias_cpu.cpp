@@ -2,6 +2,7 @@
 #include "antialias_backward.h"
 #include "antialias_blend.h"
 #include "antialias_crossing.h"
+#include "antialias_plain.h"
 
 LRAST_BEGIN
 namespace {
@@ -76,7 +77,8 @@ template <typename T>
 ContourStatus find_outline(const AntialiasArgs<T>& args, int64_t view, int threads,
                            AntialiasSpace<T>& space) {
   const ContourArgs<T> contour{args.topology, args.verts_clip, nullptr,     args.num_views,
-                               args.height,   args.width,      threads,     nullptr};
+                               args.height,   args.width,      threads,     nullptr,
+                               args.cull,     args.face_ranges};
   const ViewBlock<T, 1> block{contour, view, 1, {&space.outline}};
   outline_views(block, threads, space.scratch, [](ContourStage) {});
   return space.outline.status;
@@ -108,9 +110,13 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
   view.height = args.height;
   view.width = args.width;
   view.channels = args.num_channels;
-  view.flat = is_flat_view(args.topology.faces, args.topology.num_faces, verts);
   view.image_grad = args.image_grad != 0;
   view.record = tape != nullptr;
+  view.premultiplied = args.premultiplied != 0;
+  view.cull = args.cull;
+  view.face_range = args.face_ranges ? args.face_ranges + 2 * index : nullptr;
+  view.flat = is_flat_view(args.topology.faces, view.face_range ? view.face_range[0] : 0,
+                           view.face_range ? view.face_range[1] : args.topology.num_faces, verts);
   view.edges = space.outline.edges.data();
   view.cuts = space.outline.cuts.data();
   view.bins = &space.bins;
@@ -121,13 +127,12 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
 
   parallel_chunks(rows, chunks, threads, [&](int i, int64_t begin, int64_t end) {
     RowChunk<T>& chunk = *space.chunks[i];
-    chunk.mask.resize(args.width + 8);
     for (int64_t row = begin; row < end; ++row) {
       space.chunk_of[row] = i;
       space.start[row].pixels = chunk.pixels.size();
       sweep_pieces(view, int(row), chunk);
       if (view.plain)
-        mark_plain(view, int(row), &space.plain[row * args.width], chunk.mask.data());
+        mark_plain(view, int(row), &space.plain[row * args.width], chunk.mask);
     }
   });
   parallel_chunks(rows, chunks, threads, [&](int i, int64_t begin, int64_t end) {

@@ -75,7 +75,7 @@ Follow follow_surface(const PixelLine<T>& line, int32_t face, int32_t goal, doub
     slice.key[slice.count] = exit_key;
     if (exit_position >= direction * end) return Follow::kDone;
     const int32_t next = line.view.neighbors[3 * int64_t(face) + exit];
-    if (next < 0) return Follow::kDone;
+    if (next < 0 || line.view.is_left_out(next)) return Follow::kDone;
     const int32_t from = corner[exit], to = corner[exit == 2 ? 0 : exit + 1];
     const int32_t* const entered = faces + 3 * int64_t(next);
     for (int j = 0; j < 3; ++j) {

@@ -60,7 +60,9 @@ template <typename T> struct AntialiasView {
   T* out;                   // (H, W, C)
   int64_t num_verts;
   int32_t height, width, channels;
-  bool flat, image_grad, record;
+  bool flat, image_grad, record, premultiplied;
+  int32_t cull;
+  const int64_t* face_range;  // first and one past the last face that is drawn, or null
   const ContourEdge* edges;
   const TapeCut* cuts;
   const RowBins* bins;
@@ -72,6 +74,18 @@ template <typename T> struct AntialiasView {
   void corners_of(int32_t face, ClipPoint* corners) const {
     for (int j = 0; j < 3; ++j)
       corners[j] = load_clip(verts + 4 * int64_t(faces[3 * int64_t(face) + j]));
+  }
+  /// Whether the picture leaves a face out that lies next to one that it shows.
+  bool is_left_out(int32_t face) const {
+    if (face_range && (face < face_range[0] || face >= face_range[1])) return true;
+    if (cull == kCullNone) return false;
+    ClipPoint corners[3];
+    HomogeneousPoint v[3];
+    corners_of(face, corners);
+    for (int j = 0; j < 3; ++j) v[j] = around_pixel(corners[j], width, height, 0.0, 0.0);
+    const HomogeneousPoint c = cross(v[1], v[2]);
+    const double side = v[0].x * c.x + v[0].y * c.y + v[0].w * c.w;
+    return is_culled((side > 0.0) - (side < 0.0), cull);
   }
   /// Around the pixel's centre.
   FaceKey key_of(int32_t face, int row, int column) const {
@@ -99,11 +113,11 @@ template <typename T> struct AntialiasView {
   }
 };
 
-/// Whether all clip w of the faces' corners are equal, as rasterize() decides it.
+/// Whether all clip w of the corners of faces are equal, as rasterize() decides it.
 template <typename T>
-bool is_flat_view(const int32_t* faces, int64_t num_faces, const T* verts) {
-  for (int64_t i = 1; i < 3 * num_faces; ++i)
-    if (verts[4 * int64_t(faces[i]) + 3] != verts[4 * int64_t(faces[0]) + 3]) return false;
+bool is_flat_view(const int32_t* faces, int64_t begin, int64_t end, const T* verts) {
+  for (int64_t i = 3 * begin + 1; i < 3 * end; ++i)
+    if (verts[4 * int64_t(faces[i]) + 3] != verts[4 * int64_t(faces[3 * begin]) + 3]) return false;
   return true;
 }
 
@@ -122,41 +136,6 @@ void sweep_pieces(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
       chunk.visible.push(seen ? scratch.visible[i] : VisibleSpan{0.0, 0.0});
     }
   });
-}
-
-template <typename T> bool same_colour(const T* a, const T* b, int channels) {
-  for (int c = 0; c < channels; ++c)
-    if (a[c] != b[c]) return false;
-  return true;
-}
-
-/// Marks the pixels of a row that have the colour of all their neighbours.
-template <typename T>
-void mark_plain(const AntialiasView<T>& view, int row, uint8_t* plain, uint8_t* column_same) {
-  const int width = view.width, channels = view.channels;
-  const int64_t stride = int64_t(width) * channels;
-  const int above = larger(row - 1, 0), below = smaller(row + 1, view.height - 1);
-  for (int column = 0; column < width; ++column) {
-    const T* const own = view.image + row * stride + int64_t(column) * channels;
-    const T* const up = own + (above - row) * stride;
-    const T* const down = own + (below - row) * stride;
-    bool same = true;
-    for (int c = 0; c < channels; ++c) same &= (own[c] == up[c]) & (own[c] == down[c]);
-    column_same[column] = same;
-  }
-  const T* const image = view.image + row * stride;
-  for (int column = 0; column < width; ++column) {
-    bool same = column_same[column] != 0;
-    if (column > 0)
-      same = same && column_same[column - 1] &&
-             same_colour(image + (column - 1) * int64_t(channels),
-                         image + column * int64_t(channels), channels);
-    if (column + 1 < width)
-      same = same && column_same[column + 1] &&
-             same_colour(image + (column + 1) * int64_t(channels),
-                         image + column * int64_t(channels), channels);
-    plain[column] = same;
-  }
 }
 
 LRAST_END

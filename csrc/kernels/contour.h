@@ -1,5 +1,6 @@
 // csrc/kernels/contour.h: exact silhouette coverage from contour edges.  See ops/contour.py.
 #pragma once
+#include "../core/cull.h"
 #include "../core/pixel_union.h"
 
 // Plain records carry no code, so all ISA levels share them.
@@ -23,6 +24,8 @@ template <typename T> struct ContourArgs {
   int32_t height, width;
   int32_t num_threads;
   double* stage_ms;     // (kNumContourStages,) or null: adds each stage's time
+  int32_t cull = 0;     // RasterCull
+  const int64_t* face_ranges = nullptr;  // (N, 2), or null: every view has all faces
 };
 
 template <typename T> struct ContourBackwardArgs {
@@ -76,6 +79,12 @@ extern const ContourKernels LRAST_JOIN(contour_kernels, LRAST_ISA);
 }  // namespace lrast
 
 LRAST_BEGIN
+
+/// Sign of a face, as face_sign() has it, in a view: 0 if the view leaves it out.
+LRAST_HD int drawn_sign(int sign, int64_t face, int32_t cull, const int64_t* face_range) {
+  if (face_range && (face < face_range[0] || face >= face_range[1])) return 0;
+  return is_culled(sign, cull) ? 0 : sign;
+}
 
 /// Weight of an edge in the direction a -> b; signs[face] is -1, 0 or 1.
 template <typename Signs>

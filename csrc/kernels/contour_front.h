@@ -27,6 +27,10 @@ template <typename T, int L> struct ViewBlock {
   ViewOutline* outlines[L];
 
   int lanes() const { return (1 << count) - 1; }
+  /// First and one past the last of the faces that a view draws, or null.
+  const int64_t* face_range(int lane) const {
+    return args.face_ranges ? args.face_ranges + 2 * (lane < count ? first + lane : first) : nullptr;
+  }
   const T* verts(int lane) const {
     return args.verts_clip + 4 * args.topology.num_verts * (lane < count ? first + lane : first);
   }
@@ -226,6 +230,25 @@ void sign_faces(const ViewBlock<T, L>& block, int threads, FrontScratch<L>& fron
   });
 }
 
+/// Takes away the signs of faces that the views leave out.
+template <typename T, int L>
+void leave_out_faces(const ViewBlock<T, L>& block, int threads, FrontScratch<L>& front) {
+  const ContourArgs<T>& args = block.args;
+  if (args.cull == kCullNone && !args.face_ranges) return;
+  SignCode* const codes = front.codes.data();
+  const int64_t num_faces = args.topology.num_faces;
+  parallel_chunks(num_faces, num_chunks(num_faces, threads), threads,
+                  [&](int, int64_t begin, int64_t end) {
+    for (int64_t f = begin; f < end; ++f) {
+      SignCode code = 0;
+      for (int lane = 0; lane < L; ++lane)
+        code |= sign_code(drawn_sign(ViewSigns{codes, lane}[f], f, args.cull,
+                                     block.face_range(lane)), lane);
+      codes[f] = code;
+    }
+  });
+}
+
 /// Signs of the faces that the near plane cuts in a view, and the edges along the cut.
 template <typename T, int L>
 ContourStatus cut_faces(const ViewBlock<T, L>& block, int lane, FrontScratch<L>& front) {
@@ -246,12 +269,13 @@ ContourStatus cut_faces(const ViewBlock<T, L>& block, int lane, FrontScratch<L>&
     const FaceCut cut = cut_face(corners, screen, width, height);
     if (cut.unplaced >= 0)
       return {ContourStatus::kNotInFront, block.first + lane, face[cut.unplaced]};
-    front.codes[f] |= sign_code(cut.sign, lane);
-    if (cut.sign == 0) continue;
+    const int sign = drawn_sign(cut.sign, f, block.args.cull, block.face_range(lane));
+    front.codes[f] |= sign_code(sign, lane);
+    if (sign == 0) continue;
     const int32_t first = int32_t(topology.num_verts + outline.cuts.size());
     outline.cuts.push({face[cut.leaving_from], face[cut.leaving_to]});
     outline.cuts.push({face[cut.entering_to], face[cut.entering_from]});
-    outline.edges.push(make_contour_edge(cut.leaving, cut.entering, first, first + 1, cut.sign));
+    outline.edges.push(make_contour_edge(cut.leaving, cut.entering, first, first + 1, sign));
   }
   return {ContourStatus::kOk, 0, 0};
 }
@@ -358,6 +382,7 @@ void outline_views(const ViewBlock<T, L>& block, int threads, FrontScratch<L>& f
       block.outlines[lane]->status = find_refused(block.args, block.first + lane);
   done(kProject);
   sign_faces(block, threads, front);
+  leave_out_faces(block, threads, front);
   for (int lane = 0; lane < block.count; ++lane) {
     ViewOutline& outline = *block.outlines[lane];
     if (outline.any_hidden && outline.status.code == ContourStatus::kOk)

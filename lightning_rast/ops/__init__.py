@@ -23,4 +23,5 @@ from lightning_rast.ops.soft_colors import SoftColors as SoftColors
 from lightning_rast.ops.soft_colors import soft_colors as soft_colors
 from lightning_rast.ops.soft_coverage import soft_coverage as soft_coverage
 from lightning_rast.ops.texture import sample_texture as sample_texture
+from lightning_rast.ops.thin_parts import fill_thin_parts as fill_thin_parts
 from lightning_rast.ops.transform import transform_points as transform_points

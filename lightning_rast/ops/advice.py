@@ -129,6 +129,13 @@ def mark_antialiased(fragments: RasterFragments) -> None:
         watch.antialiased = True
 
 
+def share_watch(fragments: RasterFragments, changed: RasterFragments) -> None:
+    """Have images of `changed`, made from `fragments`, looked at as those of `fragments` are."""
+    watch = getattr(_owner(fragments), _WATCH, None)
+    if watch is not None and not torch.compiler.is_compiling():
+        setattr(_owner(changed), _WATCH, watch)
+
+
 # --- Meshes ---------------------------------------------------------------------------------------
 
 _looked_at: dict[str, weakref.WeakSet["Topology"]] = {}

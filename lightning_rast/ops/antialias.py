@@ -3,12 +3,13 @@
 import ctypes
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lightning_rast.ops._antialias_inputs import CULL, check_antialias_inputs
 from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import OPERATORS, raise_status
 from lightning_rast.ops.advice import RasterFragments, mark_antialiased
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 def antialias(
     image: Float[Tensor, "N H W C"],
     fragments: RasterFragments,
-    verts_clip: Float[Tensor, "N V 4"],
+    verts_clip: Float[Tensor, "N V 4"] | Float[Tensor, "V 4"],
     topology: "Topology",
+    *,
+    cull: Literal["none", "back", "front"] = "none",
+    face_ranges: Int64[Tensor, "N 2"] | None = None,
+    premultiplied: bool = False,
 ) -> Float[Tensor, "N H W C"]:
     """Blend pixels at boundaries of what is visible, so that `image` has gradients there.
 
@@ -41,16 +46,19 @@ def antialias(
     coordinates. The weights are the same for all, never negative, and add up to 1: the result stays
     within the range of its input.
 
-    Outlines are those of all faces of `topology`: draw with `cull="none"` and without
-    `face_ranges`, or edges between drawn and left-out faces get no blending.
-
     Args:
         image: what `interpolate`, or shading after it, made of `fragments`; float32 or float64.
-            Pixels without a face show the background, whatever it is.
+            Pixels without a face show the background, whatever it is; with `premultiplied`, 0.
         fragments: of `rasterize`, without layers, or any object with `face_idx (N, H, W)`.
-        verts_clip: the vertices that were rasterized.
+        verts_clip: the vertices that were rasterized, as `rasterize` took them.
         topology: `Topology.from_faces(faces, V)` of the faces that were rasterized. As for
             `contour_coverage`, vertices at equal positions should be merged first (`Mesh.weld`).
+        cull, face_ranges: as `rasterize` was told. What is left out has no outline, and faces next
+            to it have a border there. Work grows with the faces of all views, not of each.
+        premultiplied: the background is 0 in all channels, so that no pixel need show it: slits
+            narrower than a pixel and the image's border are blended too. Of a mask this makes the
+            exact coverage of all that pixels' centres and their neighbours hit; divided by such a
+            mask, other channels are the surface's own (`Renderer` does that).
 
     Returns:
         The image, of the same shape and dtype. The same bits on every run, for any number of
@@ -67,8 +75,9 @@ def antialias(
     - surfaces intersect as the planes of the faces do at the pixels' centres;
     - in a pixel with three or more surfaces, areas may not add up; they are then clamped;
     - what shows in no pixel nearby has no colour to blend: there the pixel stays as it is. That is
-      so for wires where no centre hits them, for slits, and for a background that shows only in
-      part of the pixels at the image's border;
+      so for wires where no centre hits them (`fill_thin_parts` gives them a face) and, unless
+      `premultiplied`, for slits and a background that shows only in part of the pixels at the
+      image's border;
     - colours that jump where nothing is hidden (flat shading, seams of a texture) are no boundary.
 
     Sources: T.-M. Li et al., "Differentiable Monte Carlo ray tracing through edge sampling", 2018,
@@ -81,7 +90,9 @@ def antialias(
         ValueError: a shape, dtype or device does not fit, a vertex is not finite, or `face_idx`
             names a face that is not there.
     """
-    _check(image, fragments, verts_clip, topology)
+    check_antialias_inputs(image, fragments, verts_clip, topology, cull, face_ranges)
+    if verts_clip.dim() == 2:
+        verts_clip = verts_clip.expand(len(image), -1, -1)
     mark_antialiased(fragments)
     record = torch.is_grad_enabled() and (image.requires_grad or verts_clip.requires_grad)
     out, _ = torch.ops.lightning_rast.antialias(
@@ -89,6 +100,9 @@ def antialias(
         fragments.face_idx,
         verts_clip,
         *_topology_tensors(topology),
+        face_ranges,
+        cull,
+        premultiplied,
         image_grad=record and image.requires_grad,
         record=record,
     )
@@ -106,64 +120,19 @@ def _topology_tensors(topology: "Topology") -> tuple[Tensor, ...]:
     )
 
 
-def _check(
-    image: Tensor, fragments: RasterFragments, verts_clip: Tensor, topology: "Topology"
-) -> None:
-    face_idx = getattr(fragments, "face_idx", None)
-    if not isinstance(face_idx, Tensor):
-        raise TypeError(
-            "antialias: fragments must have a tensor face_idx, as rasterize() returns it, got "
-            f"{type(fragments).__name__}"
-        )
-    if not hasattr(topology, "edge_faces"):
-        raise TypeError(
-            "antialias: topology must be a lightning_rast.scene.Topology, got "
-            f"{type(topology).__name__}; make one with Topology.from_faces(faces, num_verts)"
-        )
-    if face_idx.dim() != 3 or face_idx.dtype != torch.int32:
-        raise ValueError(
-            "antialias: fragments.face_idx must be int32 (N, H, W), got "
-            f"{face_idx.dtype} {tuple(face_idx.shape)}; of several layers, take the first"
-        )
-    if image.dim() != 4 or image.shape[:3] != face_idx.shape:
-        raise ValueError(
-            f"antialias: image must be {(*face_idx.shape, 'C')} as face_idx is "
-            f"{tuple(face_idx.shape)}, got {tuple(image.shape)}"
-        )
-    if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
-        raise ValueError(f"antialias: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}")
-    if verts_clip.shape[0] != face_idx.shape[0]:
-        raise ValueError(
-            f"antialias: verts_clip holds {verts_clip.shape[0]} views, face_idx {face_idx.shape[0]}"
-        )
-    if verts_clip.dtype not in (torch.float32, torch.float64) or image.dtype != verts_clip.dtype:
-        raise ValueError(
-            "antialias: image and verts_clip must both be float32 or both float64, got image "
-            f"{image.dtype}, verts_clip {verts_clip.dtype}"
-        )
-    if verts_clip.shape[1] != topology.num_verts:
-        raise ValueError(
-            f"antialias: verts_clip has {verts_clip.shape[1]} vertices, "
-            f"the topology was built for {topology.num_verts}"
-        )
-    for name, tensor in (("image", image), ("face_idx", face_idx), ("topology", topology)):
-        if tensor.device != verts_clip.device:
-            raise ValueError(
-                f"antialias: {name} is on {tensor.device}, verts_clip on {verts_clip.device}"
-            )
-
-
 # The tape's size depends on the picture: see contour.py, which does the same.
 OPERATORS.define(
     "antialias(Tensor image, Tensor face_idx, Tensor verts_clip, Tensor faces, Tensor edge_verts, "
     "Tensor edge_faces, Tensor irregular_offsets, Tensor irregular_codes, Tensor face_neighbors, "
-    "bool image_grad, bool record) -> (Tensor out, Tensor tape)"
+    "Tensor? face_ranges, str cull, bool premultiplied, bool image_grad, bool record) "
+    "-> (Tensor out, Tensor tape)"
 )
 OPERATORS.define(
     "antialias_backward(Tensor grad_out, Tensor tape, Tensor image, Tensor face_idx, "
     "Tensor verts_clip, Tensor faces, Tensor edge_verts, Tensor edge_faces, "
     "Tensor irregular_offsets, Tensor irregular_codes, Tensor face_neighbors, "
-    "bool image_grad, bool verts_grad) -> (Tensor grad_image, Tensor grad_verts_clip)"
+    "Tensor? face_ranges, str cull, bool premultiplied, bool image_grad, bool verts_grad) "
+    "-> (Tensor grad_image, Tensor grad_verts_clip)"
 )
 
 _NOT_FINITE, _NOT_IN_FRONT, _TAPE_LOST, _BAD_FACE = 1, 2, 5, 6
@@ -177,7 +146,7 @@ def _forward_function(dtype: torch.dtype) -> Callable[..., int]:
         core(),
         f"lrast_antialias_forward_{_SUFFIX[dtype]}",
         *(_P, _P, _P, _I64, _I64, _I32, _I32, _I32, _P, _I64, _P, _I64, _P, _I64, _P, _P, _P),
-        *(_I32, _I32, _P, _P, _P, _P),
+        *(_P, _I32, _I32, _I32, _I32, _P, _P, _P, _P),
     )
 
 
@@ -226,10 +195,14 @@ def _forward(
     irregular_offsets: Tensor,
     irregular_codes: Tensor,
     face_neighbors: Tensor,
+    face_ranges: Tensor | None,
+    cull: str,
+    premultiplied: bool,
     image_grad: bool,
     record: bool,
 ) -> tuple[Tensor, Tensor]:
     image, face_idx, verts_clip = image.contiguous(), face_idx.contiguous(), verts_clip.contiguous()
+    face_ranges = None if face_ranges is None else face_ranges.contiguous()
     num_views, height, width, num_channels = image.shape
     out = torch.empty_like(image)
     memory, num_words = ctypes.c_void_p(), ctypes.c_int64()
@@ -252,6 +225,9 @@ def _forward(
         irregular_offsets.data_ptr(),
         irregular_codes.data_ptr(),
         face_neighbors.data_ptr(),
+        None if face_ranges is None else face_ranges.data_ptr(),
+        CULL[cull],
+        premultiplied,
         image_grad,
         torch.get_num_threads(),
         out.data_ptr(),
@@ -283,6 +259,9 @@ def _backward(
     irregular_offsets: Tensor,
     irregular_codes: Tensor,
     face_neighbors: Tensor,
+    face_ranges: Tensor | None,
+    cull: str,
+    premultiplied: bool,
     image_grad: bool,
     verts_grad: bool,
 ) -> tuple[Tensor, Tensor]:
@@ -311,8 +290,14 @@ def _backward(
         )
         if status != _TAPE_LOST or attempt > 0:
             break
-        topology = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
-        _, tape = _forward(image, face_idx, verts_clip, *topology, face_neighbors, image_grad, True)
+        _, tape = _forward(
+            image,
+            face_idx,
+            verts_clip,
+            *(faces, edge_verts, edge_faces, irregular_offsets, irregular_codes, face_neighbors),
+            *(face_ranges, cull, premultiplied),
+            *(image_grad, True),
+        )
     if status != 0:
         raise_status("antialias", status)
     return grad_image, grad_verts_clip
@@ -333,6 +318,9 @@ def _(
     irregular_offsets: Tensor,
     irregular_codes: Tensor,
     face_neighbors: Tensor,
+    face_ranges: Tensor | None,
+    cull: str,
+    premultiplied: bool,
     image_grad: bool,
     record: bool,
 ) -> tuple[Tensor, Tensor]:
@@ -355,6 +343,9 @@ def _(
     irregular_offsets: Tensor,
     irregular_codes: Tensor,
     face_neighbors: Tensor,
+    face_ranges: Tensor | None,
+    cull: str,
+    premultiplied: bool,
     image_grad: bool,
     verts_grad: bool,
 ) -> tuple[Tensor, Tensor]:
@@ -368,7 +359,8 @@ def _(
 
 
 def _setup_context(ctx, inputs, output) -> None:
-    ctx.save_for_backward(output[1], *inputs[:9])
+    ctx.save_for_backward(output[1], *inputs[:10])
+    ctx.drawing = inputs[10:12]
     ctx.mark_non_differentiable(output[1])
 
 
@@ -376,13 +368,13 @@ def _autograd_backward(ctx, grad_out: Tensor, _grad_tape: Tensor | None):
     tape, *inputs = ctx.saved_tensors
     image_grad, _, verts_grad = ctx.needs_input_grad[:3]
     grad_image, grad_verts_clip = torch.ops.lightning_rast.antialias_backward(
-        grad_out, tape, *inputs, image_grad, verts_grad
+        grad_out, tape, *inputs, *ctx.drawing, image_grad, verts_grad
     )
     return (
         grad_image if image_grad else None,
         None,
         grad_verts_clip if verts_grad else None,
-        *(None,) * 8,
+        *(None,) * 11,
     )
 
 

@@ -1,4 +1,4 @@
-"""How the vertices move: schedule, optimizer, smoothing."""
+"""How the vertices move: schedule, optimizer, smoothing, remeshing."""
 
 from lightning_rast.optim.adam_uniform import AdamUniform as AdamUniform
 from lightning_rast.optim.outline_newton import OutlineRows as OutlineRows
@@ -7,6 +7,10 @@ from lightning_rast.optim.outline_newton import disagreeing_views as disagreeing
 from lightning_rast.optim.outline_newton import outline_rows as outline_rows
 from lightning_rast.optim.outline_newton import outline_step as outline_step
 from lightning_rast.optim.outline_newton import view_weights as view_weights
+from lightning_rast.optim.remesh import Remeshed as Remeshed
+from lightning_rast.optim.remesh import RemeshReport as RemeshReport
+from lightning_rast.optim.remesh import SurfacePoints as SurfacePoints
+from lightning_rast.optim.remesh import remesh as remesh
 from lightning_rast.optim.schedule import Schedule as Schedule
 from lightning_rast.optim.schedule import Stage as Stage
 from lightning_rast.optim.schedule import views_of_step as views_of_step

@@ -13,6 +13,7 @@ from lightning_rast.ops import (
     Fragments,
     antialias,
     contour_coverage,
+    fill_thin_parts,
     interpolate,
     rasterize,
 )
@@ -37,11 +38,11 @@ class Rendering:
         where the other one is seen; 0 on the background.
     color: linear (`srgb_from_linear` makes it fit for a file).
     face_idx: the face that is seen at the pixel's centre, -1 where there is none. No gradient.
+        Parts too thin to hit a centre have none.
 
     Where outlines are antialiased, a pixel holds the surface's depth, normal or colour times
     `coverage`, plus the background times the rest, and depth and normals divided by `coverage` are
-    the surface's own again. Not so where a part or a gap is too thin for a pixel's centre to hit
-    it: `coverage` counts its area there, the other images cannot know it (see `ops.antialias`).
+    the surface's own again: also where a part or a gap is too thin for a pixel's centre to hit it.
     """
 
     coverage: Float[Tensor, "N H W"] | None = None
@@ -104,24 +105,37 @@ class Renderer:
             ValueError: a shape or device does not fit, or a vertex is not finite on the screen.
         """
         self._warn(mesh)
-        verts_clip = camera.world_to_clip(mesh.verts)
-        images: dict[str, Tensor] = {}
-        if self._needs_fragments:
-            fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
-            images = self._surface(mesh, camera, colors, fragments)
-            if self.antialias and images:
-                images = _antialiased(images, fragments, verts_clip, mesh)
-            if "face_idx" in self.outputs:
-                images["face_idx"] = fragments.face_idx
-            if "coverage" in self.outputs and not self.antialias:
-                images["coverage"] = (fragments.face_idx >= 0).to(verts_clip.dtype)
-        if "coverage" in self.outputs and self.antialias:
-            images["coverage"] = contour_coverage(verts_clip, mesh.topology, camera.image_size)
-        return Rendering(**images)
+        images = (self._averaged if self.antialias else self._at_centres)(mesh, camera, colors)
+        return Rendering(**{name: images[name] for name in self.outputs})
 
-    @property
-    def _needs_fragments(self) -> bool:
-        return not (self.antialias and set(self.outputs) == {"coverage"})
+    def _at_centres(self, mesh: Mesh, camera: Camera, colors: Tensor | None) -> dict[str, Tensor]:
+        verts_clip = camera.world_to_clip(mesh.verts)
+        fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
+        coverage = (fragments.face_idx >= 0).to(verts_clip.dtype)
+        images = self._surface(mesh, camera, colors, fragments)
+        if "color" in images:
+            images["color"] = self._over_background(images["color"], coverage)
+        return images | {"coverage": coverage, "face_idx": fragments.face_idx}
+
+    def _averaged(self, mesh: Mesh, camera: Camera, colors: Tensor | None) -> dict[str, Tensor]:
+        verts_clip = camera.world_to_clip(mesh.verts)
+        wanted = set(self.outputs)
+        images: dict[str, Tensor] = {}
+        if wanted != {"face_idx"}:
+            images["coverage"] = contour_coverage(verts_clip, mesh.topology, camera.image_size)
+        if wanted == {"coverage"}:
+            return images
+        fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
+        images["face_idx"] = fragments.face_idx
+        if wanted <= {"coverage", "face_idx"}:
+            return images
+        coverage = images["coverage"]
+        fragments = fill_thin_parts(fragments, coverage, verts_clip, mesh.topology)
+        surface = self._surface(mesh, camera, colors, fragments)
+        images |= _antialiased(surface, fragments, verts_clip, mesh)
+        if "color" in images:
+            images["color"] = self._over_background(images["color"], coverage)
+        return images
 
     def _warn(self, mesh: Mesh) -> None:
         if self.antialias and mesh.verts.requires_grad:
@@ -132,7 +146,7 @@ class Renderer:
     def _surface(
         self, mesh: Mesh, camera: Camera, colors: Tensor | None, fragments: Fragments
     ) -> dict[str, Tensor]:
-        """What is seen at the pixels' centres; background where nothing is."""
+        """What the fragments show; 0 where they show nothing."""
         images: dict[str, Tensor] = {}
         if "depth" in self.outputs:
             images["depth"] = _depth(mesh, camera, fragments)
@@ -144,7 +158,7 @@ class Renderer:
             if lights is not None:
                 side = torch.where(_is_seen_from_behind(mesh, camera, fragments), -1, 1)
                 color = shaded(color, side * images["normals"], camera, lights)
-            images["color"] = self._over_background(color, fragments)
+            images["color"] = color * (fragments.face_idx[..., None] >= 0)
         return {name: image for name, image in images.items() if name in self.outputs}
 
     def _normals(self, mesh: Mesh, fragments: Fragments) -> Tensor:
@@ -164,14 +178,16 @@ class Renderer:
         constant = _constant(self.albedo, mesh.verts)
         return constant.expand(*fragments.face_idx.shape, len(constant))
 
-    def _over_background(self, color: Tensor, fragments: Fragments) -> Tensor:
+    def _over_background(self, color: Tensor, coverage: Tensor) -> Tensor:
+        """`color` is premultiplied."""
         values, num_channels = self.background, color.shape[-1]
         if isinstance(values, int | float):
             values = (values,) * num_channels
         if len(values) != num_channels:
             raise ValueError(f"background has {len(values)} channels, the colours {num_channels}")
-        is_surface = fragments.face_idx[..., None] >= 0
-        return torch.where(is_surface, color, _constant(values, color))
+        if not any(values):
+            return color
+        return color + (1 - coverage)[..., None] * _constant(values, color)
 
 
 def _constant(values: Sequence[float], like: Tensor) -> Float[Tensor, " C"]:
@@ -212,7 +228,7 @@ def _antialiased(
     shape = fragments.face_idx.shape
     channels = [image.reshape(*shape, -1) for image in images.values()]
     joined = torch.cat(channels, dim=-1)
-    blended = antialias(joined, fragments, verts_clip, mesh.topology)
+    blended = antialias(joined, fragments, verts_clip, mesh.topology, premultiplied=True)
     parts = blended.split([image.shape[-1] for image in channels], dim=-1)
     return {
         name: part.reshape(image.shape)

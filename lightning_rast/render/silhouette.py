@@ -21,7 +21,7 @@ def coverage_model(kind: CoverageKind = "contour", *, sigma: float = 0.25) -> Co
         outline, which comes to lie outside of the true one; for comparison with systems that
         work so.
     antialias: a rasterized mask, composited at outlines as the images of `Renderer` are. The same
-        as contour but for parts, and gaps, so thin that they hit no pixel's centre.
+        as contour but for parts so thin that they hit no pixel's centre.
     """
     if kind == "contour":
         return render_silhouettes
@@ -47,4 +47,4 @@ def _antialiased_mask(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
     verts_clip = camera.world_to_clip(mesh.verts)
     fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
     mask = (fragments.face_idx >= 0).to(verts_clip.dtype)[..., None]
-    return antialias(mask, fragments, verts_clip, mesh.topology)[..., 0]
+    return antialias(mask, fragments, verts_clip, mesh.topology, premultiplied=True)[..., 0]

@@ -2,6 +2,8 @@
 
 from lightning_rast.scene.camera import Camera as Camera
 from lightning_rast.scene.camera import PixelCenters as PixelCenters
+from lightning_rast.scene.intersections import flipped_faces as flipped_faces
+from lightning_rast.scene.intersections import self_intersections as self_intersections
 from lightning_rast.scene.io import MeshFileError as MeshFileError
 from lightning_rast.scene.io import load_mesh as load_mesh
 from lightning_rast.scene.io import save_mesh as save_mesh

@@ -135,7 +135,13 @@ def test_registration():
             verts_clip.requires_grad_(),
             *_topology_tensors(topology),
         ),
-        {"image_grad": True, "record": True},
+        {
+            "cull": "none",
+            "face_ranges": None,
+            "premultiplied": False,
+            "image_grad": True,
+            "record": True,
+        },
     )
 
 

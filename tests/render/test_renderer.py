@@ -183,6 +183,55 @@ def test_at_outlines_surface_and_background_share_the_pixel():
     torch.testing.assert_close(rendering.normals, coverage * torch.tensor([0.0, 0, 1]))
 
 
+def thin_plates() -> tuple[Mesh, Camera]:
+    """Two plates with a slit between them and a wire above, a third and a quarter of a pixel wide,
+    neither of which holds a pixel's centre; an orthographic picture of 1 px per unit."""
+    corners = [
+        [[-4, -3.2], [0.3, -3.2], [0.3, 0.3], [-4, 0.3]],
+        [[0.63, -3.2], [3.2, -3.2], [3.2, 0.3], [0.63, 0.3]],
+        [[-3.3, 2.1], [3.3, 2.1], [3.3, 2.35], [-3.3, 2.35]],
+    ]
+    verts = torch.tensor(corners, dtype=torch.float64).reshape(-1, 2)
+    verts = torch.cat([verts, torch.zeros(len(verts), 1, dtype=torch.float64)], 1)
+    quad_faces = torch.tensor([[0, 1, 2], [0, 2, 3]], dtype=torch.int32)
+    mesh = Mesh(verts, torch.cat([quad_faces + 4 * i for i in range(3)]))
+    return mesh, Camera.orthographic_look_at([0.0, 0, 3], height=8, image_size=(8, 8))
+
+
+def test_slits_and_wires_that_no_centre_hits_are_averaged_too():
+    mesh, camera = thin_plates()
+    rendering = Renderer(lights=None, albedo=(1.0, 0.5), background=(0.0, 0.25))(mesh, camera)
+    coverage = rendering.coverage[..., None]
+    # The wire's row, the slit's column.
+    assert (coverage[0, 1, 2:6] - 0.25).abs().max() < 1e-6
+    assert (coverage[0, 5, 4] - 0.67).abs().max() < 1e-6
+    assert (rendering.face_idx[0, 1] == -1).all()
+    expected = coverage * torch.tensor([1.0, 0.5]) + (1 - coverage) * torch.tensor([0, 0.25])
+    torch.testing.assert_close(rendering.color, expected, check_dtype=False)
+    torch.testing.assert_close(rendering.depth, 3 * rendering.coverage)
+    torch.testing.assert_close(
+        rendering.normals, coverage * torch.tensor([0.0, 0, 1]), check_dtype=False
+    )
+
+
+def test_gradients_say_how_a_slit_and_a_wire_change_the_picture():
+    mesh, camera = thin_plates()
+    verts = mesh.verts.clone().requires_grad_()
+    color = Renderer(outputs=("color",), lights=None, albedo=(1.0,), background=0.25)(
+        mesh.with_verts(verts), camera
+    ).color
+    (grad,) = torch.autograd.grad(color.sum(), verts)
+    # Widening a wire of 6.6 px by a unit on each side covers as many pixels more.
+    wire = grad[8:]
+    torch.testing.assert_close(wire[2:, 1].sum() - wire[:2, 1].sum(), 2 * 6.6 * 0.75 * one())
+    # So does the slit's right side, 3.5 px long, moving to the left.
+    torch.testing.assert_close(-grad[[4, 7], 0].sum(), 3.5 * 0.75 * one())
+
+
+def one() -> Tensor:
+    return torch.ones((), dtype=torch.float64)
+
+
 def test_without_antialiasing_the_pixels_centres_decide():
     rendering = Renderer(antialias=False)(icosphere(2), PERSPECTIVE)
     assert torch.equal(rendering.coverage, (rendering.face_idx >= 0).float())
