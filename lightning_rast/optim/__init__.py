@@ -20,3 +20,4 @@ from lightning_rast.optim.visual_hull import VisualHull as VisualHull
 from lightning_rast.optim.visual_hull import view_bounds as view_bounds
 from lightning_rast.optim.visual_hull import visual_hull as visual_hull
 from lightning_rast.optim.voxels import extract_surface as extract_surface
+from lightning_rast.optim.voxels import voxelize as voxelize
