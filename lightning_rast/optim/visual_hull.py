@@ -136,6 +136,34 @@ def view_bounds(distances: Float[Tensor, "N H W"], cameras: Camera) -> Float64[T
     return _Space(distances.detach().cpu(), cameras.to("cpu")).bounds
 
 
+def carved_hull(
+    distances: Float[Tensor, "N H W"],
+    cameras: Camera,
+    *,
+    num_disagreeing: int = 0,
+    resolution: int = 96,
+) -> Mesh:
+    """The hull that so many views may deny at each point, without small parts; the mesh has no
+    faces where nothing is left.
+
+    distances: as `mask_distance` makes them.
+
+    Raises:
+        HullError, ValueError: as `visual_hull`.
+    """
+    space = _Space(distances.detach().cpu(), cameras.to("cpu"))
+    k = num_disagreeing + 1
+    bounds = space.bounds
+    for _ in range(2):
+        fields, origin, cell = space.fields(bounds, resolution, (k, k))
+        mesh = extract_surface(fields[0], origin=origin, cell=cell)
+        if mesh.num_faces == 0:
+            return mesh
+        mesh, _ = drop_small_parts(mesh, smallest=_SMALLEST_PART)
+        bounds = _widened(mesh.bounds.double(), _BOX_MARGIN * cell)
+    return mesh
+
+
 class _Space:
     """Masks' distances with their cameras, to be carved in boxes."""
 
@@ -148,6 +176,8 @@ class _Space:
         inside = (distances > 0) & known
         self.first_bounds = first_bounds(inside, known, cameras)
         self.least_seen = self._least_seen(self.first_bounds.mean(dim=0))
+        edges = (distances[:, 0], distances[:, -1], distances[:, :, 0], distances[:, :, -1])
+        self.is_whole = (torch.cat(edges, dim=1) < 0).all(dim=1)  # unknown pixels are +inf
 
     def _least_seen(self, point: Tensor) -> int:
         height, width = self.cameras.image_size
@@ -176,7 +206,31 @@ class _Space:
             ks=ks,
             least_seen=self.least_seen,
         )
+        for k, field in zip(range(ks[0], ks[1] + 1), fields, strict=True):
+            self._empty_beyond_images(field, origin, cell, k)
         return fields, origin, cell
+
+    def _empty_beyond_images(self, field: Tensor, origin: Tensor, cell: float, k: int) -> None:
+        """What is inside, but beyond k images that hold the whole object, is not.
+
+        Those where the mask does not reach the border: with few views, much of space is seen by
+        so few of them that nothing else denies it.
+        """
+        inside = (field > 0).nonzero()
+        points = torch.nn.functional.pad(origin + cell * inside.double(), (0, 1), value=1.0)
+        height, width = self.cameras.image_size
+        beyond = torch.zeros(len(points), dtype=torch.int32)
+        for project in self.project[self.is_whole]:
+            column, row, depth = project @ points.T
+            beyond += ~(
+                (column >= 0)
+                & (row >= 0)
+                & (column <= width * depth)
+                & (row <= height * depth)
+                & (depth > self.near)
+            )
+        x, y, z = inside[beyond >= k].T
+        field[x, y, z] = -1.0
 
     @property
     def bounds(self) -> Tensor:
