@@ -153,15 +153,17 @@ def carved_hull(
     """
     space = _Space(distances.detach().cpu(), cameras.to("cpu"))
     k = num_disagreeing + 1
-    bounds = space.bounds
-    for _ in range(2):
+
+    def carved(bounds: Tensor) -> tuple[Mesh, float]:
         fields, origin, cell = space.fields(bounds, resolution, (k, k))
         mesh = extract_surface(fields[0], origin=origin, cell=cell)
-        if mesh.num_faces == 0:
-            return mesh
-        mesh, _ = drop_small_parts(mesh, smallest=_SMALLEST_PART)
-        bounds = _widened(mesh.bounds.double(), _BOX_MARGIN * cell)
-    return mesh
+        kept = drop_small_parts(mesh, smallest=_SMALLEST_PART)[0] if mesh.num_faces else mesh
+        return kept, cell
+
+    rough, cell = carved(space.bounds)
+    if rough.num_faces == 0:
+        return rough
+    return carved(_widened(rough.bounds.double(), _BOX_MARGIN * cell))[0]
 
 
 class _Space:
