@@ -1,6 +1,8 @@
 """How the vertices move: schedule, optimizer, smoothing, remeshing."""
 
 from lightning_rast.optim.adam_uniform import AdamUniform as AdamUniform
+from lightning_rast.optim.camera_refinement import CameraRefinement as CameraRefinement
+from lightning_rast.optim.camera_refinement import refine_cameras as refine_cameras
 from lightning_rast.optim.islands import drop_islands as drop_islands
 from lightning_rast.optim.outline_newton import OutlineRows as OutlineRows
 from lightning_rast.optim.outline_newton import OutlineStep as OutlineStep
@@ -25,3 +27,4 @@ from lightning_rast.optim.visual_hull import VisualHull as VisualHull
 from lightning_rast.optim.visual_hull import view_bounds as view_bounds
 from lightning_rast.optim.visual_hull import visual_hull as visual_hull
 from lightning_rast.optim.voxels import extract_surface as extract_surface
+from lightning_rast.optim.voxels import voxelize as voxelize
