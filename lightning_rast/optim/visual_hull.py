@@ -11,10 +11,7 @@ from torch import Tensor
 from lightning_rast.ops.carve import MOST_DISAGREEING
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets, agreement
-<<<<<<< HEAD
 from lightning_rast.optim.carving import carved, least_depth, pixel_from_world
-=======
->>>>>>> main
 from lightning_rast.optim.hull_box import first_bounds
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.voxels import extract_surface
