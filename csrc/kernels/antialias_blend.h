@@ -68,6 +68,8 @@ template <typename View>
 LRAST_HD PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle& middle) {
   constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
   constexpr double kSlack = 0.25; // px, by which a surface may be off
+  // Keys of a face parallel to the picture are equal but for rounding.
+  const double rounding = 0x1p-40 * fabs(middle.key);
   PieceSides sides{-1, -1};
   double near_distance = kReach, beyond_distance = kReach;
   bool at_depth = false;
@@ -80,14 +82,14 @@ LRAST_HD PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle& mid
     const FaceKey& key = window.key_of(j);
     const double lead = key_at(key, middle.x - 0.5, middle.y - 0.5) - middle.key;
     if (!is_near) {
-      if (!(lead < 0.0) || distance >= beyond_distance) continue;
+      if (!(lead < -rounding) || distance >= beyond_distance) continue;
       beyond_distance = distance;
       sides.beyond = j;
       continue;
     }
     const double slope = sqrt(key.x * key.x + key.y * key.y);
-    const bool here = lead <= (distance + kSlack) * slope;
-    if (!(lead >= -kSlack * slope) || here < at_depth) continue;
+    const bool here = lead <= (distance + kSlack) * slope + rounding;
+    if (!(lead >= -kSlack * slope - rounding) || here < at_depth) continue;
     if (here == at_depth && distance >= near_distance) continue;
     at_depth = here;
     near_distance = distance;
@@ -327,10 +329,10 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
   chunk.borders.clear();
   double weight[kSky + 1] = {};
   const int64_t num_crossings = chunk.faces.size();
-  // Without a gradient of the image it does not matter which of equal neighbours has the weight.
-  const int only = view.image_grad ? -1 : find_only_colour(window);
+  // Of equal neighbours it does not matter which has the weight, but to the image's gradient.
+  const int only = find_only_colour(window);
   double scale = 1.0;
-  if (only >= 0) {
+  if (only >= 0 && !view.image_grad) {
     if (sky < 0) return;
     weight[only] = coverage;
   } else {
@@ -339,8 +341,9 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
     scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
     if (scale == 0.0) return chunk.faces.resize(num_crossings);
   }
-  double share[kSky + 1];
-  for (int j = 0; j <= kSky; ++j) share[j] = j < kSky ? weight[j] : 0.0;
+  double share[kSky + 1] = {};
+  if (only >= 0) share[only] = coverage;
+  else for (int j = 0; j < kSky; ++j) share[j] = weight[j];
   if (sky >= 0) share[sky] += 1.0 - coverage;
   if (view.out) write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;
