@@ -49,7 +49,7 @@ struct PieceMiddle {
 };
 
 template <typename View>
-LRAST_HD PieceMiddle middle_of(const PixelWindow<View>& window, const Piece& piece) {
+LRAST_HD_LONG PieceMiddle middle_of(const PixelWindow<View>& window, const Piece& piece) {
   const ContourEdge& e = window.view.edges[piece.edge];
   const double x = 0.5 * (piece.x0 + piece.x1), y = 0.5 * (piece.y0 + piece.y1);
   const double to_right = piece.weight > 0 ? 1.0 : -1.0;
@@ -65,7 +65,7 @@ struct PieceSides { int near, beyond; };
 /// its plane, lies at its depth, or behind it. A surface bends away at a fold, by as much as its
 /// plane falls on the way; of those in front by more, the nearest will do if there is no better.
 template <typename View>
-LRAST_HD PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle& middle) {
+LRAST_HD_LONG PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle& middle) {
   constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
   constexpr double kSlack = 0.25; // px, by which a surface may be off
   // Keys of a face parallel to the picture are equal but for rounding.
@@ -115,7 +115,7 @@ LRAST_HD const Piece& longest_of_outline(const PixelPieces& pixel, const Chunk& 
 /// The neighbour most nearly in direction (x, y) that shows the object, or the background; -1 if
 /// there is none.
 template <typename View>
-LRAST_HD int find_towards(const PixelWindow<View>& window, double x, double y, bool object) {
+LRAST_HD_LONG int find_towards(const PixelWindow<View>& window, double x, double y, bool object) {
   int found = -1;
   double best = 0.0;
   for (int j = 0; j < 9; ++j) {
@@ -224,7 +224,7 @@ LRAST_HD double weigh_neighbors(PixelWindow<View>& window, const PixelPieces* pi
 }
 
 template <typename View>
-LRAST_HD void write_colour(const PixelWindow<View>& window, const double* share,
+LRAST_HD_LONG void write_colour(const PixelWindow<View>& window, const double* share,
                            typename View::Number* out) {
   using T = typename View::Number;
   for (int c = 0; c < window.view.channels; ++c) {

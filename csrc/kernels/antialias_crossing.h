@@ -46,7 +46,7 @@ enum class Follow { kDone, kMeets, kTooFar };
 /// Follows the surface from a face in steps of `direction` (1 or -1) to position `end`, or as far as
 /// it goes. kMeets: it leads to a face that touches `goal`.
 template <typename View>
-LRAST_HD Follow follow_surface(const PixelLine<View>& line, int32_t face, int32_t goal,
+LRAST_HD_LONG Follow follow_surface(const PixelLine<View>& line, int32_t face, int32_t goal,
                                double direction, double start, double end, SurfaceSlice& slice) {
   using Corner = typename PixelLine<View>::Corner;
   const int32_t* const faces = line.view.faces;

@@ -6,7 +6,8 @@
 LRAST_BEGIN
 namespace {
 
-template <typename T> cudaError_t launch_forward(const AntialiasForwardWork<T>& work, int64_t* needed) {
+template <typename T>
+cudaError_t launch_forward(const AntialiasForwardWork<T>& work, int64_t* needed) {
   const AntialiasScene<T>& scene = work.scene;
   const int64_t pixels = scene.num_views * scene.num_pixels, capacity = scene.capacity;
   if (const cudaError_t error = launch_outline(work.outline)) return error;
@@ -16,26 +17,23 @@ template <typename T> cudaError_t launch_forward(const AntialiasForwardWork<T>& 
   launch(find_depths<T>, blocks_for(scene.num_views * scene.first.num_faces, kBlock));
   if (work.plain) launch(find_plain<T>, blocks_for(pixels, kBlock));
   launch(mark_pairs<T>, blocks_for(pixels, kBlock));
-  launch(cover_pixels_with_few<T>, blocks_for(capacity, kFewBlock), kFewBlock);
-  launch(cover_pixels_with_many<T>, blocks_for(capacity / (kFewPieces + 1), kManyBlock), kManyBlock);
-  launch(blend_touched_pixels<T>, blocks_for(capacity, kFewBlock), kFewBlock);
-  launch(blend_crossed_pixels<T>, blocks_for(pixels, kFewBlock), kFewBlock);
+  const int64_t most_many = capacity / (kFewPieces + 1);
+  launch(cover_pixels<T>, blocks_for(capacity + most_many, kFewBlock), kFewBlock);
+  launch(blend_pixels<T>, blocks_for(capacity + pixels, kFewBlock), kFewBlock);
   if (needed) launch.to_host(needed, &scene.tape.totals->needed, sizeof(Count));
   return launch.error();
 }
 
 template <typename T> cudaError_t launch_backward(AntialiasBackwardWork<T> work, void* stream) {
   const int64_t pixels = work.scene.num_views * work.scene.num_pixels;
-  const int64_t capacity = work.scene.capacity;
   Launcher<AntialiasBackwardWork<T>> launch(work, stream);
   work.adds = true;
   Launcher<AntialiasBackwardWork<T>> launch_again(work, stream);
   launch.set(work.sums.memory(), 0, work.sums.bytes());
-  launch(sum_touched_pixels<T>, blocks_for(capacity, kFewBlock), kFewBlock);
-  launch(sum_crossed_pixels<T>, blocks_for(pixels, kFewBlock), kFewBlock);
+  const int64_t blocks = blocks_for(work.scene.capacity + pixels, kFewBlock);
+  launch(sum_pixels<T>, blocks, kFewBlock);
   if (work.args.grad_verts_clip) {
-    launch_again(sum_touched_pixels<T>, blocks_for(capacity, kFewBlock), kFewBlock);
-    launch_again(sum_crossed_pixels<T>, blocks_for(pixels, kFewBlock), kFewBlock);
+    launch_again(sum_pixels<T>, blocks, kFewBlock);
     launch(store_verts<T>, blocks_for(work.num_targets, kBlock));
   }
   if (work.args.grad_image) launch(gather_image<T>, blocks_for(pixels, kBlock));

@@ -60,78 +60,60 @@ __device__ void add_pixel_gradients(const AntialiasBackwardWork<T>& work,
     for (int k = 0; k < 4; ++k)
       work.adds ? work.sums.add(target + k, values[k]) : work.sums.bound(target + k, values[k]);
   };
-  const auto visit_edge = [&](int32_t edge, double top, double bottom, double top_y,
-                              double bottom_y) {
-    if (top == 0.0 && bottom == 0.0 && top_y == 0.0 && bottom_y == 0.0) return;
+  // Both ends of the spans, then both ends of the borders.
+  const int64_t num_spans = chunk.spans.size(), num_borders = chunk.border_pieces.size();
+  for (int64_t i = 0; i < 2 * (num_spans + num_borders); ++i) {
+    const int end = int(i & 1);
+    int32_t edge;
+    double along, sweep = 0.0;
+    if (i < 2 * num_spans) {
+      const OutlineSpan<T>& span = chunk.spans[i / 2];
+      edge = span.edge;
+      along = grad.coverage * (end ? span.bottom : span.top);
+    } else {
+      const BorderPiece<T>& border = chunk.border_pieces[i / 2 - num_spans];
+      const double area = grad.weight[border.right] - grad.weight[border.left];
+      edge = border.edge;
+      along = area * (end ? border.bottom : border.top);
+      sweep = area * (end ? border.sweep_bottom : border.sweep_top);
+    }
+    if (along == 0.0 && sweep == 0.0) continue;
     const CudaTapeEdge& e = work.scene.tape.ends[edge];
-    ScreenPoint at_top = end_gradient(e.dx, e.dy, top), at_bottom = end_gradient(e.dx, e.dy, bottom);
-    at_top.y += top_y;
-    at_bottom.y += bottom_y;
-    visit_end_gradient(args, view.verts, TapeCut{e.visible[0], e.hidden[0]}, at_top, visit);
-    visit_end_gradient(args, view.verts, TapeCut{e.visible[1], e.hidden[1]}, at_bottom, visit);
-  };
-  for (int64_t i = 0; i < chunk.spans.size(); ++i) {
-    const OutlineSpan<T>& span = chunk.spans[i];
-    visit_edge(span.edge, grad.coverage * span.top, grad.coverage * span.bottom, 0.0, 0.0);
-  }
-  for (int64_t i = 0; i < chunk.border_pieces.size(); ++i) {
-    const BorderPiece<T>& border = chunk.border_pieces[i];
-    const double area = grad.weight[border.right] - grad.weight[border.left];
-    visit_edge(border.edge, area * border.top, area * border.bottom, area * border.sweep_top,
-               area * border.sweep_bottom);
+    ScreenPoint at_end = end_gradient(e.dx, e.dy, along);
+    at_end.y += sweep;
+    visit_end_gradient(args, view.verts, TapeCut{e.visible[end], e.hidden[end]}, at_end, visit);
   }
   if (pixel.across >= 0)
     visit_crossing_gradient(args, view.verts, view.flat, pixel, chunk.crossing,
                             grad.weight[pixel.across] - grad.weight[kOwn], visit);
 }
 
-/// Blends the pixels with pieces again, and adds up their gradients.
+/// Blends pixels again, and adds up their gradients.
 template <typename T>
 __global__ void __launch_bounds__(kFewBlock)
-    sum_touched_pixels(const __grid_constant__ AntialiasBackwardWork<T> work) {
+    sum_pixels(const __grid_constant__ AntialiasBackwardWork<T> work) {
   const AntialiasScene<T>& scene = work.scene;
-  const int64_t entry = thread_number();
-  if (scene.is_tape_lost() || entry >= scene.num_touched()) return;
-  const TouchedPixel touched = scene.tape.touched[entry];
-  PixelChunk<T> chunk(scene.tape, work.borders + touched.first, work.spans + touched.first,
-                      work.border_pieces + touched.first);
-  chunk.pixel.pixel = -1;
-  if (!is_unchanged(scene, scene.tape.marks[touched.pixel])) {
-    int64_t index;
-    int row, column;
-    place_of(scene, touched.pixel, index, row, column);
-    const AntialiasCudaView<T> view = scene.view(index);
-    blend_touched(view, scene.tape, entry, row, column, chunk);
-    if (chunk.blended.size() > 0 && work.args.grad_verts_clip)
-      add_pixel_gradients(work, view, index, chunk);
+  BlendPlace place{};
+  if (scene.is_tape_lost() || !place.find(scene, thread_number())) return;
+  const int32_t first = place.entry >= 0 ? scene.tape.touched[place.entry].first : 0;
+  PixelChunk<T> chunk(scene.tape, work.borders + first, work.spans + first,
+                      work.border_pieces + first);
+  const AntialiasCudaView<T> view = scene.view(place.index);
+  blend(scene, view, place, chunk);
+  const bool is_blended = chunk.blended.size() > 0;
+  if (!is_blended) chunk.pixel.pixel = -1;
+  if (is_blended && work.args.grad_verts_clip) add_pixel_gradients(work, view, place.index, chunk);
+  if (!work.args.grad_image || work.adds) return;
+  if (place.entry >= 0) {
+    work.blended[place.entry] = chunk.pixel;
+    return;
   }
-  if (work.args.grad_image && !work.adds) work.blended[entry] = chunk.pixel;
-}
-
-/// The same for pixels that only an intersection passes.
-template <typename T>
-__global__ void __launch_bounds__(kFewBlock)
-    sum_crossed_pixels(const __grid_constant__ AntialiasBackwardWork<T> work) {
-  const AntialiasScene<T>& scene = work.scene;
-  const int64_t pixel = thread_number();
-  if (scene.is_tape_lost() || pixel >= scene.num_views * scene.num_pixels) return;
-  const uint32_t mark = scene.tape.marks[pixel];
-  if (mark >> kMarkBits) return;
   CrossedPixel<T> crossed{T(0), T(0), -1};
-  int64_t index;
-  int row, column;
-  place_of(scene, pixel, index, row, column);
-  const AntialiasCudaView<T> view = scene.view(index);
-  Crossing crossing;
-  if (!is_unchanged(scene, mark) && find_nearest_crossing(view, row, column, crossing)) {
-    PixelChunk<T> chunk(scene.tape, nullptr, nullptr, nullptr);
-    blend_pixel(view, row, column, static_cast<const PixelPieces*>(nullptr), &crossing, chunk);
-    if (chunk.blended.size() > 0) {
-      crossed = {chunk.pixel.weight[kOwn], chunk.pixel.weight[crossing.across], crossing.across};
-      if (work.args.grad_verts_clip) add_pixel_gradients(work, view, index, chunk);
-    }
+  if (is_blended) {
+    const int across = chunk.pixel.across;
+    crossed = {chunk.pixel.weight[kOwn], chunk.pixel.weight[across], across};
   }
-  if (work.args.grad_image && !work.adds) work.crossed[pixel] = crossed;
+  work.crossed[place.pixel] = crossed;
 }
 
 /// How much of neighbour j's colour a pixel shows; false if it is not blended.
@@ -169,7 +151,7 @@ __global__ void __launch_bounds__(kBlock)
   }
   int64_t index;
   int row, column;
-  place_of(scene, pixel, index, row, column);
+  scene.place_of(pixel, index, row, column);
   double share[9];
   bool keeps = true;
   for (int j = 0; j < 9; ++j) {

@@ -13,8 +13,9 @@ template <typename T> struct AntialiasForwardWork {
 
   AntialiasForwardWork(const AntialiasCudaArgs<T>& args, Arena& scratch,
                        const AntialiasCudaTape& tape)
-      : scene(args.op, args.op, tape, args.op.topology.faces, args.op.face_neighbors, args.op.face_idx,
-              args.op.topology.num_verts, args.op.topology.num_faces, args.capacity),
+      : scene(args.op, args.op, tape, args.op.topology.faces, args.op.face_neighbors,
+              args.op.face_idx, args.op.topology.num_verts, args.op.topology.num_faces,
+              args.capacity),
         outline({args.op.topology, args.op.verts_clip, nullptr, args.op.num_views, args.op.height,
                  args.op.width, args.capacity, nullptr, nullptr, nullptr, args.device, args.stream,
                  args.op.cull, args.op.face_ranges},
@@ -55,15 +56,6 @@ __global__ void __launch_bounds__(kBlock) find_depths(const AntialiasForwardWork
   if ((other != kNoWidth && other != width) || corners[1].w != w || corners[2].w != w) is_deep = 1;
 }
 
-template <typename T>
-__device__ void place_of(const AntialiasScene<T>& scene, int64_t pixel, int64_t& index, int& row,
-                         int& column) {
-  index = pixel / scene.num_pixels;
-  const int in_view = int(pixel - index * scene.num_pixels);
-  row = in_view / scene.first.width;
-  column = in_view - row * scene.first.width;
-}
-
 /// Marks the pixels that have the colour of all their neighbours: blending does nothing there.
 template <typename T>
 __global__ void __launch_bounds__(kBlock) find_plain(const AntialiasForwardWork<T> work) {
@@ -72,7 +64,7 @@ __global__ void __launch_bounds__(kBlock) find_plain(const AntialiasForwardWork<
   if (pixel >= scene.num_views * scene.num_pixels) return;
   int64_t index;
   int row, column;
-  place_of(scene, pixel, index, row, column);
+  scene.place_of(pixel, index, row, column);
   const int width = scene.first.width, channels = scene.first.channels;
   const T* const own = scene.first.image + pixel * channels;
   bool plain = true;
@@ -94,7 +86,7 @@ __global__ void __launch_bounds__(kBlock)
   if (pixel >= scene.num_views * scene.num_pixels) return;
   int64_t index;
   int row, column;
-  place_of(scene, pixel, index, row, column);
+  scene.place_of(pixel, index, row, column);
   const bool plain = work.plain && work.plain[pixel];
   uint32_t mark = plain ? kPlain : 0;
   const AntialiasCudaView<T> view = scene.view(index);
@@ -113,12 +105,24 @@ __global__ void __launch_bounds__(kBlock)
   scene.tape.marks[pixel] = mark;
 }
 
-/// Sorts a pixel's pieces and finds its coverage. Scratch: one item per piece.
+/// Sorts the pieces of pixels and finds their coverage: first those with few, whose scratch is local,
+/// then the others.
 template <typename T>
-__device__ void cover_touched(const AntialiasForwardWork<T>& work, int64_t entry, int32_t* order,
-                              ActiveSide* sides) {
+__global__ void __launch_bounds__(kFewBlock)
+    cover_pixels(const __grid_constant__ AntialiasForwardWork<T> work) {
   const AntialiasCudaTape& tape = work.scene.tape;
+  const int64_t thread = thread_number(), capacity = work.scene.capacity;
+  const bool expects_few = thread < capacity;
+  if (expects_few ? thread >= work.scene.num_touched()
+                  : thread - capacity >= int64_t(tape.totals->many))
+    return;
+  const int64_t entry = expects_few ? thread : work.outline.many[thread - capacity];
   const TouchedPixel pixel = tape.touched[entry];
+  if (expects_few && pixel.count > kFewPieces) return;
+  int32_t few_order[kFewPieces];
+  ActiveSide few_sides[kFewPieces];
+  int32_t* const order = expects_few ? few_order : work.outline.order + pixel.first;
+  ActiveSide* const sides = expects_few ? few_sides : work.outline.sides + pixel.first;
   int32_t* const ids = work.outline.piece_ids + pixel.first;
   Piece* const pieces = tape.sorted + pixel.first;
   VisibleSpan* const visible = tape.visible + pixel.first;
@@ -133,55 +137,13 @@ __device__ void cover_touched(const AntialiasForwardWork<T>& work, int64_t entry
 
 template <typename T>
 __global__ void __launch_bounds__(kFewBlock)
-    cover_pixels_with_few(const __grid_constant__ AntialiasForwardWork<T> work) {
-  const int64_t entry = thread_number();
-  if (entry >= work.scene.num_touched() || work.scene.tape.touched[entry].count > kFewPieces) return;
-  int32_t order[kFewPieces];
-  ActiveSide sides[kFewPieces];
-  cover_touched(work, entry, order, sides);
-}
-template <typename T>
-__global__ void __launch_bounds__(kManyBlock)
-    cover_pixels_with_many(const __grid_constant__ AntialiasForwardWork<T> work) {
-  const int64_t i = thread_number();
-  if (i >= int64_t(work.scene.tape.totals->many)) return;
-  const int64_t entry = work.outline.many[i];
-  const int32_t first = work.scene.tape.touched[entry].first;
-  cover_touched(work, entry, work.outline.order + first, work.outline.sides + first);
-}
-
-template <typename T>
-__global__ void __launch_bounds__(kFewBlock)
-    blend_touched_pixels(const __grid_constant__ AntialiasForwardWork<T> work) {
+    blend_pixels(const __grid_constant__ AntialiasForwardWork<T> work) {
   const AntialiasScene<T>& scene = work.scene;
-  const int64_t entry = thread_number();
-  if (entry >= scene.num_touched()) return;
-  const TouchedPixel touched = scene.tape.touched[entry];
-  if (is_unchanged(scene, scene.tape.marks[touched.pixel])) return;
-  int64_t index;
-  int row, column;
-  place_of(scene, touched.pixel, index, row, column);
-  PixelChunk<T> chunk(scene.tape, work.borders + touched.first, nullptr, nullptr);
-  blend_touched(scene.view(index), scene.tape, entry, row, column, chunk);
-}
-
-/// Pixels that only an intersection passes.
-template <typename T>
-__global__ void __launch_bounds__(kFewBlock)
-    blend_crossed_pixels(const __grid_constant__ AntialiasForwardWork<T> work) {
-  const AntialiasScene<T>& scene = work.scene;
-  const int64_t pixel = thread_number();
-  if (pixel >= scene.num_views * scene.num_pixels) return;
-  const uint32_t mark = scene.tape.marks[pixel];
-  if (mark >> kMarkBits || is_unchanged(scene, mark)) return;
-  int64_t index;
-  int row, column;
-  place_of(scene, pixel, index, row, column);
-  const AntialiasCudaView<T> view = scene.view(index);
-  Crossing crossing;
-  if (!find_nearest_crossing(view, row, column, crossing)) return;
-  PixelChunk<T> chunk(scene.tape, nullptr, nullptr, nullptr);
-  blend_pixel(view, row, column, static_cast<const PixelPieces*>(nullptr), &crossing, chunk);
+  BlendPlace place{};
+  if (!place.find(scene, thread_number())) return;
+  const int32_t first = place.entry >= 0 ? scene.tape.touched[place.entry].first : 0;
+  PixelChunk<T> chunk(scene.tape, work.borders + first, nullptr, nullptr);
+  blend(scene, scene.view(place.index), place, chunk);
 }
 
 LRAST_END

@@ -39,7 +39,11 @@ template <typename T> struct AntialiasCudaView : AntialiasPicture<T> {
     const int32_t face = this->face_idx[int64_t(row) * this->width + column];
     return face < num_faces ? larger(face, -1) : -1;
   }
-  LRAST_HD ClipPoint end_of(int32_t edge, bool bottom) const {
+  /// Not inlined: there would be a hundred copies, and compiling takes a minute.
+  __noinline__ __device__ FaceKey key_of(int32_t face, int row, int column) const {
+    return AntialiasPicture<T>::key_of(face, row, column);
+  }
+  __noinline__ __device__ ClipPoint end_of(int32_t edge, bool bottom) const {
     const int32_t hidden = ends[edge].hidden[bottom];
     const ClipPoint visible = load_clip(this->verts + 4 * int64_t(ends[edge].visible[bottom]));
     if (hidden < 0) return visible;
@@ -93,6 +97,13 @@ template <typename T> struct AntialiasScene {
     if (view.face_range) view.face_range += 2 * index;
     view.flat = !tape.is_deep[index];
     return view;
+  }
+  /// View, row and column of a pixel of the call.
+  __device__ void place_of(int64_t pixel, int64_t& index, int& row, int& column) const {
+    index = pixel / num_pixels;
+    const int in_view = int(pixel - index * num_pixels);
+    row = in_view / first.width;
+    column = in_view - row * first.width;
   }
   __device__ bool is_tape_lost() const { return tape.totals->mark != kTapeMark + capacity; }
   __device__ int64_t num_touched() const { return int64_t(tape.totals->row_total >> 32); }
@@ -156,21 +167,44 @@ __device__ bool find_nearest_crossing(const AntialiasCudaView<T>& view, int row,
   return found;
 }
 
-/// Whether nothing can change at a pixel; see blend_pixel().
-template <typename T>
-__device__ bool is_unchanged(const AntialiasScene<T>& scene, uint32_t mark) {
-  return mark & kPlain && !(scene.first.premultiplied && mark >> kMarkBits);
-}
+/// A pixel that a thread looks after: those with pieces come first, then all pixels of the call, of
+/// which the ones without pieces are meant. A kernel for both, because it takes long to compile.
+struct BlendPlace {
+  int64_t entry, pixel, index;  // number among those with pieces or -1, pixel of all views, view
+  int row, column;
+  uint32_t mark;
 
-/// Blends a pixel with pieces.
+  /// False if there is nothing to do.
+  template <typename T> __device__ bool find(const AntialiasScene<T>& scene, int64_t thread) {
+    const bool is_touched = thread < scene.capacity;
+    entry = is_touched ? thread : -1;
+    if (is_touched ? entry >= scene.num_touched()
+                   : thread - scene.capacity >= scene.num_views * scene.num_pixels)
+      return false;
+    pixel = is_touched ? scene.tape.touched[entry].pixel : thread - scene.capacity;
+    mark = scene.tape.marks[pixel];
+    scene.place_of(pixel, index, row, column);
+    return is_touched || !(mark >> kMarkBits);
+  }
+};
+
+/// Blends a pixel.
 template <typename T>
-__device__ void blend_touched(const AntialiasCudaView<T>& view, const AntialiasCudaTape& tape,
-                              int64_t entry, int row, int column, PixelChunk<T>& chunk) {
-  const TouchedPixel touched = tape.touched[entry];
-  const PixelPieces pieces{column, touched.count, touched.first, tape.coverage[entry]};
+__device__ void blend(const AntialiasScene<T>& scene, const AntialiasCudaView<T>& view,
+                      const BlendPlace& place, PixelChunk<T>& chunk) {
+  const bool is_touched = place.entry >= 0;
+  // Nothing can change here; see blend_pixel().
+  if (place.mark & kPlain && !(view.premultiplied && is_touched)) return;
   Crossing crossing;
-  const bool meets = find_nearest_crossing(view, row, column, crossing);
-  blend_pixel(view, row, column, &pieces, meets ? &crossing : nullptr, chunk);
+  const bool meets = find_nearest_crossing(view, place.row, place.column, crossing);
+  if (!is_touched && !meets) return;
+  PixelPieces pieces{place.column, 0, 0, 1.0};
+  if (is_touched) {
+    const TouchedPixel touched = scene.tape.touched[place.entry];
+    pieces = {place.column, touched.count, touched.first, scene.tape.coverage[place.entry]};
+  }
+  blend_pixel(view, place.row, place.column, is_touched ? &pieces : nullptr,
+              meets ? &crossing : nullptr, chunk);
 }
 
 LRAST_END

@@ -17,7 +17,7 @@ LRAST_HD const T* pixel_colour(const T* image, int64_t pixel, int width, int cha
 }
 
 template <typename T>
-LRAST_HD PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, const T* image,
+LRAST_HD_LONG PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, const T* image,
                                    const T* grad_out, const BlendedPixel<T>& pixel) {
   const T* const grad = grad_out + int64_t(pixel.pixel) * args.num_channels;
   double along[9], mean = 0.0;  // grad . colour of each neighbour
