@@ -49,7 +49,7 @@ def ratio_rows(kind: str, ours: str) -> Rows:
     rows = json.loads(TIMES.read_text())[kind]
     cases = dict.fromkeys((row["mesh"], row["faces"], row["size"]) for row in rows)
     times = {
-        (row["mesh"], row["faces"], row["size"], row["threads"]): row["times"] for row in rows
+        ((row["mesh"], row["faces"], row["size"]), row["threads"]): row["times"] for row in rows
     }
     peers = ["llvmpipe"] if kind == "visibility" else []
     header = ["DEODR, 1 : 1", "DEODR, 1 : 2", "DRTK *, 2 : 2"]
@@ -57,7 +57,7 @@ def ratio_rows(kind: str, ours: str) -> Rows:
         header += [f"{peer}, 1 : 1", f"{peer}, 2 : 2"]
     out: Rows = [["mesh", "faces", "image", *header]]
     for case in cases:
-        one, two = times[*case, 1], times[*case, 2]
+        one, two = times[case, 1], times[case, 2]
         pairs = [
             (one.get("DEODR"), one[ours]),
             (one.get("DEODR"), two[ours]),
