@@ -42,10 +42,10 @@ LRAST_HD double scaled(double x, double rounded) {
 // each. At the cap a pixel is covered to all digits, and takes no gradient.
 template <typename T> struct Power;
 template <> struct Power<float> {
-  static constexpr float kRound = 0x1.8p23f, kLargest = 62.0f, kCap = 0x1p62f;
+  static constexpr float kRound = 0x1.8p23f, kLargest = 62.0f, kCap = 0x1p62f, kLeast = -100.0f;
 };
 template <> struct Power<double> {
-  static constexpr double kRound = 0x1.8p52, kLargest = 510.0, kCap = 0x1p510;
+  static constexpr double kRound = 0x1.8p52, kLargest = 510.0, kCap = 0x1p510, kLeast = -900.0;
 };
 
 // 2^f = 1 + f q(f) for |f| <= 1/2, least largest relative error: 9.2e-8 and 3.4e-18.
@@ -72,7 +72,7 @@ template <typename V> LRAST_HD V power_fraction(V f, double) {
   return q * f + V(1.0);
 }
 
-/// 2^z for z in about -100 .. Power<T>::kLargest, to 2e-7 (float) or 4e-16 (double) of itself. Beyond
+/// 2^z for z in Power<T>::kLeast .. kLargest, to 2e-7 (float) or 4e-16 (double) of itself. Beyond
 /// that range: garbage without side effects. The same bits at every ISA level and on the GPU.
 template <typename T, typename V> LRAST_HD V power_of_two(V z) {
   const V rounded = z + V(Power<T>::kRound);
@@ -111,7 +111,9 @@ template <bool kLinear, typename V> LRAST_HD V soft_exponent(V distance2, V inne
 template <typename V> struct SoftChance { V power, odds, factor; };
 template <bool kLinear, typename T, typename V> LRAST_HD SoftChance<V> soft_chance(V z, V fade) {
   SoftChance<V> out;
-  out.power = power_of_two<T>(smaller(z, V(Power<T>::kLargest)));
+  // Distances end at a cut-off that is no less than kLeast; squares may go on, to be counted.
+  const V low = kLinear ? z : larger(z, V(Power<T>::kLeast));
+  out.power = power_of_two<T>(smaller(low, V(Power<T>::kLargest)));
   out.odds = kLinear ? larger(out.power - fade, V(T(0))) : out.power;
   out.factor = V(T(1)) + out.odds;
   return out;
