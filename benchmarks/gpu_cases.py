@@ -8,7 +8,14 @@ from scenes import Scene
 from torch import Tensor
 
 from lightning_rast.losses.image import silhouette_l2
-from lightning_rast.ops import contour_coverage, interpolate, rasterize, soft_coverage
+from lightning_rast.ops import (
+    antialias,
+    contour_coverage,
+    interpolate,
+    rasterize,
+    soft_coverage,
+)
+from lightning_rast.ops.advice import mark_antialiased
 from lightning_rast.optim import AdamUniform, Smoother
 from lightning_rast.scene import Camera, Topology
 
@@ -68,7 +75,13 @@ def _contour_coverage(scene: Scene, camera: Camera) -> Case:
 
 def _rasterize(scene: Scene, camera: Camera) -> Case:
     verts_clip, faces = _clip(scene, camera), scene.mesh.faces.to(camera.K.device)
-    return Case(lambda: rasterize(verts_clip, faces, camera.image_size), (verts_clip,), (faces,))
+
+    def forward() -> tuple[Tensor, ...]:
+        fragments = rasterize(verts_clip, faces, camera.image_size)
+        mark_antialiased(fragments)  # nothing is fitted here
+        return fragments
+
+    return Case(forward, (verts_clip,), (faces,))
 
 
 def _interpolate(scene: Scene, camera: Camera) -> Case:
@@ -80,6 +93,18 @@ def _interpolate(scene: Scene, camera: Camera) -> Case:
         lambda: (interpolate(colours, faces, fragments),),
         (colours, fragments.bary),
         (faces, fragments.face_idx),
+    )
+
+
+def _antialias(scene: Scene, camera: Camera) -> Case:
+    verts_clip, topology = _clip(scene, camera), scene.topology.to(camera.K.device)
+    fragments = rasterize(verts_clip.detach(), topology.faces, camera.image_size)
+    colours = torch.rand(len(scene.mesh.verts), 3, device=camera.K.device)
+    image = interpolate(colours, topology.faces, fragments).requires_grad_()
+    return Case(
+        lambda: (antialias(image, fragments, verts_clip, topology),),
+        (image, verts_clip),
+        (fragments.face_idx, *_topology_tensors(topology), topology.face_neighbors),
     )
 
 
@@ -96,6 +121,7 @@ OPERATORS: dict[str, Callable[[Scene, Camera], Case]] = {
     "contour_coverage": _contour_coverage,
     "rasterize": _rasterize,
     "interpolate": _interpolate,
+    "antialias": _antialias,
     "soft_coverage": _soft_coverage,
 }
 

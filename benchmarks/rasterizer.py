@@ -7,7 +7,7 @@
 Times are the best of several runs, in ms per view over 4 views. Peers: OpenGL on the CPU (Mesa's
 llvmpipe through `pip install moderngl`), DEODR (`pip install deodr`), and DRTK and PyTorch3D where
 they are installed. Where they are not, `reference_times.json` has what they took on another machine
-for the same scenes; the columns marked * are those, times DEODR's time here over DEODR's there.
+for the same scenes and number of threads, DEODR's beside them: the columns marked *.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def visibility_rows(options: argparse.Namespace) -> Iterator[Row]:
                 expected = faces if expected is None else expected
                 row.notes[f"{name} differs"] = float((faces != expected).float().mean())
                 row.times[name] = timed(draw, options)
-            row.times.update(scaled("visibility", row, row.times.get("DEODR")))
+            row.times.update(elsewhere("visibility", row))
             yield row
 
 
@@ -112,7 +112,7 @@ def silhouette_rows(options: argparse.Namespace) -> Iterator[Row]:
             for name, draw in {**candidates, **names}.items():
                 verts = scene.mesh.verts
                 row.times[name] = timed(lambda draw=draw, verts=verts: draw(verts), options)
-            row.times.update(scaled("silhouette", row, row.times.get("DEODR")))
+            row.times.update(elsewhere("silhouette", row))
             yield row
 
 
@@ -149,7 +149,7 @@ def soft_rows(options: argparse.Namespace) -> Iterator[Row]:
 
                 forward, backward = forward_and_backward(draw, verts_clip, options)
                 row.times[f"{name} forward"], row.times[f"{name} backward"] = forward, backward
-            row.times.update(scaled("silhouette", row, None))
+            row.times.update(elsewhere("soft", row))
             yield row
 
 
@@ -204,17 +204,18 @@ def timed(work: Callable[[], object], options: argparse.Namespace) -> float:
     return best_ms(work, repeats=options.repeats, seconds=options.seconds) / VIEWS
 
 
-def scaled(kind: str, row: Row, deodr: float | None) -> dict[str, float]:
-    """What peers that are not here took elsewhere, in this machine's time where DEODR gives it."""
+def elsewhere(kind: str, row: Row) -> dict[str, float]:
+    """What peers took on another machine for the same scene and number of threads."""
     case = [row.faces, row.size]
     if row.mesh != "smooth sphere" or case not in REFERENCE["cases"]:
         return {}
     column = REFERENCE["cases"].index(case)
-    here = 1.0 if deodr is None else deodr / REFERENCE[kind]["DEODR, 1 thread"][column]
     return {
-        f"{name} *": times[column] * here
-        for name, times in REFERENCE[kind].items()
-        if times[column] is not None and not name.startswith("DEODR")
+        f"{name} *": times[column]
+        for name, times in REFERENCE["silhouette" if kind == "soft" else kind].items()
+        if times[column] is not None
+        and name.endswith(("thread", "threads")[row.threads > 1])
+        and (kind != "soft" or name.startswith("PyTorch3D"))
     }
 
 

@@ -52,6 +52,19 @@ class StartConfig:
 
 
 @dataclass(kw_only=True)
+class RenderConfig:
+    """How the coverage that the loss sees is computed; results are measured by contours always.
+
+    contour: exact, in value and gradient. soft: every face blurred, so that gradients reach
+    further and the object comes out smaller. antialias: a mask of pixels' centres, composited at
+    outlines.
+    """
+
+    coverage: Literal["contour", "soft", "antialias"] = "contour"
+    sigma: float = 0.25  # of the soft blur, in pixels of the images at their current size
+
+
+@dataclass(kw_only=True)
 class LossConfig:
     """Term weights; 0 disables a term. None depends on the unit or the size of the images."""
 
@@ -116,6 +129,7 @@ class Config:
     threads: int = 0  # 0 = as many as PyTorch chooses
     data: DataConfig = field(default_factory=DataConfig)
     start: StartConfig = field(default_factory=StartConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -127,6 +141,8 @@ def problems(config: Config) -> Iterator[tuple[str, str]]:
     yield from _top_problems(config)
     yield from _data_problems(config.data)
     yield from _start_problems(config.start)
+    if not _positive(config.render.sigma):
+        yield "render.sigma", f"must be more than 0 pixels, got {config.render.sigma}"
     for key, weight in vars(config.loss).items():
         if not _finite(weight, at_least=0.0):
             yield f"loss.{key}", f"must be a weight of 0 or more, got {weight}"

@@ -13,7 +13,7 @@ from lightning_rast.losses.objective import Objective
 from lightning_rast.optim.adam_uniform import AdamUniform
 from lightning_rast.optim.schedule import Schedule, Stage
 from lightning_rast.optim.smoothing import Smoother
-from lightning_rast.render import render_silhouettes
+from lightning_rast.render import coverage_model, render_silhouettes
 from lightning_rast.scene import Camera, Mesh, Topology
 
 
@@ -35,6 +35,7 @@ class ReconstructionModule(pl.LightningModule):
         super().__init__()
         self.config = config
         self.schedule = make_schedule(config)
+        self.coverage = coverage_model(config.render.coverage, sigma=config.render.sigma)
         self.scale = scale
         self.num_subdivisions = 0
         self._stage: Stage | None = None
@@ -45,14 +46,15 @@ class ReconstructionModule(pl.LightningModule):
         return Mesh(self.verts, self.faces, topology=self._topology)
 
     def forward(self, cameras: Camera) -> Tensor:
-        """Silhouettes (N, H, W) of the current mesh."""
+        """Silhouettes (N, H, W) of the current mesh, exact whatever training looks at."""
         return render_silhouettes(self.mesh(), cameras)
 
     def training_step(self, batch: Views, batch_idx: int) -> dict[str, Tensor]:
+        mesh = self.mesh()
         terms = self.objective(
-            self(batch.cameras),
+            self.coverage(mesh, batch.cameras),
             batch,
-            self.mesh(),
+            mesh,
             bending_length=self.schedule.bending_at(self.global_step),
         )
         return {"loss": terms["total"], **terms}

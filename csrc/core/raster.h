@@ -108,9 +108,10 @@ LRAST_HD void make_key_plane(const RasterPointOf<Lanes>& a, const RasterPointOf<
   out.most = c.key > high ? c.key : high;
 }
 
-/// Key at pixel centres (x, y) of one row. The result is rounded to float and then compared.
-template <typename Lanes>
-LRAST_HD void key_at(const KeyPlane& plane, const Lanes& x, double y, Lanes& key) {
+/// Key at a pixel centre (x, y), or at several: x, y and the plane may be lanes. The result is
+/// rounded to float and then compared.
+template <typename Lanes, typename Plane, typename Y>
+LRAST_HD void key_at(const Plane& plane, const Lanes& x, const Y& y, Lanes& key) {
   const Lanes least = Lanes{} + plane.least, most = Lanes{} + plane.most;
   key = plane.key + ((x - plane.x) * plane.slope_x + (y - plane.y) * plane.slope_y);
   key = key > least ? key : least;  // and if it is NaN, on an area that rounds to 0

@@ -42,34 +42,32 @@ struct AntialiasStatus {
 
 // Neighbours of a pixel are numbered row by row, 0 to 8; 4 is the pixel itself.
 constexpr int kOwn = 4;
+constexpr int kSky = 9;  // the background, whichever neighbour shows it
 
 /// A pixel that is blended: sum of weight[q] image[q] over what its neighbours q show of the object,
-/// and 1 - coverage of `sky`, which shows the background. Where the outline passes, the object next
-/// to it is what `rim` shows. The pixel's spans, jumps and crossing are in lists of their own.
+/// and 1 - coverage of `sky`. The pixel's spans, borders and crossing are in lists of their own.
 template <typename T> struct BlendedPixel {
-  enum Flags : uint8_t { kClamped = 1, kOutline = 2, kCrossing = 4 };
-  int32_t pixel, num_spans, num_jumps;
-  int16_t used;          // bit q: the colour of neighbour q matters
-  int8_t sky, rim, across;  // neighbours; `across` shows the other side of a crossing
-  uint8_t flags;
-  int8_t unused[2];
+  int32_t pixel, num_spans, num_borders;
+  int8_t sky;     // neighbour that shows the background beyond the outline, -1 if there is none
+  int8_t across;  // neighbour that shows the other side of the crossing, -1 if there is none
+  int8_t unused[6];
   T coverage;
-  T scale;               // of the weights: 1, unless some would be negative
-  T weight[9];           // sum to `coverage`
+  T scale;        // by which weights were multiplied to make their sum `coverage`
+  T weight[9];
 };
 /// A visible piece of an outline: d coverage / d edge, as TapePiece.
 template <typename T> struct OutlineSpan { int32_t edge, unused; T top, bottom; };
-/// A visible piece of an edge inside the object.
-template <typename T> struct InnerJump {
+/// A piece of an edge that separates what two neighbours show; kSky is the background.
+template <typename T> struct BorderPiece {
   int32_t edge;
-  int8_t left, right, unused[2];  // neighbours that show its two sides
+  int8_t left, right, unused[2];
   T top, bottom;                  // d area_beyond / d edge, as TapePiece
   T sweep_top, sweep_bottom;      // and further, per screen y of each end
 };
 /// Two faces that intersect in the pixel: d area of the second / d (key of the first - second).
 template <typename T> struct FaceCrossing { int32_t face, other_face; T x, y, center, unused; };
 
-struct AntialiasTapeView { int64_t edges, cuts, pixels, spans, jumps, crossings, flat; };
+struct AntialiasTapeView { int64_t edges, cuts, pixels, spans, borders, crossings, flat; };
 
 /// Entry points of one ISA level. `tape`, if not null, receives malloc'ed words and their number.
 struct AntialiasKernels {

@@ -8,8 +8,9 @@ LRAST_BEGIN
 /// screen-y gradients of the ends.
 struct EdgeSums { double top, bottom, top_y, bottom_y; };
 
-/// What one pixel's colour passes on: gradients of its coverage and of its weights before clamping.
-struct PixelGrads { double coverage, weight[9]; };
+/// What one pixel's colour passes on: gradients of its coverage, and of its weights before they
+/// were made non-negative and of the right sum.
+struct PixelGrads { double coverage, weight[kSky + 1]; };
 
 template <typename T>
 const T* pixel_colour(const T* image, int64_t pixel, int width, int channels, int neighbor) {
@@ -19,23 +20,20 @@ const T* pixel_colour(const T* image, int64_t pixel, int width, int channels, in
 template <typename T>
 PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, const T* image, const T* grad_out,
                           const BlendedPixel<T>& pixel) {
-  using Pixel = BlendedPixel<T>;
   const T* const grad = grad_out + int64_t(pixel.pixel) * args.num_channels;
-  double along[9] = {}, sum = 0.0;  // grad . colour of each neighbour
+  double along[9], mean = 0.0;  // grad . colour of each neighbour
   for (int j = 0; j < 9; ++j) {
-    if (!(pixel.used >> j & 1)) continue;
+    along[j] = 0.0;
+    if (pixel.weight[j] == T(0) && j != pixel.sky) continue;
     const T* const colour = pixel_colour(image, pixel.pixel, args.width, args.num_channels, j);
     for (int c = 0; c < args.num_channels; ++c) along[j] += double(grad[c]) * double(colour[c]);
-    sum += along[j] * pixel.weight[j];
+    mean += along[j] * (pixel.weight[j] / pixel.coverage);
   }
   PixelGrads out;
-  const bool clamped = (pixel.flags & Pixel::kClamped) != 0;
-  const double mean = sum / pixel.coverage;
   for (int j = 0; j < 9; ++j)
-    out.weight[j] = !clamped                ? along[j]
-                    : pixel.weight[j] > T(0) ? pixel.scale * (along[j] - mean)
-                                             : 0.0;
-  out.coverage = (clamped ? mean : 0.0) + out.weight[pixel.rim] - along[pixel.sky];
+    out.weight[j] = pixel.weight[j] > T(0) ? pixel.scale * (along[j] - mean) : 0.0;
+  out.weight[kSky] = 0.0;
+  out.coverage = pixel.sky >= 0 ? mean - along[pixel.sky] : 0.0;
   return out;
 }
 
@@ -91,7 +89,7 @@ void backward_verts(const AntialiasBackwardArgs<T>& args, const AntialiasTape<T>
   const T* const verts = args.verts_clip + 4 * args.num_verts * view;
   T* const grad_verts = args.grad_verts_clip + 4 * args.num_verts * view;
   const OutlineSpan<T>* span = tape.spans;
-  const InnerJump<T>* jump = tape.jumps;
+  const BorderPiece<T>* border = tape.borders;
   const FaceCrossing<T>* crossing = tape.crossings;
   sums.zero(tape.head.edges);
   for (int64_t i = 0; i < tape.head.pixels; ++i) {
@@ -101,15 +99,15 @@ void backward_verts(const AntialiasBackwardArgs<T>& args, const AntialiasTape<T>
       sums[span->edge].top += grad.coverage * span->top;
       sums[span->edge].bottom += grad.coverage * span->bottom;
     }
-    for (int k = 0; k < pixel.num_jumps; ++k, ++jump) {
-      const double grad_area = grad.weight[jump->right] - grad.weight[jump->left];
-      EdgeSums& sum = sums[jump->edge];
-      sum.top += grad_area * jump->top;
-      sum.bottom += grad_area * jump->bottom;
-      sum.top_y += grad_area * jump->sweep_top;
-      sum.bottom_y += grad_area * jump->sweep_bottom;
+    for (int k = 0; k < pixel.num_borders; ++k, ++border) {
+      const double grad_area = grad.weight[border->right] - grad.weight[border->left];
+      EdgeSums& sum = sums[border->edge];
+      sum.top += grad_area * border->top;
+      sum.bottom += grad_area * border->bottom;
+      sum.top_y += grad_area * border->sweep_top;
+      sum.bottom_y += grad_area * border->sweep_bottom;
     }
-    if (!(pixel.flags & BlendedPixel<T>::kCrossing)) continue;
+    if (pixel.across < 0) continue;
     add_gradient_of_crossing(args, verts, tape.head.flat != 0, pixel, *crossing++,
                              grad.weight[pixel.across] - grad.weight[kOwn], grad_verts);
   }

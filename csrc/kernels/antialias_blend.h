@@ -57,122 +57,52 @@ struct PieceSides { int near, beyond; };
 
 /// A piece is visible if a pixel beyond it shows something farther away. Both colours come from the
 /// pixel that is nearest to the middle of the piece, among those whose surface, extended to there by
-/// its plane, lies at its depth, or behind it. A surface bends away at a fold, by at most as much as
-/// the plane falls on the way.
+/// its plane, lies at its depth, or behind it. A surface bends away at a fold, by as much as its
+/// plane falls on the way; of those in front by more, the nearest will do if there is no better.
 template <typename T>
 PieceSides find_sides(PixelWindow<T>& window, const PieceMiddle& middle) {
   constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
   constexpr double kSlack = 0.25; // px, by which a surface may be off
   PieceSides sides{-1, -1};
   double near_distance = kReach, beyond_distance = kReach;
+  bool at_depth = false;
   for (int j = 0; j < 9; ++j) {
     if (window.face[j] < 0) continue;
     const double dx = column_of(j) + 0.5 - middle.x, dy = row_of(j) + 0.5 - middle.y;
     const double distance = sqrt(dx * dx + dy * dy);
+    if (distance >= kReach) continue;
     const bool is_near = dx * middle.normal_x + dy * middle.normal_y > 0.0;
-    if (distance >= (is_near ? near_distance : beyond_distance)) continue;
     const FaceKey& key = window.key_of(j);
     const double lead = key_at(key, middle.x - 0.5, middle.y - 0.5) - middle.key;
-    const double slope = sqrt(key.x * key.x + key.y * key.y);
-    if (is_near) {
-      if (!(lead >= -kSlack * slope && lead <= (distance + kSlack) * slope)) continue;
-      near_distance = distance;
-      sides.near = j;
-    } else if (lead < 0.0) {
+    if (!is_near) {
+      if (!(lead < 0.0) || distance >= beyond_distance) continue;
       beyond_distance = distance;
       sides.beyond = j;
+      continue;
     }
+    const double slope = sqrt(key.x * key.x + key.y * key.y);
+    const bool here = lead <= (distance + kSlack) * slope;
+    if (!(lead >= -kSlack * slope) || here < at_depth) continue;
+    if (here == at_depth && distance >= near_distance) continue;
+    at_depth = here;
+    near_distance = distance;
+    sides.near = j;
   }
   return sides;
 }
 
-/// Weights of d (something) / d edge at its two ends, as the tape keeps them.
+/// The longest visible piece of the outline in a pixel.
 template <typename T>
-void piece_weights(const ContourEdge& e, int row, VisibleSpan span, T& top, T& bottom) {
-  double at_top, at_bottom;
-  end_weights(e, row, span, at_top, at_bottom);
-  top = T(at_top);
-  bottom = T(at_bottom);
-}
-
-/// Adds the surfaces that visible edges inside the object separate. Returns how many edges did.
-template <typename T>
-int add_jumps(PixelWindow<T>& window, const PixelPieces& pixel, RowChunk<T>& chunk, double* weight,
-              uint32_t& used) {
-  int count = 0;
-  for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
-    const Piece& piece = chunk.pieces[i];
-    const double height = piece.y1 - piece.y0;
-    // A piece of the outline, at least for its larger part, has the background beyond it.
-    if (height <= 0.0 || fabs(chunk.visible[i].dy) >= 0.5 * height) continue;
-    const PieceSides sides = find_sides(window, middle_of(window, piece));
-    if (sides.near < 0 || sides.beyond < 0) continue;
-    const int right = piece.weight > 0 ? sides.near : sides.beyond;
-    const int left = piece.weight > 0 ? sides.beyond : sides.near;
-    const double area = area_beyond(piece);
-    weight[right] += area;
-    weight[left] -= area;
-    used |= 1u << left | 1u << right;
-    ++count;
-    if (!window.view.record) continue;
-    const ContourEdge& e = window.view.edges[piece.edge];
-    InnerJump<T> jump{};
-    jump.edge = piece.edge;
-    jump.left = int8_t(left);
-    jump.right = int8_t(right);
-    VisibleSpan span{0.0, 0.0};
-    see(span, 1, piece.y0, piece.y1);
-    piece_weights(e, window.row, span, jump.top, jump.bottom);
-    if (piece.y0 == e.y0 - window.row) jump.sweep_top = T(-width_beyond(piece.x0));
-    if (piece.y1 == e.y1 - window.row) jump.sweep_bottom = T(width_beyond(piece.x1));
-    chunk.jumps.push(jump);
-  }
-  return count;
-}
-
-/// Adds the surface on the other side of an intersection.
-template <typename T>
-void add_crossing(PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>& chunk,
-                  double* weight, uint32_t& used) {
-  const FaceKey own = window.key_of(kOwn);
-  const FaceKey other = window.view.key_of(crossing.other_face, window.row, window.column);
-  FaceKey slope;
-  const double area =
-      negative_area({own.x - other.x, own.y - other.y, own.center - other.center}, slope);
-  weight[crossing.across] += area;
-  weight[kOwn] -= area;
-  used |= 1u << crossing.across;
-  if (window.view.record)
-    chunk.faces.push({window.face[kOwn], crossing.other_face, T(slope.x), T(slope.y),
-                      T(slope.center), T(0)});
-}
-
-/// Makes weights of sum `total` non-negative where pieces contradict each other. Returns their scale.
-inline double clamp_weights(double* weight, double total, bool& clamped) {
-  clamped = false;
-  double sum = 0.0;
-  for (int j = 0; j < 9; ++j) {
-    clamped |= weight[j] < 0.0;
-    sum += larger(weight[j], 0.0);
-  }
-  if (!clamped) return 1.0;
-  const double scale = total / sum;
-  for (int j = 0; j < 9; ++j) weight[j] = larger(weight[j], 0.0) * scale;
-  return scale;
-}
-
-/// The longest visible piece of the outline in a pixel; -1 if there is none. The two sides of a wire
-/// have no direction in common, so a mean over the pieces would not do.
-template <typename T> int64_t longest_of_outline(const PixelPieces& pixel, const RowChunk<T>& chunk) {
-  double longest = 0.0;
-  int64_t found = -1;
+const Piece& longest_of_outline(const PixelPieces& pixel, const RowChunk<T>& chunk) {
+  double longest = -1.0;
+  int64_t found = pixel.begin;
   for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
     const double dy = chunk.visible[i].dy, dx = dy * chunk.pieces[i].dx_dy;
     if (!(dx * dx + dy * dy > longest)) continue;
     longest = dx * dx + dy * dy;
     found = i;
   }
-  return found;
+  return chunk.pieces[found];
 }
 
 /// The neighbour most nearly in direction (x, y) that shows the object, or the background; -1 if
@@ -192,19 +122,95 @@ int find_towards(const PixelWindow<T>& window, double x, double y, bool object) 
   return found;
 }
 
-/// Which neighbours show the two sides of the outline in a pixel: false if one shows nowhere.
+/// The neighbour that shows the object at a piece of the outline, or -1.
+template <typename T> int find_rim(PixelWindow<T>& window, const PieceMiddle& middle) {
+  const int near = find_sides(window, middle).near;
+  if (near >= 0) return near;
+  return window.face[kOwn] >= 0 ? kOwn : find_towards(window, middle.normal_x, middle.normal_y, true);
+}
+
+/// Borders of what is visible in a pixel, with the neighbours that show the two sides. Pieces with a
+/// side that shows nowhere are left out.
 template <typename T>
-bool find_outline(PixelWindow<T>& window, const PixelPieces& pixel, const RowChunk<T>& chunk,
-                  int& sky, int& rim) {
-  const int64_t longest = longest_of_outline(pixel, chunk);
-  if (longest < 0) return false;
-  const Piece& piece = chunk.pieces[longest];
-  const PieceMiddle middle = middle_of(window, piece);
+void find_borders(PixelWindow<T>& window, const PixelPieces& pixel, bool outline,
+                  RowChunk<T>& chunk) {
+  for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
+    const Piece& piece = chunk.pieces[i];
+    const double height = piece.y1 - piece.y0;
+    if (height <= 0.0) continue;
+    // A piece of the outline, at least for its larger part, has the background beyond it.
+    const bool on_outline = fabs(chunk.visible[i].dy) >= 0.5 * height;
+    PieceSides sides{kOwn, kSky};
+    if (on_outline) {
+      if (!outline) continue;
+      if (pixel.count > 1 || window.face[kOwn] < 0)
+        sides.near = find_rim(window, middle_of(window, piece));
+    } else {
+      sides = find_sides(window, middle_of(window, piece));
+    }
+    if (sides.near < 0 || sides.beyond < 0) continue;
+    const bool near_is_right = piece.weight > 0;
+    chunk.borders.push({i, near_is_right ? sides.beyond : sides.near,
+                        near_is_right ? sides.near : sides.beyond});
+  }
+}
+
+/// Adds the surface on the other side of an intersection.
+template <typename T>
+void add_crossing(const PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>& chunk,
+                  double* weight) {
+  const FaceKey own = window.view.key_of(crossing.face, window.row, window.column);
+  const FaceKey other = window.view.key_of(crossing.other_face, window.row, window.column);
+  FaceKey slope;
+  const double area =
+      negative_area({own.x - other.x, own.y - other.y, own.center - other.center}, slope);
+  weight[crossing.across] += area;
+  weight[kOwn] -= area;
+  if (window.view.record)
+    chunk.faces.push({crossing.face, crossing.other_face, T(slope.x), T(slope.y),
+                      T(slope.center), T(0)});
+}
+
+/// Makes weights non-negative, which they are unless borders contradict each other, and their sum
+/// `total`. Returns by what they were multiplied; 0 if too little is left of them.
+inline double scale_weights(double* weight, double total) {
+  double sum = 0.0;
+  for (int j = 0; j < 9; ++j) sum += larger(weight[j], 0.0);
+  if (!(sum >= 0.25 * total)) return 0.0;
+  const double scale = total / sum;
+  for (int j = 0; j < 9; ++j) weight[j] = larger(weight[j], 0.0) * scale;
+  return scale;
+}
+
+/// How much of the object's part of a pixel each neighbour's colour makes up. The colour is known at
+/// the pixel's centre; beyond each border it changes.
+template <typename T>
+double weigh_neighbors(PixelWindow<T>& window, const PixelPieces* pixel, const Crossing* crossing,
+                       double coverage, RowChunk<T>& chunk, double* weight) {
   const bool object = window.face[kOwn] >= 0;
-  sky = object ? find_towards(window, -middle.normal_x, -middle.normal_y, false) : kOwn;
-  rim = object && pixel.count == 1 ? kOwn : find_sides(window, middle).near;
-  if (rim < 0) rim = object ? kOwn : find_towards(window, middle.normal_x, middle.normal_y, true);
-  return sky >= 0 && rim >= 0;
+  if (object) weight[kOwn] = 1.0;
+  bool one_rim = coverage < 1.0 && !crossing;  // then it has all of the object's part
+  for (int64_t i = 0; i < chunk.borders.size(); ++i) {
+    const Border border = chunk.borders[i];
+    const double area = area_beyond(chunk.pieces[border.piece]);
+    weight[border.right] += area;
+    weight[border.left] -= area;
+    const Border first = object ? Border{0, kOwn, kSky} : chunk.borders[0];
+    const int rim = smaller(border.left, border.right);
+    one_rim &= larger(border.left, border.right) == kSky && rim == smaller(first.left, first.right);
+  }
+  if (crossing) add_crossing(window, *crossing, chunk, weight);
+  double scale = one_rim ? 0.0 : scale_weights(weight, coverage);
+  if (scale > 0.0) return scale;
+  int rim = kOwn;
+  if (!object)
+    rim = one_rim && chunk.borders.size() > 0
+              ? smaller(chunk.borders[0].left, chunk.borders[0].right)
+              : find_rim(window, middle_of(window, longest_of_outline(*pixel, chunk)));
+  for (int j = 0; j < 9; ++j) weight[j] = 0.0;
+  if (rim >= 0) weight[rim] = coverage;
+  chunk.borders.clear();
+  return rim >= 0 ? 1.0 : 0.0;
 }
 
 template <typename T>
@@ -224,58 +230,89 @@ void write_colour(const PixelWindow<T>& window, const double* share, T* out) {
   }
 }
 
+/// Weights of d area / d edge at its two ends, as the tape keeps them.
+template <typename T>
+void piece_weights(const ContourEdge& e, int row, VisibleSpan span, T& top, T& bottom) {
+  double at_top, at_bottom;
+  end_weights(e, row, span, at_top, at_bottom);
+  top = T(at_top);
+  bottom = T(at_bottom);
+}
+
+template <typename T>
+void record_borders(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
+  for (int64_t i = 0; i < chunk.borders.size(); ++i) {
+    const Border border = chunk.borders[i];
+    const Piece& piece = chunk.pieces[border.piece];
+    const ContourEdge& e = view.edges[piece.edge];
+    BorderPiece<T> item{};
+    item.edge = piece.edge;
+    item.left = int8_t(border.left);
+    item.right = int8_t(border.right);
+    VisibleSpan span{0.0, 0.0};
+    see(span, 1, piece.y0, piece.y1);
+    piece_weights(e, row, span, item.top, item.bottom);
+    if (piece.y0 == e.y0 - row) item.sweep_top = T(-width_beyond(piece.x0));
+    if (piece.y1 == e.y1 - row) item.sweep_bottom = T(width_beyond(piece.x1));
+    chunk.border_pieces.push(item);
+  }
+}
+
+template <typename T>
+int32_t record_outline(const AntialiasView<T>& view, int row, const PixelPieces& pixel,
+                       RowChunk<T>& chunk) {
+  const int64_t before = chunk.spans.size();
+  for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
+    const VisibleSpan span = chunk.visible[i];
+    if (span.dy == 0.0 && span.y_dy == 0.0) continue;
+    OutlineSpan<T> item{};
+    item.edge = chunk.pieces[i].edge;
+    piece_weights(view.edges[item.edge], row, span, item.top, item.bottom);
+    chunk.spans.push(item);
+  }
+  return int32_t(chunk.spans.size() - before);
+}
+
 /// Colour of one pixel. `pixel` or `crossing` is null where there is none.
 template <typename T>
 void blend_pixel(const AntialiasView<T>& view, int row, int column, const PixelPieces* pixel,
                  const Crossing* crossing, RowChunk<T>& chunk) {
   const int64_t index = int64_t(row) * view.width + column;
   if (view.plain && view.plain[index]) return;
-  using Pixel = BlendedPixel<T>;
   PixelWindow<T> window(view, row, column);
   const bool object = window.face[kOwn] >= 0;
-  int sky = kOwn, rim = kOwn;
-  const bool outline = pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0 &&
-                       find_outline(window, *pixel, chunk, sky, rim);
-  if (!object && !outline) return;
+  if (!object) crossing = nullptr;
+  int sky = -1;
+  if (pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0) {
+    const PieceMiddle middle = middle_of(window, longest_of_outline(*pixel, chunk));
+    sky = object ? find_towards(window, -middle.normal_x, -middle.normal_y, false) : kOwn;
+  }
+  if (!object && sky < 0) return;
 
-  // The colour is known at the pixel's centre; beyond each boundary it changes.
-  const double coverage = outline ? pixel->coverage : 1.0;
-  double weight[9] = {};
-  weight[kOwn] = object ? 1.0 : 0.0;
-  if (outline) weight[rim] += object ? coverage - 1.0 : coverage;
-  Pixel blended{};
-  uint32_t used = 1u << sky | 1u << rim | 1u << kOwn;
-  if (pixel) blended.num_jumps = add_jumps(window, *pixel, chunk, weight, used);
-  if (object && crossing) add_crossing(window, *crossing, chunk, weight, used);
-  if (blended.num_jumps == 0 && !(object && crossing) && !outline) return;
-  bool clamped;
-  const double scale = clamp_weights(weight, coverage, clamped);
+  const double coverage = sky >= 0 ? pixel->coverage : 1.0;
+  chunk.borders.clear();
+  if (pixel) find_borders(window, *pixel, sky >= 0, chunk);
+  if (chunk.borders.size() == 0 && !crossing && sky < 0) return;
+  double weight[kSky + 1] = {};
+  const int64_t num_crossings = chunk.faces.size();
+  const double scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
+  if (scale == 0.0) return chunk.faces.resize(num_crossings);
   double share[9];
   for (int j = 0; j < 9; ++j) share[j] = weight[j];
-  share[sky] += 1.0 - coverage;
+  if (sky >= 0) share[sky] += 1.0 - coverage;
   write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;
 
+  BlendedPixel<T> blended{};
   blended.pixel = int32_t(index);
-  blended.used = int16_t(used);
   blended.sky = int8_t(sky);
-  blended.rim = int8_t(rim);
-  blended.across = int8_t(object && crossing ? crossing->across : kOwn);
-  blended.flags = uint8_t((clamped ? Pixel::kClamped : 0) | (outline ? Pixel::kOutline : 0) |
-                          (object && crossing ? Pixel::kCrossing : 0));
+  blended.across = int8_t(chunk.faces.size() > num_crossings ? crossing->across : -1);
   blended.coverage = T(coverage);
   blended.scale = T(scale);
   for (int j = 0; j < 9; ++j) blended.weight[j] = T(weight[j]);
-  if (outline)
-    for (int64_t i = pixel->begin; i < pixel->begin + pixel->count; ++i) {
-      const VisibleSpan span = chunk.visible[i];
-      if (span.dy == 0.0 && span.y_dy == 0.0) continue;
-      OutlineSpan<T> item{};
-      item.edge = chunk.pieces[i].edge;
-      piece_weights(view.edges[item.edge], row, span, item.top, item.bottom);
-      chunk.spans.push(item);
-      ++blended.num_spans;
-    }
+  blended.num_borders = int32_t(chunk.borders.size());
+  record_borders(view, row, chunk);
+  if (sky >= 0) blended.num_spans = record_outline(view, row, *pixel, chunk);
   chunk.blended.push(blended);
 }
 

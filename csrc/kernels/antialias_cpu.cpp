@@ -34,7 +34,7 @@ template <typename T> struct AntialiasSpace {
       chunk.below.clear();
       chunk.blended.clear();
       chunk.spans.clear();
-      chunk.jumps.clear();
+      chunk.border_pieces.clear();
       chunk.faces.clear();
     }
     start.resize(height);
@@ -52,7 +52,7 @@ template <typename T> struct AntialiasSpace {
     RowChunk<T>& chunk = *chunks[chunk_of[row]];
     int64_t count;
     const PixelPieces* begin = slice(row, chunk.pixels, &RowStart::pixels, count);
-    return {begin, begin + count, chunk.pieces.data()};
+    return {begin, begin + count};
   }
 };
 
@@ -135,9 +135,7 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
     for (int64_t row = begin; row < end; ++row) {
       space.start[row].crossings = chunk.crossings.size();
       space.start[row].below = chunk.below.size();
-      const RowPixels here = space.pixels_of(int(row));
-      find_crossings(view, int(row), here,
-                     row + 1 < rows ? space.pixels_of(int(row) + 1) : RowPixels{}, chunk);
+      find_crossings(view, int(row), chunk);
     }
   });
   parallel_chunks(rows, chunks, threads, [&](int i, int64_t begin, int64_t end) {

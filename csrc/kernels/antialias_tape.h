@@ -28,10 +28,10 @@ void write_antialias_tape(const Buffer<RowChunk<T>*>& chunks, int num_chunks,
   for_chunks(chunks, num_chunks, [&](RowChunk<T>& chunk) {
     head.pixels += chunk.blended.size();
     head.spans += chunk.spans.size();
-    head.jumps += chunk.jumps.size();
+    head.borders += chunk.border_pieces.size();
     head.crossings += chunk.faces.size();
     for (int64_t i = 0; i < chunk.spans.size(); ++i) number[chunk.spans[i].edge] = 1;
-    for (int64_t i = 0; i < chunk.jumps.size(); ++i) number[chunk.jumps[i].edge] = 1;
+    for (int64_t i = 0; i < chunk.border_pieces.size(); ++i) number[chunk.border_pieces[i].edge] = 1;
   });
   for (int64_t i = 0; i < outline.edges.size(); ++i) head.edges += number[i];
   static_assert(sizeof(TapeCut) % 8 == 0 && sizeof(TapeEdge) % 8 == 0, "");
@@ -39,7 +39,7 @@ void write_antialias_tape(const Buffer<RowChunk<T>*>& chunks, int num_chunks,
               head.cuts * int64_t(sizeof(TapeCut)) +
               head.pixels * int64_t(sizeof(BlendedPixel<T>)) +
               head.spans * int64_t(sizeof(OutlineSpan<T>)) +
-              head.jumps * int64_t(sizeof(InnerJump<T>)) +
+              head.borders * int64_t(sizeof(BorderPiece<T>)) +
               head.crossings * int64_t(sizeof(FaceCrossing<T>)));
   uint8_t* out = append_items(tape.data(), &head, 1);
   int32_t next = 0;
@@ -55,14 +55,14 @@ void write_antialias_tape(const Buffer<RowChunk<T>*>& chunks, int num_chunks,
     out = append_items(out, chunk.blended.data(), chunk.blended.size());
     for (int64_t i = 0; i < chunk.spans.size(); ++i)
       chunk.spans[i].edge = number[chunk.spans[i].edge];
-    for (int64_t i = 0; i < chunk.jumps.size(); ++i)
-      chunk.jumps[i].edge = number[chunk.jumps[i].edge];
+    for (int64_t i = 0; i < chunk.border_pieces.size(); ++i)
+      chunk.border_pieces[i].edge = number[chunk.border_pieces[i].edge];
   });
   for_chunks(chunks, num_chunks, [&](RowChunk<T>& chunk) {
     out = append_items(out, chunk.spans.data(), chunk.spans.size());
   });
   for_chunks(chunks, num_chunks, [&](RowChunk<T>& chunk) {
-    out = append_items(out, chunk.jumps.data(), chunk.jumps.size());
+    out = append_items(out, chunk.border_pieces.data(), chunk.border_pieces.size());
   });
   for_chunks(chunks, num_chunks, [&](RowChunk<T>& chunk) {
     out = append_items(out, chunk.faces.data(), chunk.faces.size());
@@ -76,7 +76,7 @@ template <typename T> struct AntialiasTape {
   const TapeCut* cuts;
   const BlendedPixel<T>* pixels;
   const OutlineSpan<T>* spans;
-  const InnerJump<T>* jumps;
+  const BorderPiece<T>* borders;
   const FaceCrossing<T>* crossings;
 
   AntialiasTape(const int64_t* tape, int64_t view) {
@@ -86,8 +86,8 @@ template <typename T> struct AntialiasTape {
     cuts = reinterpret_cast<const TapeCut*>(edges + head.edges);
     pixels = reinterpret_cast<const BlendedPixel<T>*>(cuts + head.cuts);
     spans = reinterpret_cast<const OutlineSpan<T>*>(pixels + head.pixels);
-    jumps = reinterpret_cast<const InnerJump<T>*>(spans + head.spans);
-    crossings = reinterpret_cast<const FaceCrossing<T>*>(jumps + head.jumps);
+    borders = reinterpret_cast<const BorderPiece<T>*>(spans + head.spans);
+    crossings = reinterpret_cast<const FaceCrossing<T>*>(borders + head.borders);
   }
 };
 

@@ -13,18 +13,22 @@ struct PixelPieces {
   double coverage;
 };
 
-/// The pixels of a row that pieces pass, and the list that holds those pieces.
-struct RowPixels {
-  const PixelPieces *begin, *end;
-  const Piece* pieces;
-};
+/// The pixels of a row that pieces pass.
+struct RowPixels { const PixelPieces *begin, *end; };
 
 /// Where two surfaces that show in neighbouring pixels intersect, as one of the two sees it.
 struct Crossing {
   int32_t row, column;
   int32_t across;      // neighbour that shows the other surface
-  int32_t other_face;
-  double distance;     // of the intersection from the pixel's centre towards it, px
+  int32_t face;        // faces that meet: of the pixel's surface,
+  int32_t other_face;  // and of the other
+  double distance;     // from the pixel's centre towards the neighbour's, px
+};
+
+/// A visible piece, and the neighbours that show its two sides.
+struct Border {
+  int64_t piece;
+  int left, right;
 };
 
 /// What a chunk of rows finds.
@@ -37,9 +41,10 @@ template <typename T> struct RowChunk {
   Buffer<Crossing> below;        // of pixels in the row below each
   Buffer<uint8_t> mask;
   Buffer<int32_t> nearest;       // per column: its crossing, -1 for none
+  Buffer<Border> borders;        // of one pixel
   Buffer<BlendedPixel<T>> blended;
   Buffer<OutlineSpan<T>> spans;
-  Buffer<InnerJump<T>> jumps;
+  Buffer<BorderPiece<T>> border_pieces;
   Buffer<FaceCrossing<T>> faces;
 };
 
@@ -117,17 +122,6 @@ void sweep_pieces(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
       chunk.visible.push(seen ? scratch.visible[i] : VisibleSpan{0.0, 0.0});
     }
   });
-}
-
-/// The pieces of a pixel in a row's list, or null.
-inline const PixelPieces* find_pixel(const PixelPieces* begin, const PixelPieces* end, int column) {
-  while (begin < end) {
-    const PixelPieces* middle = begin + (end - begin) / 2;
-    if (middle->column == column) return middle;
-    if (middle->column < column) begin = middle + 1;
-    else end = middle;
-  }
-  return nullptr;
 }
 
 template <typename T> bool same_colour(const T* a, const T* b, int channels) {

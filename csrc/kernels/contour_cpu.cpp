@@ -90,9 +90,15 @@ template <typename T> void outline_block(ForwardCall<T>& call, int64_t block, in
     outline_and_bin<T, kViewLanes>(call, begin, end, threads);
 }
 
+// Not inlined: the address of a thread_local would be looked up at every use, by a call.
+template <typename T> __attribute__((noinline)) RowScratch<T>& own_scratch() {
+  static thread_local RowScratch<T> scratch;
+  return scratch;
+}
+
 /// One chunk of rows of a view.
 template <typename T> void sweep_task(ForwardCall<T>& call, int64_t block, int64_t task) {
-  static thread_local RowScratch<T> scratch;
+  RowScratch<T>& scratch = own_scratch<T>();
   const ContourArgs<T>& args = call.args;
   const int64_t number = block * call.views_per_block + task / call.chunks;
   const int64_t chunk = task % call.chunks;

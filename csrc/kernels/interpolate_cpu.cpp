@@ -116,12 +116,12 @@ template <typename T> Status bary_vjp(const InterpolateBaryVjpArgs<T>& args) {
   });
 }
 
-// --- Gradient of the attributes -------------------------------------------------------------------
+// --- Gradient of the attributes ------------------------------------------------------------------
 //
 // Pixels are cut into bands, in the same way for any number of threads. Each band sums, face by
 // face, over its own pixels; the sums of all bands are then added to the rows of the faces' corners
-// in the order of the bands. So no two threads write to one place, and the result does not depend on
-// how many there are.
+// in the order of the bands. So no two threads write to one place, and the result does not depend
+// on how many there are.
 
 /// Pixels of a band: fewer where there are many channels, to bound the memory of its sums.
 inline int64_t band_size(int channels) {
@@ -237,10 +237,10 @@ Status merge_band(const InterpolateLayout& layout, const Band& band, double* row
 template <int kChannels, typename T>
 Status sum_pixels(const InterpolateAttrsVjpArgs<T>& args, int64_t begin, int64_t end, int threads,
                   double* rows) {
-  constexpr int kWave = 64;
+  constexpr int kWave = 32;  // bands between two merges: more take memory, fewer wake threads often
   static thread_local Band bands[kWave];
   Band* const wave = bands;  // thread_local: other threads must not resolve it themselves
-  const int64_t in_wave = threads <= 1 ? 1 : smaller(kWave, 4 * threads);
+  const int64_t in_wave = threads <= 1 ? 1 : kWave;
   const int64_t size = band_size(args.layout.num_channels);
   while (begin < end) {
     const int count = int(smaller(in_wave, (end - begin + size - 1) / size));
@@ -257,17 +257,34 @@ Status sum_pixels(const InterpolateAttrsVjpArgs<T>& args, int64_t begin, int64_t
   return {Status::kOk, 0};
 }
 
+/// Sums of rows (R, C) in double: the result's own memory where it is that already.
+inline double* row_sums(double* out, int64_t size, Buffer<double>&) {
+  memset(out, 0, size_t(size) * sizeof(double));
+  return out;
+}
+inline double* row_sums(float*, int64_t size, Buffer<double>& memory) {
+  memory.zero(size);
+  return memory.data();
+}
+inline void store_rows(const double*, int64_t, double*) {}
+inline void store_rows(const double* sums, int64_t size, float* out) {
+  for (int64_t i = 0; i < size; ++i) out[i] = float(sums[i]);
+}
+
 template <int kChannels, typename T>
 Status attrs_vjp_of_views(const InterpolateAttrsVjpArgs<T>& args, int64_t first, int64_t last,
                           int threads) {
-  static thread_local Buffer<double> rows;
+  constexpr int64_t kKept = 1 << 20;  // fresh pages are slow, and too many are not to be held
+  static thread_local Buffer<double> kept;
+  Buffer<double> released;
   const InterpolateLayout& layout = args.layout;
   const int64_t size = layout.num_rows * layout.num_channels;
-  T* out = args.grad_attrs + (layout.shared ? 0 : first * size);
-  rows.zero(size);
+  T* const out = args.grad_attrs + (layout.shared ? 0 : first * size);
+  if (size == 0) return {Status::kOk, 0};
+  double* const sums = row_sums(out, size, size <= kKept ? kept : released);
   const Status status = sum_pixels<kChannels>(args, first * layout.num_pixels,
-                                              last * layout.num_pixels, threads, rows.data());
-  for (int64_t i = 0; i < size; ++i) out[i] = T(rows[i]);
+                                              last * layout.num_pixels, threads, sums);
+  store_rows(sums, size, out);
   return status;
 }
 

@@ -9,6 +9,9 @@
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
+#ifndef __has_builtin
+#define __has_builtin(name) 0
+#endif
 
 LRAST_BEGIN
 
@@ -42,6 +45,18 @@ inline Doubles lane_numbers() {
   return each_lane([](int lane) { return double(lane); });
 }
 
+/// All bits of the lanes set.
+inline Ints int_mask(unsigned lanes) {
+#if defined(__AVX512F__)
+  const Ints bit{1, 2, 4, 8, 16, 32, 64, 128};
+#elif defined(__AVX2__)
+  const Ints bit{1, 2, 4, 8};
+#else
+  const Ints bit{1, 2};
+#endif
+  return (bit & int32_t(lanes)) != 0;
+}
+
 template <typename Vector, typename Item> inline Vector load_lanes(const Item* from) {
   Vector out;
   memcpy(&out, from, sizeof(out));
@@ -51,8 +66,18 @@ template <typename Vector, typename Item> inline void store_lanes(const Vector& 
   memcpy(to, &from, sizeof(from));
 }
 
+/// Left to itself, the compiler converts eight floats in two halves.
+inline Doubles widened(const Floats& a) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_cvtps_pd(0xff, a);
+#else
+  return __builtin_convertvector(a, Doubles);
+#endif
+}
+
 // A bit per lane, lane 0 the lowest, of a comparison.
 #if defined(__AVX512F__)
+inline unsigned lane_bits(const Ints& mask) { return unsigned(_mm256_movemask_ps(__m256(mask))); }
 inline unsigned above(const Doubles& a, const Doubles& b) {
   return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
 }
@@ -62,18 +87,24 @@ inline unsigned at_least(const Doubles& a, const Doubles& b) {
 inline Doubles where(unsigned lanes, const Doubles& yes, const Doubles& no) {
   return _mm512_mask_blend_pd(__mmask8(lanes), no, yes);
 }
-/// Replaces the numbers of `lanes` at `place` where the new ones are larger.
-inline void raise(int64_t* place, const Longs& candidates, unsigned lanes) {
+/// Replaces the numbers of `lanes` at `place` where the new ones are larger; returns where.
+inline unsigned raise(int64_t* place, const Longs& candidates, unsigned lanes) {
   const __m512i old = _mm512_loadu_si512(place), fresh = __m512i(candidates);
-  _mm512_mask_storeu_epi64(place, _mm512_mask_cmpgt_epi64_mask(__mmask8(lanes), fresh, old), fresh);
+  const __mmask8 larger = _mm512_mask_cmpgt_epi64_mask(__mmask8(lanes), fresh, old);
+  _mm512_mask_storeu_epi64(place, larger, fresh);
+  return larger;
 }
 #else
 #if defined(__AVX2__)
 inline unsigned lane_bits(const Longs& mask) { return unsigned(_mm256_movemask_pd(__m256d(mask))); }
+inline unsigned lane_bits(const Ints& mask) { return unsigned(_mm_movemask_ps(__m128(mask))); }
 #elif defined(__SSE2__)
 inline unsigned lane_bits(const Longs& mask) { return unsigned(_mm_movemask_pd(__m128d(mask))); }
 #else
 inline unsigned lane_bits(const Longs& mask) { return unsigned(mask[0] & 1) | unsigned(mask[1] & 2); }
+#endif
+#if !defined(__AVX2__)
+inline unsigned lane_bits(const Ints& mask) { return unsigned(mask[0] & 1) | unsigned(mask[1] & 2); }
 #endif
 inline Longs lane_mask(unsigned lanes) {
 #if defined(__AVX2__)
@@ -88,12 +119,39 @@ inline unsigned at_least(const Doubles& a, const Doubles& b) { return lane_bits(
 inline Doubles where(unsigned lanes, const Doubles& yes, const Doubles& no) {
   return lane_mask(lanes) ? yes : no;
 }
-/// Replaces the numbers of `lanes` at `place` where the new ones are larger.
-inline void raise(int64_t* place, const Longs& candidates, unsigned lanes) {
+/// Replaces the numbers of `lanes` at `place` where the new ones are larger; returns where.
+inline unsigned raise(int64_t* place, const Longs& candidates, unsigned lanes) {
   const Longs old = load_lanes<Longs>(place);
-  store_lanes((lane_mask(lanes) & (candidates > old)) ? candidates : old, place);
+  const Longs larger = lane_mask(lanes) & (candidates > old);
+  store_lanes(larger ? candidates : old, place);
+  return lane_bits(larger);
 }
 #endif
+/// Writes a[0], b[0], c[0], a[1], b[1], ...
+template <typename Vector, typename Item>
+inline void store_interleaved(const Vector& a, const Vector& b, const Vector& c, Item* to) {
+#if defined(__AVX512F__) && __has_builtin(__builtin_shufflevector)
+  const Vector ab0 = __builtin_shufflevector(a, b, 0, 8, 0, 1, 9, 0, 2, 10);
+  const Vector ab1 = __builtin_shufflevector(a, b, 0, 3, 11, 0, 4, 12, 0, 5);
+  const Vector ab2 = __builtin_shufflevector(a, b, 13, 0, 6, 14, 0, 7, 15, 0);
+  store_lanes(Vector(__builtin_shufflevector(ab0, c, 0, 1, 8, 3, 4, 9, 6, 7)), to);
+  store_lanes(Vector(__builtin_shufflevector(ab1, c, 10, 1, 2, 11, 4, 5, 12, 7)), to + 8);
+  store_lanes(Vector(__builtin_shufflevector(ab2, c, 0, 13, 2, 3, 14, 5, 6, 15)), to + 16);
+#elif defined(__AVX2__) && __has_builtin(__builtin_shufflevector)
+  const Vector ab0 = __builtin_shufflevector(a, b, 0, 4, 0, 1);
+  const Vector ab1 = __builtin_shufflevector(a, b, 5, 0, 2, 6);
+  const Vector ab2 = __builtin_shufflevector(a, b, 0, 3, 7, 0);
+  store_lanes(Vector(__builtin_shufflevector(ab0, c, 0, 1, 4, 3)), to);
+  store_lanes(Vector(__builtin_shufflevector(ab1, c, 0, 5, 2, 3)), to + 4);
+  store_lanes(Vector(__builtin_shufflevector(ab2, c, 6, 1, 2, 7)), to + 8);
+#else
+  for (int lane = 0; lane < kLanes; ++lane) {
+    to[3 * lane] = a[lane];
+    to[3 * lane + 1] = b[lane];
+    to[3 * lane + 2] = c[lane];
+  }
+#endif
+}
 inline Doubles least(const Doubles& a, const Doubles& b) { return a < b ? a : b; }
 inline Doubles most(const Doubles& a, const Doubles& b) { return a > b ? a : b; }
 inline Doubles magnitude(const Doubles& a) { return most(a, -a); }

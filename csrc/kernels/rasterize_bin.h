@@ -12,57 +12,62 @@ LRAST_BEGIN
 
 constexpr int kTile = 64;  // px; the visibility of a tile fits the fastest cache
 
-/// A face that the near plane cuts, or one half of it.
+/// What the near plane leaves of a face: a triangle, one of two, or both where rounding has folded
+/// them over each other (see RasterFace).
 struct CutTriangle {
   RasterPoint corner[3];
   int32_t face;
-};
-/// A face cut into halves that rounding has folded over each other; see RasterFace.
-struct FoldedFace {
-  RasterFace shape;
-  int32_t face;
+  int32_t folded;  // its number in TileLists::folded, or -1
 };
 
-/// What a range of faces sends to the tiles: lists of entries, in blocks that are linked backwards.
-/// An entry is a face number, or ~i for the i-th cut triangle.
+/// What a range of faces sends to the tiles: for each tile a list of entries in the order of the
+/// faces, in linked blocks. An entry is a face number, or ~i for the i-th cut triangle.
 class TileLists {
  public:
   Buffer<CutTriangle> cut;
-  Buffer<FoldedFace> folded;
+  Buffer<RasterFace> folded;
   RasterizeStatus status;
 
   void reset(int64_t num_tiles) {
     cut.clear();
     folded.clear();
     status = {RasterizeStatus::kOk, 0, 0};
-    entries_.resize(kBlock);  // position 0 stays unused: it means "no block"
-    ends_.zero(num_tiles);
+    entries_.clear();
+    next_.clear();
+    lists_.zero(num_tiles);
   }
   void push(int64_t tile, int32_t entry) {
-    int64_t end = ends_[tile];
-    if (end % kBlock == 0) {
-      const int64_t block = entries_.size();
+    List& list = lists_[tile];
+    const int place = list.count % kBlock;
+    if (place == 0) {
+      const int64_t block = next_.size();
+      (list.count == 0 ? list.first : next_[list.last]) = block;
+      list.last = block;
+      next_.push(0);
       entries_.reserve(kBlock);
-      entries_.resize(block + kBlock);
-      memcpy(&entries_[block], &end, sizeof(end));
-      end = block + kHeader;
+      entries_.resize((block + 1) * kBlock);
     }
-    entries_[end] = entry;
-    ends_[tile] = end + 1;
+    entries_[list.last * kBlock + place] = entry;
+    ++list.count;
   }
+  int32_t count(int64_t tile) const { return lists_[tile].count; }
   /// Calls body(entries, count) for the blocks of a tile.
   template <typename Body> void for_each_block(int64_t tile, Body&& body) const {
-    for (int64_t end = ends_[tile]; end != 0;) {
-      const int64_t block = (end - 1) / kBlock * kBlock;
-      body(&entries_[block + kHeader], int(end - block - kHeader));
-      memcpy(&end, &entries_[block], sizeof(end));
-    }
+    const List& list = lists_[tile];
+    int64_t block = list.first;
+    for (int32_t left = list.count; left > 0; left -= kBlock, block = next_[block])
+      body(&entries_[block * kBlock], int(smaller<int32_t>(left, kBlock)));
   }
 
  private:
-  static constexpr int64_t kBlock = 64, kHeader = 2;  // the header is the end of the block before
+  static constexpr int kBlock = 64;
+  struct List {
+    int64_t first, last;  // blocks
+    int32_t count;
+  };
   Buffer<int32_t> entries_;
-  Buffer<int64_t> ends_;  // per tile: one past its last entry; a multiple of kBlock if that is full
+  Buffer<int64_t> next_;  // per block
+  Buffer<List> lists_;    // per tile
 };
 
 /// One view on its way to the tiles; kept from call to call because fresh pages are slow.
@@ -191,10 +196,18 @@ inline void push_to_tiles(const RasterizeFront& front, const PixelBox& box, int3
     for (int x = first_x; x <= last_x; ++x) lists.push(int64_t(y) * front.tiles_x + x, entry);
 }
 
-/// Sends what is seen of a face with a hidden corner.
+/// Entries with their boxes on the way to the tiles.
+struct BinnedFaces {
+  static constexpr int kFaces = 256;  // of which each may be cut into two triangles
+  PixelBox boxes[2 * kFaces + 1];
+  int32_t entries[2 * kFaces + 1];
+  int count;
+};
+
+/// Bins what is seen of a face with a hidden corner.
 template <typename T>
 void bin_cut_face(const RasterizeArgs<T>& args, const T* verts, const RasterizeFront& front,
-                  int64_t face, TileLists& lists) {
+                  int64_t face, const BoxLimits& limits, TileLists& lists, BinnedFaces& binned) {
   const int32_t* vert = args.faces + 3 * face;
   ClipPoint corners[3];
   RasterPoint placed[3];
@@ -202,21 +215,20 @@ void bin_cut_face(const RasterizeArgs<T>& args, const T* verts, const RasterizeF
     corners[i] = clip_point(verts, vert[i]);
     placed[i] = front.point(vert[i]);
   }
-  const double width = args.width, height = args.height;
-  const RasterFace shape = make_raster_face(corners, placed, width, height, front.flat, args.cull);
+  const RasterFace shape =
+      make_raster_face(corners, placed, limits.width, limits.height, front.flat, args.cull);
   if (shape.unplaced >= 0 && lists.status.code == RasterizeStatus::kOk)
     lists.status = {RasterizeStatus::kNotInFront, 0, vert[shape.unplaced]};
-  if (shape.count == 2 && shape.sign[0] != shape.sign[1]) {
-    lists.folded.push({shape, int32_t(face)});
-    return;
-  }
+  const bool folded = shape.count == 2 && shape.sign[0] != shape.sign[1];
   for (int i = 0; i < shape.count; ++i) {
+    if (folded && shape.sign[i] < 0) continue;  // lies over the other half
     const RasterPoint* corner = shape.corner[i];
-    const CutTriangle cut{{corner[0], corner[1], corner[2]}, int32_t(face)};
-    PixelBox box;
-    if (!pixel_box(corner[0], corner[1], corner[2], {width, height}, box)) continue;
-    push_to_tiles(front, box, ~int32_t(lists.cut.size()), lists);
-    lists.cut.push(cut);
+    PixelBox& box = binned.boxes[binned.count];
+    if (!pixel_box(corner[0], corner[1], corner[2], limits, box)) continue;
+    binned.entries[binned.count++] = ~int32_t(lists.cut.size());
+    lists.cut.push({{corner[0], corner[1], corner[2]}, int32_t(face),
+                    folded ? int32_t(lists.folded.size()) : -1});
+    if (folded) lists.folded.push(shape);
   }
 }
 
@@ -224,26 +236,26 @@ void bin_cut_face(const RasterizeArgs<T>& args, const T* verts, const RasterizeF
 template <bool kAnyHidden, typename T>
 void bin_faces(const RasterizeArgs<T>& args, const T* verts, const RasterizeFront& front,
                int64_t begin, int64_t end, TileLists& lists) {
-  constexpr int kBlock = 256;
-  PixelBox boxes[kBlock + 1];
-  int32_t kept[kBlock + 1];
+  BinnedFaces binned;
   const BoxLimits limits{double(args.width), double(args.height)};
   const RasterPoint* points = front.points.data() - front.first_vert;
-  for (int64_t first = begin; first < end; first += kBlock) {
-    const int64_t last = smaller(first + kBlock, end);
-    int count = 0;
+  for (int64_t first = begin; first < end; first += BinnedFaces::kFaces) {
+    const int64_t last = smaller(first + BinnedFaces::kFaces, end);
+    binned.count = 0;
     for (int64_t f = first; f < last; ++f) {
       const int32_t* vert = args.faces + 3 * f;
       const RasterPoint &a = points[vert[0]], &b = points[vert[1]], &c = points[vert[2]];
       if (kAnyHidden && !(a.x == a.x && b.x == b.x && c.x == c.x)) {
-        if (a.x == a.x || b.x == b.x || c.x == c.x) bin_cut_face(args, verts, front, f, lists);
+        if (a.x == a.x || b.x == b.x || c.x == c.x)
+          bin_cut_face(args, verts, front, f, limits, lists, binned);
         continue;
       }
       // Every face is written, the place moves on past those that count: no branch to mispredict.
-      kept[count] = int32_t(f);
-      count += pixel_box(a, b, c, limits, boxes[count]);
+      binned.entries[binned.count] = int32_t(f);
+      binned.count += pixel_box(a, b, c, limits, binned.boxes[binned.count]);
     }
-    for (int i = 0; i < count; ++i) push_to_tiles(front, boxes[i], kept[i], lists);
+    for (int i = 0; i < binned.count; ++i)
+      push_to_tiles(front, binned.boxes[i], binned.entries[i], lists);
   }
 }
 

@@ -41,32 +41,31 @@ RasterizeStatus look_at_faces(const RasterizeArgs<T>& args, int64_t view, FaceRa
   return {RasterizeStatus::kBadFace, view, i / 3};
 }
 
-/// Everything a thread needs for a view or a tile, reused because fresh pages are slow.
-struct TileMemory {
+/// What a thread needs to draw a tile; reused because fresh pages are slow.
+template <typename T> struct TileMemory {
   Buffer<int64_t> nearest;
-  int64_t* get(int num_layers) {
-    constexpr int64_t kAlign = 64 / sizeof(int64_t);
-    nearest.resize(int64_t(kTile) * Tile::kPitch * num_layers + kAlign);
-    const uintptr_t at = uintptr_t(nearest.data());
-    return nearest.data() + (64 - at % 64) % 64 / sizeof(int64_t);
+  Buffer<FaceRecord<T>> records;
+  Buffer<TileEntry> later;
+
+  int64_t* aligned_nearest(int num_layers) {
+    nearest.resize(int64_t(kTile) * Tile<T>::kPitch * num_layers + 8);
+    return nearest.data() + (64 - uintptr_t(nearest.data()) % 64) % 64 / sizeof(int64_t);
   }
 };
 
 template <typename T>
 void draw_and_resolve(const RasterizeArgs<T>& args, int64_t view, const RasterizeFront& front,
                       const double* ndc_x, int64_t number) {
-  static thread_local TileMemory memory;
-  Tile tile;
-  tile.nearest = memory.get(args.num_layers);
-  tile.num_layers = args.num_layers;
-  tile.left = int(number % front.tiles_x) * kTile;
-  tile.top = int(number / front.tiles_x) * kTile;
-  tile.right = smaller(tile.left + kTile, args.width);
-  tile.bottom = smaller(tile.top + kTile, args.height);
-  if (args.num_layers == 1)
-    draw_tile<false>(args, front, number, tile);
-  else
-    draw_tile<true>(args, front, number, tile);
+  static thread_local TileMemory<T> memory;
+  int64_t num_faces = 0;
+  for (int i = 0; i < front.num_lists; ++i) num_faces += front.lists[i]->count(number);
+  memory.records.resize(num_faces);
+  const int left = int(number % front.tiles_x) * kTile, top = int(number / front.tiles_x) * kTile;
+  const TileBox box{left, top, smaller(left + kTile, args.width), smaller(top + kTile, args.height)};
+  const Tile<T> tile{box, args.num_layers, memory.aligned_nearest(args.num_layers),
+                     memory.records.data()};
+  const auto draw = args.num_layers == 1 ? draw_tile<false, T> : draw_tile<true, T>;
+  draw(args, front, view_verts(args, view), number, tile, memory.later);
   resolve_tile(args, view, ndc_x, tile);
 }
 

@@ -1,122 +1,34 @@
 // csrc/kernels/rasterize_tile.h: the faces of one tile drawn into its order of visibility (CPU).
 #pragma once
-#include "../core/raster.h"
-#include "lanes.h"
-#include "rasterize_bin.h"
+#include "rasterize_setup.h"
 
 LRAST_BEGIN
 
-/// What is in front in each pixel of a tile: `num_layers` numbers per pixel, see visibility(),
-/// the largest first.
-struct Tile {
+/// A face that has fragments in a tile: what their weights and depth are made of.
+template <typename T> struct FaceRecord {
+  T x[4], y[4], w[3];  // of the corners, clip; the fourth is unused
+  int32_t face;
+};
+
+/// A tile of one view. Its faces are numbered in the order of face numbers, so that these numbers
+/// can take their place in visibility().
+template <typename T> struct Tile {
   static constexpr int kPitch = kTile + kLanes;  // a row may be written beyond its end
-  int64_t* nearest;                              // (kTile, kPitch, num_layers)
-  int left, top, right, bottom;                  // px, within the picture
+  TileBox box;
   int num_layers;
+  int64_t* nearest;        // (kTile, kPitch, num_layers): the largest visibility() first
+  FaceRecord<T>* records;  // by number; only those with fragments are filled in
 
-  int64_t* at(int column, int row) const {
-    return nearest + (int64_t(row - top) * kPitch + (column - left)) * num_layers;
+  int64_t place(int column, int row) const {
+    return (int64_t(row - box.top) * kPitch + (column - box.left)) * num_layers;
   }
 };
 
-/// kLanes faces ready to be drawn in one tile.
-struct FaceSetup {
-  Doubles corner_x[3], corner_y[3];  // the inside is to the right of corner i -> i + 1
-  Doubles dx[3], dy[3];              // of that edge
-  Doubles side[3];                   // (b - a) x (p - a) at the first pixel centre of the box
-  Doubles unsure;                    // bound on the error of `side` at any pixel of the tile
-  KeyPlaneOf<Doubles> plane;
-  Ints left, top, right, bottom;     // box of pixels within the tile
-  int32_t face[kLanes];
+/// A face on its way into a tile.
+struct TileEntry {
+  const TileLists* lists;
+  int32_t entry, number;
 };
-
-/// Corners of kLanes faces as lanes.
-inline void gather_corners(const RasterPoint* const (*corners)[3], RasterPointOf<Doubles>* out) {
-  for (int i = 0; i < 3; ++i) {
-    out[i].x = each_lane([&](int lane) { return corners[lane][i]->x; });
-    out[i].y = each_lane([&](int lane) { return corners[lane][i]->y; });
-    out[i].key = each_lane([&](int lane) { return corners[lane][i]->key; });
-  }
-}
-
-/// Lanes whose faces are to be drawn, and in `turned` those whose corners b and c change places for
-/// the inside to be on the right.
-inline unsigned faces_to_draw(const RasterPointOf<Doubles>* p, const RasterPoint* const (*corners)[3],
-                              int32_t cull, unsigned lanes, unsigned& turned) {
-  const Doubles first = (p[1].x - p[0].x) * (p[2].y - p[0].y);
-  const Doubles second = (p[1].y - p[0].y) * (p[2].x - p[0].x);
-  const Doubles bound = 0x1p-51 * (magnitude(first) + magnitude(second));  // as in side_of()
-  unsigned right = above(first - second, bound);
-  turned = above(-bound, first - second);
-  for (unsigned left = lanes & ~(right | turned), lane = 0; left; left >>= 1, ++lane) {
-    if (!(left & 1)) continue;
-    const RasterPoint* const* c = corners[lane];
-    const int side = side_of(screen_of(*c[0]), screen_of(*c[1]), screen_of(*c[2]));
-    right |= unsigned(side > 0) << lane;
-    turned |= unsigned(side < 0) << lane;
-  }
-  return lanes & ((is_culled(1, cull) ? 0u : right) | (is_culled(-1, cull) ? 0u : turned));
-}
-
-/// Returns the lanes that have something to draw.
-inline unsigned set_up_faces(const RasterPoint* const (*corners)[3], unsigned lanes, int32_t cull,
-                             const Tile& tile, FaceSetup& out) {
-  RasterPointOf<Doubles> p[3];
-  gather_corners(corners, p);
-  unsigned turned;
-  lanes = faces_to_draw(p, corners, cull, lanes, turned);
-  if (!lanes) return 0;
-  make_key_plane(p[0], p[1], p[2], out.plane);
-
-  const auto pixels = [](const Doubles& edge, double round, int begin, int end) {
-    const Doubles rounded = edge + round;
-    const Doubles kept = least(most(rounded, all_lanes(begin)), all_lanes(end));
-    return __builtin_convertvector(kept, Ints);
-  };
-  out.left = pixels(least(least(p[0].x, p[1].x), p[2].x), BoxLimits::kLowRound, tile.left, tile.right);
-  out.top = pixels(least(least(p[0].y, p[1].y), p[2].y), BoxLimits::kLowRound, tile.top, tile.bottom);
-  out.right = pixels(most(most(p[0].x, p[1].x), p[2].x), BoxLimits::kHighRound, tile.left, tile.right);
-  out.bottom = pixels(most(most(p[0].y, p[1].y), p[2].y), BoxLimits::kHighRound, tile.top, tile.bottom);
-
-  const Doubles x = __builtin_convertvector(out.left, Doubles) + 0.5;
-  const Doubles y = __builtin_convertvector(out.top, Doubles) + 0.5;
-  out.corner_x[0] = p[0].x;
-  out.corner_y[0] = p[0].y;
-  out.corner_x[1] = where(turned, p[2].x, p[1].x);
-  out.corner_y[1] = where(turned, p[2].y, p[1].y);
-  out.corner_x[2] = where(turned, p[1].x, p[2].x);
-  out.corner_y[2] = where(turned, p[1].y, p[2].y);
-  Doubles size{};
-  for (int i = 0; i < 3; ++i) {
-    const int j = i == 2 ? 0 : i + 1;
-    const Doubles dx = out.corner_x[j] - out.corner_x[i], dy = out.corner_y[j] - out.corner_y[i];
-    const Doubles to_x = x - out.corner_x[i], to_y = y - out.corner_y[i];
-    out.dx[i] = dx;
-    out.dy[i] = dy;
-    out.side[i] = dx * to_y - dy * to_x;
-    size = most(size, (magnitude(dx) + magnitude(dy)) * (magnitude(to_x) + magnitude(to_y) + 4.0 * kTile));
-  }
-  // No number on the way to a pixel of the tile exceeds `size`, and fewer than 2 kTile + 20 of
-  // them are rounded, each to 2^-53 of itself.
-  out.unsure = size * 0x1p-44;
-  return lanes;
-}
-
-inline KeyPlane plane_of(const KeyPlaneOf<Doubles>& plane, int lane) {
-  return {plane.x[lane],       plane.y[lane],       plane.key[lane], plane.slope_x[lane],
-          plane.slope_y[lane], plane.least[lane], plane.most[lane]};
-}
-
-/// Those of `lanes` whose pixel centres, from (x, y) to the right, a face really covers.
-inline unsigned decide_exactly(const FaceSetup& setup, int lane, double x, double y,
-                               unsigned lanes) {
-  ScreenPoint corner[3];
-  for (int i = 0; i < 3; ++i) corner[i] = {setup.corner_x[i][lane], setup.corner_y[i][lane]};
-  unsigned covered = 0;
-  for (int i = 0; i < kLanes; ++i)
-    if (lanes >> i & 1 && covers(corner, {x + i, y})) covered |= 1u << i;
-  return covered;
-}
 
 /// Puts a fragment into a pixel's layers; the last one falls out.
 inline void insert_fragment(int64_t fragment, int64_t* layers, int num_layers) {
@@ -126,98 +38,305 @@ inline void insert_fragment(int64_t fragment, int64_t* layers, int num_layers) {
   if (i < num_layers) layers[i] = fragment;
 }
 
-/// visibility() in lanes.
-inline Longs visibilities(const Doubles& key, int32_t face) {
+/// visibility() in lanes. `low` is what the number makes of it, see low_bits().
+inline Longs visibilities(const Doubles& key, const Longs& low) {
   const Floats rounded = __builtin_convertvector(key, Floats) + 0.0f;
   const Ints bits = load_lanes<Ints>(&rounded);
   const Ints ordered = bits ^ ((bits >> 31) & 0x7fffffff);
-  return __builtin_convertvector(ordered, Longs) << 32 | int64_t(uint32_t(~face));
+  return __builtin_convertvector(ordered, Longs) << 32 | low;
+}
+inline int64_t low_bits(int32_t number) { return int64_t(uint32_t(~number)); }
+
+/// Faces of at most kSmall x kSmall pixels are drawn one pixel of each lane's face at a time.
+constexpr int kSmall = 4;
+
+/// Returns the lanes that have put a fragment in front (or, layered, into a pixel).
+template <bool kLayered, typename T>
+unsigned draw_small_faces(const FaceSetup& setup, unsigned lanes, const Longs& low,
+                          const Tile<T>& tile) {
+  const Doubles left = __builtin_convertvector(setup.left, Doubles);
+  const Doubles top = __builtin_convertvector(setup.top, Doubles);
+  const Doubles width = __builtin_convertvector(setup.right, Doubles) - left;
+  const Doubles height = __builtin_convertvector(setup.bottom, Doubles) - top;
+  int64_t place[kLanes], fragment[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane)
+    place[lane] = tile.place(setup.left[lane], setup.top[lane]);
+  const KeyPlaneOf<Doubles>& plane = setup.plane;
+  Doubles row_side[3] = {setup.side[0], setup.side[1], setup.side[2]};
+  unsigned drawn = 0;
+  for (int j = 0;; ++j) {
+    const unsigned in_row = lanes & above(height, all_lanes(j));
+    if (!in_row) break;
+    Doubles side[3] = {row_side[0], row_side[1], row_side[2]};
+    for (int i = 0;; ++i) {
+      const unsigned in_box = in_row & above(width, all_lanes(i));
+      if (!in_box) break;
+      const Doubles inside = least(least(side[0], side[1]), side[2]);
+      unsigned covered = in_box & above(inside, setup.unsure);
+      const unsigned unsure = in_box & at_least(inside, -setup.unsure) & ~covered;
+      if (unsure) covered |= decide_lanes(setup, unsure, i, j);
+      if (covered) {
+        Doubles key;
+        key_at(plane, left + (i + 0.5), top + (j + 0.5), key);
+        store_lanes(visibilities(key, low), fragment);
+        for (unsigned rest = covered; rest; rest &= rest - 1) {
+          const int lane = __builtin_ctz(rest);
+          int64_t* const at = tile.nearest + place[lane] +
+                              (int64_t(j) * Tile<T>::kPitch + i) * (kLayered ? tile.num_layers : 1);
+          if (kLayered) {
+            insert_fragment(fragment[lane], at, tile.num_layers);
+            drawn |= 1u << lane;
+          } else {
+            drawn |= unsigned(fragment[lane] > *at) << lane;
+            *at = larger(*at, fragment[lane]);
+          }
+        }
+      }
+      for (int k = 0; k < 3; ++k) side[k] -= setup.dy[k];
+    }
+    for (int k = 0; k < 3; ++k) row_side[k] += setup.dx[k];
+  }
+  return drawn;
 }
 
-template <bool kLayered>
-void draw_face(const FaceSetup& setup, int lane, const Tile& tile) {
+/// Draws one face, kLanes pixels of a row at a time. Returns as draw_small_faces().
+template <bool kLayered, typename T>
+bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& tile) {
   const int left = setup.left[lane], right = setup.right[lane];
   const int top = setup.top[lane], bottom = setup.bottom[lane];
   const KeyPlane plane = plane_of(setup.plane, lane);
-  const int32_t face = setup.face[lane];
+  const Longs low_lanes = Longs{} + low;
   const Doubles unsure = all_lanes(setup.unsure[lane]);
   const Doubles dx0 = all_lanes(setup.dx[0][lane]), dx1 = all_lanes(setup.dx[1][lane]),
                 dx2 = all_lanes(setup.dx[2][lane]);
+  unsigned drawn = 0;
   for (int column = left; column < right; column += kLanes) {
     const Doubles across = lane_numbers() + double(column - left);
     const Doubles x = lane_numbers() + (column + 0.5);
     Doubles side0 = setup.side[0][lane] - setup.dy[0][lane] * across;
     Doubles side1 = setup.side[1][lane] - setup.dy[1][lane] * across;
     Doubles side2 = setup.side[2][lane] - setup.dy[2][lane] * across;
-    int64_t* place = tile.at(column, top);
-    for (int row = top; row < bottom; ++row, place += Tile::kPitch * tile.num_layers) {
-      const Doubles side = least(least(side0, side1), side2);
+    int64_t* place = tile.nearest + tile.place(column, top);
+    for (int row = top; row < bottom; ++row, place += Tile<T>::kPitch * tile.num_layers) {
+      const Doubles inside = least(least(side0, side1), side2);
       side0 += dx0;
       side1 += dx1;
       side2 += dx2;
-      const unsigned maybe = at_least(side, -unsure);
+      const unsigned maybe = at_least(inside, -unsure);
       if (!maybe) continue;
-      unsigned covered = above(side, unsure);
+      unsigned covered = above(inside, unsure);
       if (covered != maybe)
-        covered |= decide_exactly(setup, lane, column + 0.5, row + 0.5, maybe & ~covered);
+        covered |= decide_pixels(setup, lane, column, row, maybe & ~covered);
       Doubles key;
       key_at(plane, x, row + 0.5, key);
-      const Longs fragments = visibilities(key, face);
+      const Longs fragments = visibilities(key, low_lanes);
       if (!kLayered) {
-        raise(place, fragments, covered);
+        drawn |= raise(place, fragments, covered);
         continue;
       }
-      for (int i = 0; i < kLanes && column + i < tile.right; ++i)
-        if (covered >> i & 1) insert_fragment(fragments[i], place + i * tile.num_layers, tile.num_layers);
+      for (int i = 0; i < kLanes && column + i < right; ++i)
+        if (covered >> i & 1)
+          insert_fragment(fragments[i], place + i * tile.num_layers, tile.num_layers);
+      drawn |= covered;
     }
   }
+  return drawn != 0;
 }
 
-template <bool kLayered>
-void draw_folded(const FoldedFace& folded, const Tile& tile) {
-  for (int row = tile.top; row < tile.bottom; ++row)
-    for (int column = tile.left; column < tile.right; ++column) {
+/// Draws a face of which rounding has folded one half over the other, pixel by pixel.
+template <typename T>
+bool draw_folded(const FaceSetup& setup, int lane, const RasterFace& shape, int32_t number,
+                 const Tile<T>& tile) {
+  bool drawn = false;
+  for (int row = setup.top[lane]; row < setup.bottom[lane]; ++row)
+    for (int column = setup.left[lane]; column < setup.right[lane]; ++column) {
       const ScreenPoint centre{column + 0.5, row + 0.5};
       int which = 0;
-      if (!covers(folded.shape, centre, which)) continue;
+      if (!covers(shape, centre, which)) continue;
       double key;
-      key_at(folded.shape.triangle[which].plane, centre.x, centre.y, key);
-      insert_fragment(visibility(float(key), folded.face), tile.at(column, row), tile.num_layers);
+      key_at(shape.triangle[which].plane, centre.x, centre.y, key);
+      insert_fragment(visibility(float(key), number), tile.nearest + tile.place(column, row),
+                      tile.num_layers);
+      drawn = true;
     }
+  return drawn;
 }
+
+/// The least visible fragment in front in each block of a tile. Faces behind it are not seen.
+class Occlusion {
+ public:
+  template <typename T> explicit Occlusion(const Tile<T>& tile) : box_(tile.box) {
+    for (int y = 0; y < kTile / kBlock; ++y)
+      for (int x = 0; x < kTile / kBlock; ++x) {
+        int64_t found = INT64_MAX;
+        for (int j = 0; j < kBlock; ++j)
+          for (int i = 0; i < kBlock; ++i)
+            found = smaller(found, tile.nearest[(y * kBlock + j) * Tile<T>::kPitch + x * kBlock + i]);
+        least_[y][x] = found;
+      }
+  }
+  bool hides(const FaceSetup& setup, int lane, int64_t nearest_of_face) const {
+    const int first_x = (setup.left[lane] - box_.left) / kBlock;
+    const int last_x = (setup.right[lane] - 1 - box_.left) / kBlock;
+    const int last_y = (setup.bottom[lane] - 1 - box_.top) / kBlock;
+    for (int y = (setup.top[lane] - box_.top) / kBlock; y <= last_y; ++y)
+      for (int x = first_x; x <= last_x; ++x)
+        if (nearest_of_face > least_[y][x]) return false;
+    return true;
+  }
+
+ private:
+  static constexpr int kBlock = 8;
+  TileBox box_;
+  int64_t least_[kTile / kBlock][kTile / kBlock];
+};
+
+/// Draws faces into one tile.
+template <bool kLayered, typename T> class TileDrawing {
+ public:
+  TileDrawing(const RasterizeArgs<T>& args, const RasterizeFront& front, const T* verts,
+              const Tile<T>& tile, Buffer<TileEntry>& later)
+      : args_(args), front_(front), verts_(verts), tile_(tile), later_(later) {
+    for (int row = 0; row < kTile; ++row)
+      for (int64_t i = 0; i < int64_t(Tile<T>::kPitch) * tile.num_layers; ++i) {
+        // Where there is no picture, nothing comes in front.
+        const bool exists = row < tile.box.bottom - tile.box.top &&
+                            i < int64_t(tile.box.right - tile.box.left) * tile.num_layers;
+        tile.nearest[int64_t(row) * Tile<T>::kPitch * tile.num_layers + i] =
+            exists ? kNoFragment : INT64_MAX;
+      }
+    later_.clear();
+  }
+
+  /// Up to kLanes faces. Those seen from the back wait where others may hide them.
+  void draw(const TileEntry* entries, int count) {
+    FaceSetup setup;
+    unsigned live = set_up(entries, count, setup);
+    if (!kLayered && args_.cull == kCullNone) {
+      for (unsigned back = live & ~setup.front; back; back &= back - 1)
+        later_.push(entries[__builtin_ctz(back)]);
+      live &= setup.front;
+    }
+    draw_lanes(setup, live, entries);
+  }
+
+  void draw_later() {
+    constexpr int64_t kWorthLooking = 64;
+    if (later_.size() < kWorthLooking) {
+      for (int64_t i = 0; i < later_.size(); i += kLanes) {
+        FaceSetup setup;
+        const unsigned live = set_up(&later_[i], lanes_at(i), setup);
+        draw_lanes(setup, live, &later_[i]);
+      }
+      return;
+    }
+    const Occlusion occlusion(tile_);
+    for (int64_t i = 0; i < later_.size(); i += kLanes) {
+      FaceSetup setup;
+      unsigned live = set_up(&later_[i], lanes_at(i), setup);
+      int64_t nearest[kLanes];
+      store_lanes(visibilities(setup.plane.most, low_lanes(&later_[i])), nearest);
+      for (unsigned rest = live; rest; rest &= rest - 1) {
+        const int lane = __builtin_ctz(rest);
+        if (occlusion.hides(setup, lane, nearest[lane])) live &= ~(1u << lane);
+      }
+      draw_lanes(setup, live, &later_[i]);
+    }
+  }
+
+ private:
+  int lanes_at(int64_t i) const { return int(smaller<int64_t>(later_.size() - i, kLanes)); }
+
+  static Longs low_lanes(const TileEntry* entries) {
+    int64_t low[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) low[lane] = low_bits(entries[lane].number);
+    return load_lanes<Longs>(low);
+  }
+
+  const int32_t* verts_of(int32_t face) const { return args_.faces + 3 * int64_t(face); }
+
+  unsigned set_up(const TileEntry* entries, int count, FaceSetup& setup) const {
+    const RasterPoint* corners[kLanes][3];
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const TileEntry& entry = entries[smaller(lane, count - 1)];
+      if (entry.entry >= 0) {
+        const int32_t* vert = verts_of(entry.entry);
+        for (int i = 0; i < 3; ++i) corners[lane][i] = &front_.point(vert[i]);
+      } else {
+        const CutTriangle& cut = entry.lists->cut[~entry.entry];
+        for (int i = 0; i < 3; ++i) corners[lane][i] = &cut.corner[i];
+      }
+    }
+    const unsigned lanes = count >= kLanes ? kAllLanes : (1u << count) - 1;
+    return set_up_faces(corners, lanes, args_.cull, tile_.box, setup);
+  }
+
+  void draw_lanes(const FaceSetup& setup, unsigned lanes, const TileEntry* entries) {
+    const Ints width = setup.right - setup.left, height = setup.bottom - setup.top;
+    unsigned small = lanes & lane_bits((width <= kSmall) & (height <= kSmall)), folded = 0;
+    for (unsigned rest = lanes; rest; rest &= rest - 1) {
+      const int lane = __builtin_ctz(rest);
+      const TileEntry& entry = entries[lane];
+      if (entry.entry < 0 && entry.lists->cut[~entry.entry].folded >= 0) folded |= 1u << lane;
+    }
+    small &= ~folded;
+    unsigned drawn = 0;
+    if (small) drawn = draw_small_faces<kLayered>(setup, small, low_lanes(entries), tile_);
+    for (unsigned rest = lanes & ~small; rest; rest &= rest - 1) {
+      const int lane = __builtin_ctz(rest);
+      const TileEntry& entry = entries[lane];
+      const bool seen =
+          folded >> lane & 1
+              ? draw_folded(setup, lane,
+                            entry.lists->folded[entry.lists->cut[~entry.entry].folded],
+                            entry.number, tile_)
+              : draw_face<kLayered>(setup, lane, low_bits(entry.number), tile_);
+      drawn |= unsigned(seen) << lane;
+    }
+    for (; drawn; drawn &= drawn - 1) record(entries[__builtin_ctz(drawn)]);
+  }
+
+  void record(const TileEntry& entry) {
+    FaceRecord<T>& out = tile_.records[entry.number];
+    out.face = entry.entry >= 0 ? entry.entry : entry.lists->cut[~entry.entry].face;
+    const int32_t* vert = verts_of(out.face);
+    for (int i = 0; i < 3; ++i) {
+      const T* from = verts_ + 4 * int64_t(vert[i]);
+      out.x[i] = from[0];
+      out.y[i] = from[1];
+      out.w[i] = from[3];
+    }
+  }
+
+  const RasterizeArgs<T>& args_;
+  const RasterizeFront& front_;
+  const T* verts_;
+  const Tile<T>& tile_;
+  Buffer<TileEntry>& later_;
+};
 
 /// Draws all faces that the front has sent to the tile number `number`.
 template <bool kLayered, typename T>
-void draw_tile(const RasterizeArgs<T>& args, const RasterizeFront& front, int64_t number,
-               const Tile& tile) {
-  const int64_t size = int64_t(kTile) * Tile::kPitch * tile.num_layers;
-  for (int64_t i = 0; i < size; ++i) tile.nearest[i] = kNoFragment;
-  FaceSetup setup;
+void draw_tile(const RasterizeArgs<T>& args, const RasterizeFront& front, const T* verts,
+               int64_t number, const Tile<T>& tile, Buffer<TileEntry>& later) {
+  TileDrawing<kLayered, T> drawing(args, front, verts, tile, later);
+  TileEntry group[kLanes];
+  int size = 0;
+  int32_t next = 0;
   for (int chunk = 0; chunk < front.num_lists; ++chunk) {
     const TileLists& lists = *front.lists[chunk];
     lists.for_each_block(number, [&](const int32_t* entries, int count) {
-      for (int first = 0; first < count; first += kLanes) {
-        const RasterPoint* corners[kLanes][3];
-        for (int lane = 0; lane < kLanes; ++lane) {
-          const int32_t entry = entries[smaller(first + lane, count - 1)];
-          if (entry >= 0) {
-            const int32_t* vert = args.faces + 3 * int64_t(entry);
-            for (int i = 0; i < 3; ++i) corners[lane][i] = &front.point(vert[i]);
-            setup.face[lane] = entry;
-          } else {
-            const CutTriangle& cut = lists.cut[~entry];
-            for (int i = 0; i < 3; ++i) corners[lane][i] = &cut.corner[i];
-            setup.face[lane] = cut.face;
-          }
+      for (int i = 0; i < count; ++i) {
+        group[size++] = {&lists, entries[i], next++};
+        if (size == kLanes) {
+          drawing.draw(group, size);
+          size = 0;
         }
-        const unsigned lanes = count - first >= kLanes ? kAllLanes : (1u << (count - first)) - 1;
-        unsigned live = set_up_faces(corners, lanes, args.cull, tile, setup);
-        for (int lane = 0; live; live >>= 1, ++lane)
-          if (live & 1) draw_face<kLayered>(setup, lane, tile);
       }
     });
-    for (int64_t i = 0; i < lists.folded.size(); ++i) draw_folded<kLayered>(lists.folded[i], tile);
   }
+  if (size > 0) drawing.draw(group, size);
+  drawing.draw_later();
 }
 
 LRAST_END

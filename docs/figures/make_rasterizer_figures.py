@@ -3,7 +3,8 @@
     python docs/figures/make_rasterizer_figures.py
 
 Writes docs/images/rasterizer_*.png and docs/figures/rasterizer_numbers.json, and replaces each
-table in docs/rasterizer.md that stands between `<!-- table: name -->` and `<!-- end -->`. Those of
+table in docs/rasterizer.md and
+docs/decisions/antialias.md that stands between `<!-- table: name -->` and `<!-- end -->`. Those of
 bias and error are computed here and repeat exactly; times are those of
 docs/benchmarks/rasterizer.json, which `benchmarks/rasterizer.py --json` writes.
 """
@@ -18,12 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import rasterizer_figures as figures
 import torch
-from rasterizer_measures import accuracy_rows
+from rasterizer_measures import accuracy_rows, cosine_rows
 
 from lightning_rast.ops import LightningRastWarning
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES, TEXT = ROOT / "docs" / "images", ROOT / "docs" / "rasterizer.md"
+DECISION = ROOT / "docs" / "decisions" / "antialias.md"
 NUMBERS = Path(__file__).with_name("rasterizer_numbers.json")
 TIMES = ROOT / "docs" / "benchmarks" / "rasterizer.json"
 
@@ -53,6 +55,7 @@ def tables(numbers: dict) -> dict[str, Rows]:
     return {
         "bias": bias,
         "accuracy": accuracy_rows(),
+        "cosines": cosine_rows(),
         **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
     }
 
@@ -87,9 +90,10 @@ def main() -> None:
         make(numbers).savefig(path, dpi=110, metadata={"Software": None})
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
     filled = tables(numbers)
-    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy")}
+    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy", "cosines")}
     NUMBERS.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
-    TEXT.write_text(fill_in(TEXT.read_text(), filled))
+    for text in (TEXT, DECISION):
+        text.write_text(fill_in(text.read_text(), filled))
 
 
 if __name__ == "__main__":

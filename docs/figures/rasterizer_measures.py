@@ -5,6 +5,9 @@ from rasterizer_scenes import Scene, crossing_balls, ring_and_ball
 from torch import Tensor
 
 from lightning_rast.ops import antialias, interpolate, rasterize
+from tests.ops.antialias_scenes import SCENES
+from tests.ops.contour_views import seen_from
+from tests.reference.supersampled import derivatives
 
 SAMPLES = 32
 
@@ -48,4 +51,19 @@ def accuracy_rows() -> list[list[object]]:
         at = before > 0.5 / SAMPLES**2
         means = (f"{float(torch.mean(error[at])):.4f}" for error in (before, after))
         rows.append([name, int(at.sum()), *means, f"{float(after.max()):.2f}"])
+    return rows
+
+
+def cosine_rows() -> list[list[object]]:
+    """Gradients of antialiased pictures against differences of supersampled ones."""
+    rows: list[list[object]] = [["scene", "faces", "cosine", "ratio of lengths"]]
+    for name, make in SCENES.items():
+        for level in (4, 6):
+            scene = make(level)
+            truth, ours = derivatives(
+                scene.verts, scene.faces, scene.attrs, seen_from, 48, count=16, samples=24
+            )
+            cosine = float((truth * ours).sum() / truth.norm() / ours.norm())
+            ratio = float(ours.norm() / truth.norm())
+            rows.append([name, len(scene.faces), f"{cosine:.4f}", f"{ratio:.3f}"])
     return rows

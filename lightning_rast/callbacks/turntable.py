@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from lightning_rast.callbacks.clustering import clustered
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.event_file import add_encoded, event_writer
 from lightning_rast.callbacks.moments import is_finished
@@ -14,15 +13,10 @@ from lightning_rast.render import save_gif, shaded_preview, turntable_cameras
 _IMAGE_SIZE = (320, 320)
 _NUM_FRAMES = 30
 _FRAMES_PER_SECOND = 12.0
-# Painting takes 2 us per face and frame; more faces than pixels would not be seen either.
-_MAX_VERTS = 12_000
 
 
 class Turntable(pl.Callback):
-    """`turntable.gif` and the same animation among TensorBoard's images, when training is done.
-
-    A sketch for a quick look: large meshes are shown coarser than they are.
-    """
+    """`turntable.gif` and the same animation among TensorBoard's images, when training is done."""
 
     FILE = "turntable.gif"
 
@@ -34,8 +28,8 @@ class Turntable(pl.Callback):
         if not is_finished(trainer):
             return
         module, _ = parts(trainer, pl_module)
-        mesh = clustered(module.mesh(), max_verts=_MAX_VERTS)
-        cameras = turntable_cameras(mesh.bounds, _NUM_FRAMES, image_size=_IMAGE_SIZE)
+        mesh = module.mesh().to("cpu")
+        cameras = turntable_cameras(mesh, _NUM_FRAMES, image_size=_IMAGE_SIZE)
         frames = shaded_preview(mesh, cameras)
         save_gif(self.path, frames, frames_per_second=_FRAMES_PER_SECOND)
         if (writer := event_writer(trainer)) is not None:

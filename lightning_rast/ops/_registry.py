@@ -8,6 +8,11 @@ from torch import Tensor
 OPERATORS = torch.library.Library("lightning_rast", "FRAGMENT")
 
 
+# Not public: a torch without them gets the ordinary way through the dispatcher.
+_num_dispatch_modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
+_transforms_are_active = getattr(torch._C, "_are_functorch_transforms_active", None)
+
+
 def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
     """Whether the dispatcher would do no more with a call than hand it to the CPU kernel.
 
@@ -18,8 +23,10 @@ def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
         not torch.compiler.is_compiling()
         and type(tensor) in (Tensor, torch.nn.Parameter)
         and tensor.is_cpu
-        and torch._C._len_torch_dispatch_stack() == 0
-        and not torch._C._are_functorch_transforms_active()
+        and _num_dispatch_modes is not None
+        and _transforms_are_active is not None
+        and _num_dispatch_modes() == 0
+        and not _transforms_are_active()
     )
 
 

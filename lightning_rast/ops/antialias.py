@@ -41,6 +41,9 @@ def antialias(
     coordinates. The weights are the same for all, never negative, and add up to 1: the result stays
     within the range of its input.
 
+    Outlines are those of all faces of `topology`: draw with `cull="none"` and without
+    `face_ranges`, or edges between drawn and left-out faces get no blending.
+
     Args:
         image: what `interpolate`, or shading after it, made of `fragments`; float32 or float64.
             Pixels without a face show the background, whatever it is.
@@ -63,8 +66,9 @@ def antialias(
       jump is off by as much;
     - surfaces intersect as the planes of the faces do at the pixels' centres;
     - in a pixel with three or more surfaces, areas may not add up; they are then clamped;
-    - what shows in no pixel nearby, such as a wire much thinner than a pixel where no centre hits
-      it, has no colour to blend: there the pixel stays as it is;
+    - what shows in no pixel nearby has no colour to blend: there the pixel stays as it is. That is
+      so for wires where no centre hits them, for slits, and for a background that shows only in
+      part of the pixels at the image's border;
     - colours that jump where nothing is hidden (flat shading, seams of a texture) are no boundary.
 
     Sources: T.-M. Li et al., "Differentiable Monte Carlo ray tracing through edge sampling", 2018,

@@ -124,7 +124,16 @@ def _corner_colors(colors: Tensor, verts_clip: Tensor, faces: Tensor) -> Tensor:
             f"soft_colors: colors are {colors.dtype} on {colors.device}, verts_clip is "
             f"{verts_clip.dtype} on {verts_clip.device}"
         )
-    return colors[faces.long()] if of_verts else colors
+    if not of_verts:
+        return colors
+    if (
+        faces.device.type == "cpu"
+        and faces.numel()
+        and not 0 <= int(faces.min()) <= int(faces.max()) < num_verts
+    ):
+        raise ValueError(f"soft_colors: faces names a vertex that is not among {num_verts}")
+    # Not colors[faces]: the gradient of an index is summed in whatever order threads come.
+    return torch.nn.functional.embedding(faces.long(), colors)
 
 
 _SCHEMA = (

@@ -1,10 +1,37 @@
-"""Silhouettes of a mesh, seen by cameras."""
+"""Silhouettes of a mesh, seen by cameras, in the three ways that there are to compute them."""
+
+from collections.abc import Callable
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
-from lightning_rast.ops import contour_coverage
+from lightning_rast.ops import antialias, contour_coverage, rasterize, soft_coverage
 from lightning_rast.scene import Camera, Mesh
+
+CoverageKind = Literal["contour", "soft", "antialias"]
+CoverageModel = Callable[[Mesh, Camera], Tensor]
+
+
+def coverage_model(kind: CoverageKind = "contour", *, sigma: float = 0.25) -> CoverageModel:
+    """A function of mesh and cameras that returns coverage (N, H, W), 0..1, differentiable in both.
+
+    contour: `render_silhouettes`, exact in value and gradient; the fastest.
+    soft: `soft_coverage` with a blur of `sigma` pixels. Gradients reach some pixels beyond the
+        outline, which comes to lie outside of the true one; for comparison with systems that
+        work so.
+    antialias: a rasterized mask, composited at outlines as the images of `Renderer` are. The same
+        as contour but for parts, and gaps, so thin that they hit no pixel's centre.
+    """
+    if kind == "contour":
+        return render_silhouettes
+    if kind == "soft":
+        return lambda mesh, camera: soft_coverage(
+            camera.world_to_clip(mesh.verts), mesh.faces, camera.image_size, sigma=sigma
+        )
+    if kind == "antialias":
+        return _antialiased_mask
+    raise ValueError(f'coverage model must be "contour", "soft" or "antialias", got {kind!r}')
 
 
 def render_silhouettes(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
@@ -14,3 +41,10 @@ def render_silhouettes(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
     `contour_coverage` says how it is computed and where it is not differentiable.
     """
     return contour_coverage(camera.world_to_clip(mesh.verts), mesh.topology, camera.image_size)
+
+
+def _antialiased_mask(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
+    verts_clip = camera.world_to_clip(mesh.verts)
+    fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
+    mask = (fragments.face_idx >= 0).to(verts_clip.dtype)[..., None]
+    return antialias(mask, fragments, verts_clip, mesh.topology)[..., 0]

@@ -12,9 +12,12 @@ from lightning_rast.module import ReconstructionModule
 from lightning_rast.scene import icosphere, save_mesh
 from lightning_rast.training import build
 
+COVERAGE_MODELS = ("contour", "soft", "antialias")
 
-def make_problem(steps=8, **schedule):
+
+def make_problem(steps=8, coverage="contour", **schedule):
     config = Config(name="test", device="cpu")
+    config.render.coverage = coverage
     config.schedule.steps, config.schedule.views_per_step = steps, 3
     config.schedule.pyramid, config.schedule.pyramid_at = [2, 1], [0.0, 0.5]
     config.optimizer.smoothing_start = config.optimizer.smoothing_end = 1.0
@@ -59,11 +62,36 @@ def test_a_step_names_its_terms():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_training_improves_the_fit(tmp_path):
-    module, datamodule = make_problem(steps=60)
+@pytest.mark.parametrize("coverage", COVERAGE_MODELS)
+def test_training_improves_the_fit(tmp_path, coverage):
+    module, datamodule = make_problem(steps=60, coverage=coverage)
     before = iou(module, datamodule)
     make_trainer(60, tmp_path).fit(module, datamodule=datamodule)
     assert iou(module, datamodule) > before + 0.2
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("coverage", COVERAGE_MODELS)
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path, coverage):
+    def trained(steps, checkpoint=None):
+        module, datamodule = make_problem(steps=12, coverage=coverage, subdivide_at=[0.25])
+        trainer = make_trainer(steps, tmp_path)
+        trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint)
+        return module, trainer
+
+    whole, _ = trained(12)
+    trained(7)[1].save_checkpoint(tmp_path / "seven.ckpt")
+    resumed, _ = trained(12, tmp_path / "seven.ckpt")
+    assert torch.equal(resumed.faces, whole.faces)
+    assert resumed.verts.detach().numpy().tobytes() == whole.verts.detach().numpy().tobytes()
+
+
+def test_the_fit_is_measured_by_exact_coverage_whatever_is_trained_on():
+    module, datamodule = make_problem(coverage="soft")
+    exact, _ = make_problem()
+    cameras = datamodule.train_views.cameras
+    assert torch.equal(module(cameras), exact(cameras))
+    assert not torch.equal(module.coverage(module.mesh(), cameras), exact(cameras))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

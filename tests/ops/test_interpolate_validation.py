@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import LightningRastWarning, advice, interpolate, rasterize
+from lightning_rast.ops import LightningRastWarning, advice, antialias, interpolate, rasterize
+from lightning_rast.scene import Topology
 from tests.ops.interpolate_cases import Picture
 
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -155,8 +156,9 @@ def test_a_depth_image_of_vertices_that_are_fitted_warns(triangle: Tensor):
 def test_an_antialiased_image_does_not_warn(triangle: Tensor):
     fragments = rasterize(triangle, FACES[:1], (8, 8))
     image = interpolate(torch.rand(3, 3), FACES[:1], fragments)
-    advice.mark_antialiased(fragments)
-    (image.sum() + fragments.depth.sum()).backward()
+    topology = Topology.from_faces(FACES[:1], 3)
+    antialias(image, fragments, triangle, topology).sum().backward()
+    assert triangle.grad is not None
 
 
 @pytest.mark.filterwarnings("error::lightning_rast.ops.LightningRastWarning")

@@ -119,3 +119,15 @@ def test_gradients_of_numbers_near_the_ends_of_the_range(scale: float):
     verts = (soup.verts_clip * scale).requires_grad_()
     (scaled,) = torch.autograd.grad(rasterize(verts, *soup[1:]).bary.square().sum(), verts)
     torch.testing.assert_close(scaled * scale, plain, rtol=1e-9, atol=1e-12)
+
+
+def test_single_precision_holds_over_a_million_pixels():
+    # Sums of as many small terms in float would be off by far more.
+    faces = torch.tensor([[0, 1, 2]], dtype=torch.int32)
+    corners = torch.tensor([[[-4.0, -4, 0, 1], [12, -4, 0, 1.5], [-4, 12, 0, 2]]])
+    grads = []
+    for dtype in (torch.float32, torch.float64):
+        verts_clip = corners.to(dtype, copy=True).requires_grad_()
+        rasterize(verts_clip, faces, (1024, 1024)).depth.sum().backward()
+        grads.append(verts_clip.grad)
+    assert (grads[0] - grads[1]).norm() < 1e-6 * grads[1].norm()

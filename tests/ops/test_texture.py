@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import sample_texture
+from lightning_rast.ops import (
+    advice,
+    fragment_derivatives,
+    interpolate,
+    rasterize,
+    sample_texture,
+)
 from tests.reference import texture as reference
 
 SIZES = [(1, 1), (1, 2), (3, 5), (7, 4), (16, 16), (13, 37)]
@@ -68,6 +74,29 @@ def test_gradients(wrap: str, how: str):
     assert torch.autograd.gradcheck(
         lambda *leaves: sampled(*leaves, how, wrap=wrap), leaves, rtol=1e-5
     )
+
+
+def test_gradients_reach_vertices_through_weights_and_levels():
+    # One face covers the picture, so that what is visible does not change.
+    verts_clip = torch.tensor(
+        [[[-5.0, -4, 0.3, 2], [6, -5, 0.1, 3], [0.5, 9, 0.2, 1.5]]], dtype=torch.float64
+    )
+    faces = torch.tensor([[0, 1, 2]], dtype=torch.int32)
+    uv = 3 * torch.rand(3, 2, dtype=torch.float64)
+    texture = torch.rand(16, 16, 2, dtype=torch.float64)
+
+    def picture(verts_clip: Tensor) -> Tensor:
+        fragments = rasterize(verts_clip, faces, (5, 6))
+        assert (fragments.face_idx == 0).all()
+        advice.mark_antialiased(fragments)
+        uv_dx, uv_dy = (
+            interpolate(uv, faces, fragments._replace(bary=bary))
+            for bary in fragment_derivatives(verts_clip, faces, fragments)
+        )
+        at = interpolate(uv, faces, fragments)
+        return sample_texture(texture, at, filter="mipmap", uv_dx=uv_dx, uv_dy=uv_dy)
+
+    assert torch.autograd.gradcheck(picture, verts_clip.requires_grad_())
 
 
 def test_the_first_texel_is_above_and_left():

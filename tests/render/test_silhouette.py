@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from lightning_rast.render import render_silhouettes
+from lightning_rast.render import coverage_model, render_silhouettes
 from lightning_rast.scene import Camera, Mesh, cube, grid, icosphere, quad
 
 EYES = torch.tensor([[0.0, 0, 3], [3, 0.5, 0], [-1, 2, 2]])
@@ -78,3 +78,35 @@ def test_gradients_reach_vertices_and_camera():
         return render_silhouettes(Mesh(verts, mesh.faces, topology=mesh.topology), moved)
 
     assert gradcheck(render, (verts, pose, K), eps=1e-7, atol=1e-5)
+
+
+def test_every_coverage_model_is_high_inside_and_zero_outside():
+    camera = Camera.look_at(EYES, fov_deg=60, image_size=(32, 32))
+    exact = render_silhouettes(icosphere(3), camera)
+    for kind in ("contour", "soft", "antialias"):
+        coverage = coverage_model(kind, sigma=0.02)(icosphere(3), camera)
+        # Soft faces leave seams: where two of them meet, each has a probability of one half.
+        assert (coverage[exact == 1] > 0.7).all()
+        assert (coverage[exact == 0] < 0.05).all()
+
+
+def test_a_composited_mask_is_the_exact_coverage_where_centres_are_hit():
+    camera = Camera.look_at(EYES, fov_deg=60, image_size=(32, 32))
+    composited = coverage_model("antialias")(icosphere(3), camera)
+    torch.testing.assert_close(composited, render_silhouettes(icosphere(3), camera))
+
+
+def test_sigma_is_the_width_of_the_soft_outline_in_pixels():
+    # Across a straight edge, from its inside to its outside.
+    widths = []
+    for sigma in (1.0, 2.0):
+        camera = Camera.orthographic_look_at([0, 0, 5], height=2, image_size=(128, 128))
+        row = coverage_model("soft", sigma=sigma)(quad(size=1), camera)[0, 64, :64]
+        widths.append(float(((row > 0.05) & (row < 0.95)).sum()))
+    assert widths[0] > 1
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.3)
+
+
+def test_an_unknown_coverage_model_is_refused(unchecked):
+    with pytest.raises(ValueError, match='"contour", "soft" or "antialias", got \'sharp\''):
+        coverage_model("sharp")

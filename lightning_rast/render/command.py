@@ -1,0 +1,219 @@
+"""The command line: `python -m lightning_rast.render mesh.glb --out DIR`.
+
+Exit codes: 0 pictures written (or help printed), 1 an unexpected error, 2 something that the
+message names (in the command, the mesh file or the folder), 130 stopped by Ctrl-C.
+"""
+
+import argparse
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from lightning_rast.render.options import Color, TurntableOptions
+
+_USER_ERROR = 2
+_OUTPUTS = ("color", "normals", "depth", "coverage", "face_idx")
+_COLOR_NAMES = {"white": "ffffff", "black": "000000", "grey": "808080", "clay": "d4ad91"}
+_MOST_PIXELS = 8192  # of a side
+
+_EXAMPLES = """\
+examples:
+  python -m lightning_rast.render kettle.glb --out kettle
+      8 views around the kettle: kettle/color/000.png to 007.png, side by side in kettle/sheet.png
+  python -m lightning_rast.render kettle.glb --out kettle --views 36 --gif
+      the same from 36 sides, and turning in kettle/turntable.gif
+  python -m lightning_rast.render scan.ply --out scan --up z --outputs color,normals,depth
+      a scan whose z axis points up; depth as 16 bit PNG, its unit is in scan/cameras.json
+  python -m lightning_rast.render part.obj --out part --views 4 --elevation 0 --orthographic \\
+      --size 1920x1080 --shading flat --background transparent
+      four side views without perspective, as images with an alpha channel
+  python -m lightning_rast.render rocket.obj --out views --views 20 --outputs coverage
+      masks with cameras, to train on: train.py --config configs/masks.yaml data.folder=views
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    args = _parser().parse_args(argv)
+    options = TurntableOptions(
+        outputs=args.outputs,
+        num_views=args.views,
+        image_size=args.size,
+        fov_deg=None if args.orthographic else args.fov,
+        elevation_deg=args.elevation,
+        up=args.up,
+        shading=args.shading,
+        color=args.color,
+        background=args.background,
+        supersampling=args.supersampling,
+        gif=args.gif,
+        device=args.device,
+    )
+    try:
+        if not args.mesh.is_file():
+            return _refused(f"{args.mesh}: no such file; give the path of an OBJ, PLY, GLB or STL")
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # PyTorch takes seconds to import; everything above is checked first.
+        from lightning_rast.render.turntable_files import RenderError, write_turntable
+
+        try:
+            for line in write_turntable(args.mesh, args.out, options):
+                print(line, flush=True)
+        except RenderError as error:
+            return _refused(str(error))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_refused(f"{message}; --help shows examples"))
+
+
+def _refused(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return _USER_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m lightning_rast.render",
+        description="Render pictures of a mesh file from all sides.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("mesh", type=Path, help="OBJ, PLY, GLB, glTF, STL or OFF")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the pictures; is made"
+    )
+    views = parser.add_argument_group("views")
+    views.add_argument(
+        "--views", type=_whole(1, 3600), default=8, metavar="N", help="how many around it (8)"
+    )
+    views.add_argument(
+        "--size",
+        type=_size,
+        default=(512, 512),
+        metavar="N|WxH",
+        help="of a picture in pixels (512)",
+    )
+    views.add_argument(
+        "--elevation",
+        type=_number(-90, 90),
+        default=20.0,
+        metavar="DEG",
+        help="of the cameras above the horizon (20)",
+    )
+    views.add_argument(
+        "--up", choices=("y", "z"), default="y", help="axis of the file that points up (y)"
+    )
+    lens = views.add_mutually_exclusive_group()
+    lens.add_argument(
+        "--fov",
+        type=_number(1, 170),
+        default=30.0,
+        metavar="DEG",
+        help="vertical field of view (30)",
+    )
+    lens.add_argument("--orthographic", action="store_true", help="parallel rays, no perspective")
+    look = parser.add_argument_group("pictures")
+    look.add_argument(
+        "--outputs",
+        type=_outputs,
+        default=("color",),
+        metavar="LIST",
+        help=f"some of {','.join(_OUTPUTS)} (color)",
+    )
+    look.add_argument(
+        "--shading",
+        choices=("creased", "smooth", "flat"),
+        default="creased",
+        help="smooth but at edges over 40 degrees (default), all over, or not at all",
+    )
+    look.add_argument(
+        "--color",
+        type=_color,
+        default=_color("clay"),
+        metavar="COLOR",
+        help="of the surface (clay)",
+    )
+    look.add_argument(
+        "--background",
+        type=lambda text: None if text == "transparent" else _color(text),
+        default=_color("white"),
+        metavar="COLOR",
+        help="transparent, white (default), black, grey or #rrggbb",
+    )
+    look.add_argument(
+        "--supersampling",
+        type=_whole(1, 8),
+        default=2,
+        metavar="N",
+        help="N x N samples per pixel (2): 1 is faster, 4 finer on detail below a pixel",
+    )
+    look.add_argument("--gif", action="store_true", help="an animation, too: DIR/turntable.gif")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (cpu)"
+    )
+    return parser
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        if not re.fullmatch(r"\d+", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {low} to {high}, got {text!r}"
+            )
+        return int(text)
+
+    return parsed
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parsed(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be a number from {low} to {high}, got {text!r}")
+        return value
+
+    return parsed
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
+    width, height = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not (1 <= width <= _MOST_PIXELS and 1 <= height <= _MOST_PIXELS):
+        raise argparse.ArgumentTypeError(
+            f"must be pixels as in 512 or 1920x1080, up to {_MOST_PIXELS}, got {text!r}"
+        )
+    return height, width
+
+
+def _outputs(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in _OUTPUTS]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"must be some of {','.join(_OUTPUTS)}, got {unknown[0]!r}"
+        )
+    return names
+
+
+def _color(text: str) -> Color:
+    digits = _COLOR_NAMES.get(text, text.removeprefix("#"))
+    if not re.fullmatch("[0-9a-fA-F]{6}", digits):
+        names = ", ".join(_COLOR_NAMES)
+        raise argparse.ArgumentTypeError(f"must be #rrggbb or one of {names}; got {text!r}")
+    red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    return red, green, blue
