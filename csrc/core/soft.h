@@ -72,15 +72,15 @@ template <typename V> LRAST_HD V power_fraction(V f, double) {
   return q * f + V(1.0);
 }
 
-/// 2^z for z in Power<T>::kLeast .. kLargest, to 2e-7 (float) or 4e-16 (double) of itself. Beyond
+/// 2^z for z in Power<T>::kLeast .. kLargest, to 2.2e-7 (float) or 2e-16 (double) of itself. Beyond
 /// that range: garbage without side effects. The same bits at every ISA level and on the GPU.
 template <typename T, typename V> LRAST_HD V power_of_two(V z) {
   const V rounded = z + V(Power<T>::kRound);
   return scaled(power_fraction(z - (rounded - V(Power<T>::kRound)), T()), rounded);
 }
 
-/// A pixel in the frame of a side of the outline: distance to its line, positive towards the inside,
-/// and position along it from its middle. `half` is half the side's length.
+/// A pixel in the frame of a side of the outline: distance to its line, positive towards the
+/// inside, and position along it from its middle. `half` is half the side's length.
 template <typename V> LRAST_HD V side_overshoot(V along, V half) {
   return larger(magnitude(along) - half, V(0));
 }
@@ -106,8 +106,9 @@ template <bool kLinear, typename V> LRAST_HD V soft_exponent(V distance2, V inne
   return with_sign(kLinear ? root(distance2) : distance2, inner);
 }
 
-/// What a face does to a pixel, from z: with odds p / (1 - p) the pixel's chance to be free is divided
-/// by `factor`, 1 / (1 - p) = 1 + odds. Odds are 2^z, less `fade` where the distance is linear.
+/// What a face does to a pixel, from z: with odds p / (1 - p) the pixel's chance to be free is
+/// divided by `factor`, 1 / (1 - p) = 1 + odds. Odds are 2^z, less `fade` where the distance is
+/// linear.
 template <typename V> struct SoftChance { V power, odds, factor; };
 template <bool kLinear, typename T, typename V> LRAST_HD SoftChance<V> soft_chance(V z, V fade) {
   SoftChance<V> out;
@@ -125,7 +126,8 @@ LRAST_HD void soft_exponent_vjp(V across, V over, V distance2, V inner, V& grad_
                                 V& grad_along) {
   const V turn = V(T(0)) - with_sign(V(T(1)), inner);
   if (kLinear) {
-    // On the side's own stretch z = across, so that the derivative is -1 where the distance is 0 too.
+    // On the side's own stretch z = across, so that the derivative is -1 where the distance is 0
+    // too.
     const V scale = turn / larger(root(distance2), V(T(1e-30)));
     const auto beyond = less(V(T(0)), magnitude(over));
     grad_across = select(beyond, scale * across, V(T(-1)));
