@@ -5,8 +5,8 @@
 
 LRAST_BEGIN
 
-/// A face's gradient from one tile is so many numbers: of each corner of its visible part x, y on the
-/// screen, depth key and colour.
+/// A face's gradient from one tile is so many numbers: of each corner of its visible part x, y on
+/// the screen, depth key and colour.
 inline int color_gradient_size(int channels) { return kMaxSides * (3 + channels); }
 
 /// Scratch of a thread.

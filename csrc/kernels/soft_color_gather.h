@@ -1,4 +1,5 @@
-// csrc/kernels/soft_color_gather.h: from gradients of faces in tiles to those of vertices and colours.
+// csrc/kernels/soft_color_gather.h: from gradients of faces in tiles to those of vertices and
+// colours.
 #pragma once
 #include "soft_color_backward.h"
 

@@ -2,7 +2,6 @@
 #pragma once
 #include "soft_colors.h"
 #include "soft_nearest.h"
-#include "soft_tile.h"
 
 LRAST_BEGIN
 
@@ -61,8 +60,8 @@ void list_colors(const SoftView<T>& view, const SoftFront& front, const T* color
   }
 }
 
-/// Where a pixel sees this half of a face: the halves meet at the diagonal from corner 0 to 2, which
-/// the coordinate of corner 1 in the first half is 0 on.
+/// Where a pixel sees this half of a face: the halves meet at the diagonal from corner 0 to 2,
+/// which the coordinate of corner 1 in the first half is 0 on.
 template <typename T>
 PackMask<T> in_half(const ColorFace<T>& face, int half, Pack<T> x, Pack<T> y,
                     PackMask<T> counts) {
