@@ -25,7 +25,8 @@ template <typename T> struct ColorScene {
       : colors(c),
         background(T(model.background)),
         channels(model.num_channels),
-        perspective(scene.perspective[view] != 0) {
+        perspective(scene.num_verts == 0 ||
+                    colors_in_perspective(scene.perspective[view] != 0, scene.verts(view)[3])) {
     slope = T(model.slope[perspective]);
     offset = T(model.offset[perspective]);
   }

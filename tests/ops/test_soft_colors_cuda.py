@@ -1,8 +1,8 @@
 """`soft_colors` on a GPU: against the CPU, repeatable, without stalls, in a CUDA graph.
 
-`compute-sanitizer --tool memcheck python -m pytest -m cuda tests/ops/test_soft_colors_cuda.py` looks
-for accesses out of bounds, and with `--tool racecheck`, `initcheck` or `synccheck` for races in
-shared memory, uninitialised reads and misused barriers. All should report no error.
+`compute-sanitizer --tool memcheck python -m pytest -m cuda tests/ops/test_soft_colors_cuda.py`
+looks for accesses out of bounds, and with `--tool racecheck`, `initcheck` or `synccheck` for races
+in shared memory, uninitialised reads and misused barriers. All should report no error.
 """
 
 from collections.abc import Iterator

@@ -61,7 +61,7 @@ def on_the_cpu(library, monkeypatch) -> Iterator[None]:
 def options(scene: Scene, semantics: Semantics, softness: float = 1.0, gamma: float = 0.05):
     sigma = softness * SOFTNESS[semantics]
     model = soft_model("soft_colors", scene.image_size, sigma, semantics, 1e-4, None, None)
-    return (*scene.image_size, *model, *_color_model(gamma, 1.0, 100.0, 1e-3))
+    return (*scene.image_size, *model, *_color_model(gamma, 1.0, 100.0, 1e-3, torch.float32))
 
 
 def colors_of(scene: Scene, dtype: torch.dtype, num_channels: int = 3) -> Tensor:
