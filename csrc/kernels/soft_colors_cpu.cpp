@@ -1,5 +1,5 @@
-// csrc/kernels/soft_colors_cpu.cpp: drives soft colours over views, tiles and threads.  Compiled per
-// ISA level.
+// csrc/kernels/soft_colors_cpu.cpp: drives soft colours over views, tiles and threads.  Compiled
+// per ISA level.
 #include "soft_colors.h"
 
 #include "soft_color_backward.h"
