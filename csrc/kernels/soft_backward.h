@@ -213,7 +213,7 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
                    CornerGradients<T>* gradients) {
   const Tile<T> tile = make_tile(view, number);
   read_tile(args, view, tile, space);
-  CornerGradients<T>* out = gradients + front.tile_begin[number];
+  CornerGradients<T>* out = gradients + front.place_of(number);
   const int64_t num_entries = front.tile_begin[number + 1] - front.tile_begin[number];
   if (!space.live) {
     memset(static_cast<void*>(out), 0, size_t(num_entries) * sizeof(*out));

@@ -239,7 +239,7 @@ void backward_color_tile(const SoftColorsBackwardArgs<T>& args, const SoftView<T
       totals[row] = sum_of_lanes(space.sums.data() + row * kBlockPixels);
     finish_color_face(front.faces[entry.number], corners, member, view.model, tile,
                       space.colors[i], rows, totals.data(),
-                      gradients + (front.tile_begin[number] + i) * size);
+                      gradients + (front.place_of(number) + i) * size);
   }
 }
 

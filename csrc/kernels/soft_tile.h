@@ -150,7 +150,7 @@ void place_group(const GroupCorners& corners, const SoftModel& model, const Tile
 template <typename T>
 void list_faces(const SoftView<T>& view, const SoftFront& front, int64_t number,
                 const Tile<T>& tile, TileFaces<T>& out) {
-  const int64_t begin = front.tile_begin[number], count = front.tile_begin[number + 1] - begin;
+  const int64_t begin = front.place_of(number), count = front.place_of(number + 1) - begin;
   out.entries.resize(count);
   for (int64_t i = 0; i < count; ++i) {
     const int32_t face_number = front.tile_faces[begin + i];
