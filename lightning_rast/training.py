@@ -82,9 +82,7 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
-        schedule=module.schedule
-        if isinstance(module, PyramidModule)
-        else Schedule(steps=1),
+        schedule=module.schedule if isinstance(module, PyramidModule) else Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
         seed=config.seed,
     )
