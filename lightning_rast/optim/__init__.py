@@ -7,6 +7,7 @@ from lightning_rast.optim.outline_newton import disagreeing_views as disagreeing
 from lightning_rast.optim.outline_newton import outline_rows as outline_rows
 from lightning_rast.optim.outline_newton import outline_step as outline_step
 from lightning_rast.optim.outline_newton import view_weights as view_weights
+from lightning_rast.optim.islands import drop_islands as drop_islands
 from lightning_rast.optim.remesh import Remeshed as Remeshed
 from lightning_rast.optim.remesh import RemeshReport as RemeshReport
 from lightning_rast.optim.remesh import SurfacePoints as SurfacePoints
@@ -20,4 +21,8 @@ from lightning_rast.optim.visual_hull import VisualHull as VisualHull
 from lightning_rast.optim.visual_hull import view_bounds as view_bounds
 from lightning_rast.optim.visual_hull import visual_hull as visual_hull
 from lightning_rast.optim.voxels import extract_surface as extract_surface
+from lightning_rast.optim.thickness import graded as graded
+from lightning_rast.optim.thickness import local_thickness as local_thickness
+from lightning_rast.optim.thickness import pixel_footprint as pixel_footprint
+from lightning_rast.optim.thickness import target_edges as target_edges
 from lightning_rast.optim.voxels import voxelize as voxelize

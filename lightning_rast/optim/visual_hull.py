@@ -23,8 +23,11 @@ _MOST_GROWTHS = 6
 # The hull is carved again in its own box where that makes cells this much smaller.
 _WORTHWHILE_SHRINKING = 0.85
 # Where fewer than this part of the views that see the object's middle look, nothing is inside.
-_LEAST_SEEN = 0.25
+# The second is tried where the first leaves little of the masks covered: parts that few views see.
+_LEAST_SEEN = (0.5, 0.2)
+_GOOD_IOU = 0.9
 _SMALLEST_PART = 0.01
+_LOOKED_AT_SIZE = 128  # px: the first box, a rough one, is found with every so many pixels
 _COMPARED_SIZE = 512  # px: hulls are compared with masks of at most this side
 _HALF_EXTENT = 0.9  # units
 
@@ -112,10 +115,20 @@ def visual_hull(
     known = None if known is None else known.cpu()
     if distances is None:
         distances = mask_distance(coverage, known)
-    space = _Space(distances.detach().cpu(), cameras)
     most = min(max_disagreeing + 1, len(cameras) - 1, MOST_DISAGREEING)
-    box = space.bounds if bounds is None else bounds.double().cpu()
-    hull = _best(space, box, resolution, (1, most), coverage, known)
+    hulls: list[tuple[VisualHull, _Space]] = []
+    for least_seen in _LEAST_SEEN:
+        space = _Space(distances.detach().cpu(), cameras, least_seen)
+        try:
+            box = space.bounds if bounds is None else bounds.double().cpu()
+            hulls.append((_best(space, box, resolution, (1, most), coverage, known), space))
+        except HullError:
+            if not hulls and least_seen == _LEAST_SEEN[-1]:
+                raise
+            continue
+        if max(hulls[-1][0].ious) >= _GOOD_IOU:
+            break
+    hull, space = max(hulls, key=lambda found: max(found[0].ious))
     own = _widened(hull.mesh.bounds.double(), _BOX_MARGIN * hull.cell)
     if bounds is None and _longest(own) < _WORTHWHILE_SHRINKING * _longest(hull.bounds):
         k = hull.num_disagreeing + 1
@@ -133,7 +146,7 @@ def view_bounds(distances: Float[Tensor, "N H W"], cameras: Camera) -> Float64[T
     Raises:
         HullError, ValueError: as `visual_hull`.
     """
-    return _Space(distances.detach().cpu(), cameras.to("cpu")).bounds
+    return _Space(distances.detach().cpu(), cameras.to("cpu"), _LEAST_SEEN[0]).bounds
 
 
 def carved_hull(
@@ -151,7 +164,7 @@ def carved_hull(
     Raises:
         HullError, ValueError: as `visual_hull`.
     """
-    space = _Space(distances.detach().cpu(), cameras.to("cpu"))
+    space = _Space(distances.detach().cpu(), cameras.to("cpu"), _LEAST_SEEN[0])
     k = num_disagreeing + 1
 
     def carved(bounds: Tensor) -> tuple[Mesh, float]:
@@ -169,26 +182,32 @@ def carved_hull(
 class _Space:
     """Masks' distances with their cameras, to be carved in boxes."""
 
-    def __init__(self, distances: Float[Tensor, "N H W"], cameras: Camera) -> None:
+    def __init__(
+        self, distances: Float[Tensor, "N H W"], cameras: Camera, least_seen: float
+    ) -> None:
         self.distances = distances
         self.cameras = cameras
         self.project = _projection(cameras)
         self.near = 0.0 if cameras.orthographic else cameras.near
-        known = distances < math.inf
-        inside = (distances > 0) & known
-        self.first_bounds = first_bounds(inside, known, cameras)
-        self.least_seen = self._least_seen(self.first_bounds.mean(dim=0))
+        height, width = cameras.image_size
+        every = max(1, min(height, width) // _LOOKED_AT_SIZE)
+        coarse = distances[:, ::every, ::every]
+        looked_at = cameras.resized((coarse.shape[1], coarse.shape[2]))
+        known = coarse < math.inf
+        self.first_bounds = first_bounds((coarse > 0) & known, known, looked_at)
+        num_seen = self._num_seen(self.first_bounds.mean(dim=0))
+        self.least_seen = max(2, math.ceil(least_seen * num_seen))
         edges = (distances[:, 0], distances[:, -1], distances[:, :, 0], distances[:, :, -1])
         self.is_whole = (torch.cat(edges, dim=1) < 0).all(dim=1)  # unknown pixels are +inf
 
-    def _least_seen(self, point: Tensor) -> int:
+    def _num_seen(self, point: Tensor) -> int:
         height, width = self.cameras.image_size
         column, row, depth = (self.project @ torch.nn.functional.pad(point, (0, 1), value=1.0)).T
         column, row = column / depth, row / depth
         seen = (
             (depth > self.near) & (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
         )
-        return max(2, math.ceil(_LEAST_SEEN * int(seen.sum())))
+        return int(seen.sum())
 
     def fields(
         self, bounds: Tensor, resolution: int, ks: tuple[int, int]
