@@ -64,10 +64,6 @@ class LadderModule(ReconstructionModule):
             self._write_log("start", config.start.kind, steps=0, seconds=seconds)
 
     @property
-    def most_steps(self) -> int:
-        return self.ladder.most_steps
-
-    @property
     def is_finished(self) -> bool:
         return self.position.stage >= len(self.ladder.stages)
 

@@ -12,6 +12,7 @@ from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
 from lightning_rast.optim.remesh import remesh
+from lightning_rast.optim.thickness import target_edges
 from lightning_rast.render import render_silhouettes
 from lightning_rast.scene import Camera, Mesh
 
@@ -67,18 +68,6 @@ def outlines_of(
     return replace(rows, weight=rows.weight * weights[rows.view.long()]), weights
 
 
-@torch.no_grad()
-def pixel_footprint(points: Tensor, cameras: Camera) -> Tensor:
-    """World length of a pixel at each point (P,), median over the cameras."""
-    points, cameras = points.detach().double().cpu(), cameras.to("cpu")
-    focal = 0.5 * (cameras.K[:, 0, 0].abs() + cameras.K[:, 1, 1].abs()).double()
-    if cameras.orthographic:
-        return (1 / focal).median().expand(len(points))
-    view = cameras.world_to_view.double()
-    depth = points @ view[:, 2, :3].T + view[:, 2, 3]
-    return (depth.clamp(min=1e-12) / focal).median(dim=1).values
-
-
 def training_iou(mesh: Mesh, views: Views) -> float:
     """Mean IoU over the training views."""
     with torch.no_grad():
@@ -91,8 +80,13 @@ def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) 
     where it is no oriented manifold, as a start mesh may be."""
     if not (mesh.topology.is_manifold and mesh.topology.is_oriented):
         return mesh
-    footprint = pixel_footprint(mesh.verts, views.cameras)
-    target = (settings.edge_px * footprint).clamp(min=settings.edge * unit)
+    target = target_edges(
+        mesh,
+        views.cameras,
+        footprint_px=settings.edge_px,
+        min_edge=settings.edge * unit,
+        thickness_factor=settings.thickness,
+    )
     return remesh(mesh, target, iterations=settings.iterations).mesh
 
 

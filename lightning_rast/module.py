@@ -38,11 +38,6 @@ class ReconstructionModule(pl.LightningModule, ABC):
 
     @property
     @abstractmethod
-    def most_steps(self) -> int:
-        """Steps that the fit takes at most."""
-
-    @property
-    @abstractmethod
     def is_finished(self) -> bool:
         """No step is left to do."""
 

@@ -37,6 +37,7 @@ from lightning_rast.data.masks import load_mask_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
+from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.pyramid_module import PyramidModule
@@ -110,7 +111,7 @@ def problem_of(
         held_out_views,
         schedule=module.schedule
         if isinstance(module, PyramidModule)
-        else Schedule(steps=module.most_steps),
+        else Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
         seed=config.seed,
     )
@@ -147,7 +148,7 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
     # Nothing is shown of a mesh that is lost. The saver comes last: what others keep is saved as
     # of the same step, and while they finish their files, Ctrl-C waits for them.
     callbacks = [Divergence(intervals(config)), *watching, saver, Completion()]
-    trainer = make_trainer(config, run, callbacks, most_steps=problem.module.most_steps)
+    trainer = make_trainer(config, run, callbacks)
     try:
         trainer.fit(
             problem.module,
@@ -288,9 +289,7 @@ def intervals(config: Config) -> list[int]:
     ]
 
 
-def make_trainer(
-    config: Config, run: Run, callbacks: list[pl.Callback], *, most_steps: int
-) -> pl.Trainer:
+def make_trainer(config: Config, run: Run, callbacks: list[pl.Callback]) -> pl.Trainer:
     """A trainer that does nothing per step but train: at a millisecond a step, Lightning's
     defaults would cost as much as the work. Callbacks write what is to be seen, every n steps."""
     logger = opened_logger(
@@ -303,6 +302,8 @@ def make_trainer(
         default_hp_metric=False,
     )
     accelerator = accelerator_of(config)
+    is_pyramid = config.schedule.kind == "pyramid"
+    most_steps = config.schedule.steps if is_pyramid else make_ladder_of(config).most_steps
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,

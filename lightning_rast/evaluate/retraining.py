@@ -23,7 +23,7 @@ def retrained(problem: Problem) -> Mesh:
     config = problem.module.config
     with tempfile.TemporaryDirectory() as folder:
         run = new_run(folder, config.name, config_yaml(config))
-        trainer = make_trainer(config, run, [], most_steps=problem.module.most_steps)
+        trainer = make_trainer(config, run, [])
         trainer.fit(problem.module, datamodule=problem.datamodule)
     mesh = problem.module.mesh()
     return mesh.with_verts(mesh.verts.detach()).to("cpu")

@@ -1,6 +1,8 @@
 """How the vertices move: schedule, optimizer, smoothing, remeshing."""
 
 from lightning_rast.optim.adam_uniform import AdamUniform as AdamUniform
+from lightning_rast.optim.camera_refinement import CameraRefinement as CameraRefinement
+from lightning_rast.optim.camera_refinement import refine_cameras as refine_cameras
 from lightning_rast.optim.outline_newton import OutlineRows as OutlineRows
 from lightning_rast.optim.outline_newton import OutlineStep as OutlineStep
 from lightning_rast.optim.outline_newton import disagreeing_views as disagreeing_views

@@ -11,9 +11,9 @@ from torch import Tensor
 from lightning_rast.ops.carve import MOST_DISAGREEING, carve
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.hull_box import first_bounds
-from lightning_rast.optim.parts import drop_small_parts
+from lightning_rast.optim.agreement import Targets, agreement
+from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.voxels import extract_surface
-from lightning_rast.render.silhouette import render_silhouettes
 from lightning_rast.scene import Camera, Mesh
 
 _BOX_RESOLUTION = 64
@@ -28,7 +28,6 @@ _LEAST_SEEN = (0.5, 0.2)
 _GOOD_IOU = 0.9
 _SMALLEST_PART = 0.01
 _LOOKED_AT_SIZE = 128  # px: the first box, a rough one, is found with every so many pixels
-_COMPARED_SIZE = 512  # px: hulls are compared with masks of at most this side
 _HALF_EXTENT = 0.9  # units
 
 
@@ -52,8 +51,8 @@ class VisualHull:
     cell: side of a grid cell, world units.
     num_disagreeing: how many views may contradict that a point is inside, k - 1.
     ious: with the masks, mean over views, for 0, 1, ... disagreeing views; 0 for an empty hull.
-    dropped: volumes of separate parts left out as too small, and of hollows filled because no
-        mask can show them, as fractions of the whole, the largest first.
+    dropped: volumes of separate parts left out as too small or because no mask shows them beside
+        the others, and of hollows filled, as fractions of the whole, the largest first.
     uncovered: per view the part of its mask that the hull leaves out, 0..1: where it is much
         larger than elsewhere, that mask or camera disagrees with the others.
     """
@@ -328,7 +327,7 @@ def _best(
     known: Tensor | None,
 ) -> VisualHull:
     fields, origin, cell = space.fields(bounds, resolution, ks)
-    target, known, cameras = _compared(coverage, known, space.cameras)
+    targets = Targets.of(coverage, space.cameras, known)
     best: tuple[float, int, Mesh, Tensor] | None = None
     ious = []
     for k, field in zip(range(ks[0], ks[1] + 1), fields, strict=True):
@@ -336,47 +335,19 @@ def _best(
         if mesh.num_faces == 0:
             ious.append(0.0)
             continue
-        iou, uncovered = _agreement(render_silhouettes(mesh, cameras), target, known)
-        ious.append(float(iou.mean()))
+        agrees = agreement(mesh, targets)
+        ious.append(float(agrees.iou.mean()))
         if best is None or ious[-1] > best[0]:
-            best = ious[-1], k, mesh, uncovered
+            best = ious[-1], k, mesh, agrees.uncovered
     if best is None:
         space._raise_empty(bounds)
     assert best is not None
     _, k, mesh, uncovered = best
-    mesh, dropped = drop_small_parts(mesh, smallest=_SMALLEST_PART)
+    mesh, small = drop_small_parts(mesh, smallest=_SMALLEST_PART)
+    mesh, hidden = drop_hidden_parts(mesh, targets)
+    dropped = tuple(sorted((*small, *hidden), reverse=True))
     grid_bounds = torch.stack((origin, origin + cell * (torch.tensor(fields.shape[1:]) - 1)))
     return VisualHull(mesh, grid_bounds, cell, k - 1, tuple(ious), dropped, uncovered)
-
-
-def _compared(
-    coverage: Tensor, known: Tensor | None, cameras: Camera
-) -> tuple[Tensor, Tensor | None, Camera]:
-    """The masks with pixels averaged in blocks, so that large ones cost no more than they tell."""
-    height, width = cameras.image_size
-    factor = math.ceil(max(height, width) / _COMPARED_SIZE)
-    if factor == 1:
-        return coverage, known, cameras
-    small = max(1, height // factor), max(1, width // factor)
-    if min(height, width) < factor:
-        return coverage, known, cameras
-    cut = cameras.crop(0, 0, (small[0] * factor, small[1] * factor)).resized(small)
-    averaged = torch.nn.functional.avg_pool2d(coverage.float(), factor)
-    if known is not None:
-        known = torch.nn.functional.avg_pool2d(known.float(), factor) > 1 - 1e-6
-    return averaged, known, cut
-
-
-def _agreement(
-    rendered: Tensor, target: Tensor, known: Tensor | None
-) -> tuple[Float64[Tensor, " N"], Float64[Tensor, " N"]]:
-    """Intersection over union per view, and the part of the target that is not covered."""
-    if known is not None:
-        rendered, target = rendered * known, target * known
-    both = torch.minimum(rendered, target.to(rendered)).sum(dim=(1, 2)).double()
-    wanted = target.sum(dim=(1, 2)).double()
-    either = rendered.sum(dim=(1, 2)).double() + wanted - both
-    return both / either.clamp(min=1e-9), 1 - both / wanted.clamp(min=1e-9)
 
 
 def _longest(bounds: Tensor) -> float:
