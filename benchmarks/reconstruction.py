@@ -101,9 +101,7 @@ def _scored(case: Case, outcome: Outcome) -> Scores:
         return score_mesh(outcome.mesh, case.train, case.held_out, case.reference)
     scores = score_mesh(outcome.mesh, case.train, case.held_out)
     moved = outcome.mesh.verts.double() @ case.to_reference[:3, :3].T + case.to_reference[:3, 3]
-    surface = score_mesh(
-        outcome.mesh.with_verts(moved), case.train[[0]], reference=case.reference
-    )
+    surface = score_mesh(outcome.mesh.with_verts(moved), case.train[[0]], reference=case.reference)
     return replace(scores, volume_iou=surface.volume_iou, surface=surface.surface)
 
 

@@ -12,22 +12,26 @@ _TEXT = """\
 # Reconstruction
 
 The same settings for every object; made by `benchmarks/reconstruction.py`, whose record is
-[reconstruction.json](reconstruction.json). [Evaluation](../evaluation.md) says what the scores mean.
+[reconstruction.json](reconstruction.json). [Evaluation](../evaluation.md) says what the scores
+mean.
 {machine}.
 
-- `hull`: the signed-distance visual hull of the training views with 256 cells a side, the better of k = 1 and k = 2 on the
-  held-out views. `sphere`, `fast`, `best`: the presets. `DEODR` (and DRTK, PyTorch3D where installed): the loop of PyTorch3D's
-  mesh fitting tutorial around that rasterizer's silhouettes: an icosphere, 1,000 steps of SGD on two views each, its weights of
-  edge, normal and Laplacian terms.
-- Shapes are rendered from evenly spread directions; 8 views between them are held out. Of photographs' masks every fifth is held
-  out (index % 5 == 2); training sees them at 512 pixels at most, held-out IoU is at the resolution of the files.
+- `hull`: the signed-distance visual hull of the training views with 256 cells a side, the better of
+  k = 1 and k = 2 on the held-out views. `sphere`, `fast`, `best`: the presets. `DEODR` (and DRTK,
+  PyTorch3D where installed): the loop of PyTorch3D's mesh fitting tutorial around that rasterizer's
+  silhouettes: an icosphere, 1,000 steps of SGD on two views each, its weights of edge, normal and
+  Laplacian terms.
+- Shapes are rendered from evenly spread directions; 8 views between them are held out. Of
+  photographs' masks every fifth is held out (index % 5 == 2); training sees them at 512 pixels at
+  most, held-out IoU is at the resolution of the files.
 - Seconds are from the views in memory to the mesh; imports are not counted. {load}
 
 ## Rendered shapes
 
 {shapes}
 
-Genus right / meshes with a known genus, and sound meshes (closed, manifold, turned outwards), over all shapes:
+Genus and components right of those that are known, and sound meshes (closed, manifold, turned
+outwards), over all shapes:
 
 {topology}
 
@@ -242,12 +246,16 @@ def _complete(results: Sequence[Result]) -> list[Result]:
     present = set(_methods_of(closed)) & {"hull", "fast", "best"}
     done: dict[Any, set[str]] = defaultdict(set)
     for each in closed:
-        done[each["name"], *_setting(each)].add(each["method"])
-    return [each for each in closed if present <= done[each["name"], *_setting(each)]]
+        done[_case(each)].add(each["method"])
+    return [each for each in closed if present <= done[_case(each)]]
 
 
 def _setting(result: Result) -> tuple[int, int]:
     return result["views"], result["image_size"][0]
+
+
+def _case(result: Result) -> tuple[str, tuple[int, int]]:
+    return result["name"], _setting(result)
 
 
 def _shape_of(mesh: Result) -> tuple[Any, Any]:

@@ -12,7 +12,6 @@ from typing import Literal
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
 from lightning_rast.callbacks import (
     AtomicCheckpointIO,
@@ -40,11 +39,10 @@ from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
 from lightning_rast.optim.schedule import Schedule
-from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.optim.visual_hull import HullError, visual_hull
+from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
-
 
 # Half of the object's extent, in units of the lengths that a ladder is given in.
 _HALF_EXTENT = 0.9
@@ -109,9 +107,7 @@ def problem_of(
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
-        schedule=module.schedule
-        if isinstance(module, PyramidModule)
-        else Schedule(steps=1),
+        schedule=module.schedule if isinstance(module, PyramidModule) else Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
         seed=config.seed,
     )

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lightning_rast.ops.carve import MOST_DISAGREEING, carve
 from lightning_rast.ops.mask_distance import mask_distance
-from lightning_rast.optim.hull_box import first_bounds
 from lightning_rast.optim.agreement import Targets, agreement
+from lightning_rast.optim.hull_box import first_bounds
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.voxels import extract_surface
 from lightning_rast.scene import Camera, Mesh
