@@ -36,7 +36,7 @@ Method = Callable[[Views, Views], Outcome]
 def methods(settings: Sequence[str], *, threads: int) -> dict[str, Method]:
     """All that can run here. settings: `key=value` on top of the presets."""
     presets: dict[str, Method] = {
-        name: _preset([f"preset={name}", f"threads={threads}", *settings]) for name in PRESETS
+        name: preset_method([f"preset={name}", f"threads={threads}", *settings]) for name in PRESETS
     }
     others: dict[str, Method] = {name: _peer(name) for name in installed_peers()}
     return {"hull": _hull} | presets | others
@@ -46,7 +46,9 @@ def known_methods() -> list[str]:
     return ["hull", *PRESETS, *PEER_NAMES]
 
 
-def _preset(settings: Sequence[str]) -> Method:
+def preset_method(settings: Sequence[str]) -> Method:
+    """Training with a preset and other `key=value` settings."""
+
     def run(train: Views, held_out: Views) -> Outcome:
         # Views are handed over, so that the config need not say where they come from.
         config = load_config(None, ["name=benchmark", *settings], complete=False)
