@@ -1,7 +1,7 @@
 """What each stage of the reconstruction buys: the preset `best` with one thing left out.
 
-    python benchmarks/ablation.py --meshes SCANS --masks SETS/* --json docs/benchmarks/ablation.json \\
-        --page docs/benchmarks/ablation.md
+    python benchmarks/ablation.py --meshes SCANS --masks SETS/* \\
+        --json docs/benchmarks/ablation.json --page docs/benchmarks/ablation.md
 
 Every row is a config that a user can write too. Runs that the JSON file has already are not
 repeated; `--seconds` ends one early, and the same command goes on.
