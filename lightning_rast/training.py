@@ -76,13 +76,38 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
+    try:
+        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
+        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
+    except (ViewsError, MeshFileError) as error:
+        raise RunError(str(error)) from None
+    return problem_of(
+        config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
+    )
+
+
+def problem_of(
+    config: Config,
+    train_views: Views,
+    held_out_views: Views | None = None,
+    reference: Mesh | None = None,
+    *,
+    is_resumed: bool = False,
+) -> Problem:
+    """What a config does with views that are there already; `data` in it does not count.
+
+    is_resumed: a checkpoint will bring the mesh.
+
+    Raises:
+        RunError: the views, the start mesh or the device cannot be used.
+    """
+    _quieten_lightning()
+    accelerator_of(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     try:
-        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
-        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-        module = make_module(config, train_views, is_resumed=checkpoint is not None)
+        module = make_module(config, train_views, is_resumed=is_resumed)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
     except HullError as error:
@@ -91,9 +116,7 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
-        schedule=module.schedule
-        if isinstance(module, PyramidModule)
-        else Schedule(steps=1),
+        schedule=module.schedule if isinstance(module, PyramidModule) else Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
         seed=config.seed,
     )
