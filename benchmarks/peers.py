@@ -43,14 +43,18 @@ def installed(module: str) -> bool:
         return False
 
 
+def squared_error_grad(pictures: Tensor, target: Tensor, verts: Tensor) -> Tensor:
+    """Gradient (V, 3) of the sum of squared differences, which itself nobody has to compute."""
+    return torch.autograd.grad(pictures, verts, (pictures.detach() - target).mul_(2))[0]
+
+
 def ours(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     topology = scene.topology.to(target.device)
 
     def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
         verts = verts.detach().requires_grad_()
         pictures = contour_coverage(camera.world_to_clip(verts), topology, camera.image_size)
-        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
-        return pictures.detach(), grad
+        return pictures.detach(), squared_error_grad(pictures, target, verts)
 
     return draw
 
@@ -122,8 +126,7 @@ def nvdiffrast(scene: Scene, camera: Camera, target: Tensor) -> Peer:
         fragments, _ = dr.rasterize(context, verts_clip, faces, camera.image_size, grad_db=False)
         mask = (fragments[..., 3:] > 0).float()
         pictures = dr.antialias(mask, fragments, verts_clip, faces)[..., 0]
-        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
-        return pictures.detach(), grad
+        return pictures.detach(), squared_error_grad(pictures, target, verts)
 
     return draw
 
@@ -145,8 +148,7 @@ def drtk(scene: Scene, camera: Camera, target: Tensor) -> Peer:
         _, bary = drtk.render(verts_pixel, faces, index)
         mask = (index != -1).float()[:, None]
         pictures = drtk.edge_grad_estimator(verts_pixel, faces, bary, mask, index)[:, 0]
-        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
-        return pictures.detach(), grad
+        return pictures.detach(), squared_error_grad(pictures, target, verts)
 
     return draw
 
@@ -189,7 +191,6 @@ def pytorch3d(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
         verts = verts.detach().requires_grad_()
         pictures = renderer(Meshes([verts], [faces]).extend(len(view)))[..., 3]
-        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
-        return pictures.detach(), grad
+        return pictures.detach(), squared_error_grad(pictures, target, verts)
 
     return draw

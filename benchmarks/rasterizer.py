@@ -27,12 +27,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 from coverage import table
 from cpu_visibility import visibility_peers
-from peers import Peer, peers
+from peers import Peer, peers, squared_error_grad
 from scenes import Scene, cameras, disc, folded_scan, smooth_sphere
 from stopwatch import best_ms, best_stages_ms, copy_ms, machine
 from torch import Tensor
 
-from lightning_rast.ops import antialias, interpolate, rasterize, soft_coverage
+from lightning_rast.ops import antialias, interpolate, rasterize, soft_coverage, visible_faces
 from lightning_rast.scene import Camera
 
 VIEWS = 4
@@ -122,12 +122,10 @@ def antialiased(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     def draw(verts: Tensor) -> tuple[Tensor, Tensor]:
         verts = verts.detach().requires_grad_()
         verts_clip = camera.world_to_clip(verts)
-        with torch.no_grad():
-            fragments = rasterize(verts_clip, faces, size)
-        mask = (fragments.face_idx >= 0).to(verts.dtype)[..., None]
-        pictures = antialias(mask, fragments, verts_clip, topology)[..., 0]
-        (grad,) = torch.autograd.grad((pictures - target).square().sum(), verts)
-        return pictures.detach(), grad
+        seen = visible_faces(verts_clip, faces, size)
+        mask = seen.coverage[..., None]
+        pictures = antialias(mask, seen, verts_clip, topology, premultiplied=True)[..., 0]
+        return pictures.detach(), squared_error_grad(pictures, target, verts)
 
     return draw
 

@@ -33,7 +33,25 @@ from lightning_rast.runs import (
 
 _USER_ERROR = 2
 # Settings whose moments are fractions of the whole run.
-_SHIFTS = ("schedule.steps", "schedule.pyramid", "schedule.pyramid_at", "schedule.subdivide_at")
+_SHIFTS = (
+    "schedule.steps",
+    "schedule.pyramid",
+    "schedule.pyramid_at",
+    "schedule.subdivide_at",
+    "ladder.bending",
+)
+# Settings that the place of a ladder's run is counted by, or that set others.
+_FIXED = (
+    "preset",
+    "data.kind",
+    "schedule.kind",
+    "newton.warmup_steps",
+    "newton.steps",
+    "remesh.enabled",
+    "ladder.polish_steps",
+    "ladder.bending_from_sphere",
+    "topology.enabled",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if is_complete(config, run):
                 print(f"already finished after {run.step} steps: {run.folder}")
                 return 0
-        problem = build(config)
+        problem = build(config, None if run is None else run.checkpoint)
         # Only now, so that data which cannot be used leaves no empty run behind.
         run = _opened(config, run, notes)
         with lock_run(run.folder):
@@ -138,13 +156,14 @@ def _consequences(changed: Sequence[str], config: Config, run: Run) -> Iterator[
         RunError: a change that cannot be made any more.
     """
     steps = config.schedule.steps
-    if steps < run.step or (steps == run.step and "schedule.steps" in changed):
+    is_late = steps < run.step or (steps == run.step and "schedule.steps" in changed)
+    if config.schedule.kind == "pyramid" and is_late:
         raise RunError(
             f"schedule.steps is {steps}, but the run has done {run.step} already;"
             " give more, or resume from an earlier checkpoint with --resume PATH"
         )
     for key in changed:
-        if key.startswith("start.") or key == "data.kind":
+        if key.startswith("start.") or key in _FIXED:
             raise RunError(
                 f"{key} cannot change any more: the run is at step {run.step}; start a new one"
             )

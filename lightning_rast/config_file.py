@@ -15,7 +15,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_rast.config import Config, problems
+from lightning_rast.config import PRESETS, Config, problems
 
 _PATH_KEYS = ("data.mesh", "data.folder", "start.mesh")
 
@@ -39,6 +39,7 @@ def load_config(
 
     Relative paths become absolute: those in the file start at the file's folder, those in an
     override at the current one. A whole float such as 1e3 is accepted for a whole number.
+    A preset's values (`config.PRESETS`) come first, whatever the order.
     With complete=False a value may still be missing, as in a file that is meant to be filled in.
 
     Raises:
@@ -48,6 +49,7 @@ def load_config(
     if path is not None:
         path = Path(path)
         settings = [*_file_settings(path), *settings]
+    settings = [*_preset_settings(settings), *settings]
     schema = _schema_types(Config)
     merged = OmegaConf.structured(Config)
     sources: dict[str, str] = {}
@@ -109,6 +111,15 @@ def _file_settings(path: Path) -> Iterator[_Setting]:
         line = lines.get(key)
         source = f"{path}, line {line}" if line else str(path)
         yield _Setting(key, value, source, path.resolve().parent)
+
+
+def _preset_settings(settings: Sequence[_Setting]) -> Iterator[_Setting]:
+    """What the preset that is asked for last sets; a preset that does not exist is refused when
+    its own key is applied."""
+    asked = [setting for setting in settings if setting.key == "preset"]
+    if asked and isinstance(asked[-1].value, str):
+        for key, value in PRESETS.get(asked[-1].value, {}).items():
+            yield _Setting(key, value, f"preset {asked[-1].value}", Path.cwd())
 
 
 def _nearest_file(path: Path) -> str:

@@ -4,13 +4,14 @@ import json
 import logging
 import os
 import pickle
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
 from lightning_rast.callbacks import (
     AtomicCheckpointIO,
@@ -34,9 +35,17 @@ from lightning_rast.data.fitted_sphere import fitted_sphere
 from lightning_rast.data.masks import load_mask_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
+from lightning_rast.ladder_module import LadderModule
+from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
+from lightning_rast.optim.schedule import Schedule
+from lightning_rast.optim.visual_hull import HullError, visual_hull
+from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
+
+# Half of the object's extent, in units of the lengths that a ladder is given in.
+_HALF_EXTENT = 0.9
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,10 @@ class Problem:
     reference: Mesh | None = None
 
 
-def build(config: Config) -> Problem:
+def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """Load or render the views and make the start mesh; writes nothing.
+
+    checkpoint: of which the run will be continued; its mesh then takes the place of the start.
 
     Raises:
         RunError: the data, the mesh or the device cannot be used.
@@ -62,19 +73,36 @@ def build(config: Config) -> Problem:
     try:
         reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
         train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-        center, radius = fitted_sphere(train_views)
-        start = make_start_mesh(config.start, center=center, radius=radius)
-        module = ReconstructionModule(config, start, scale=radius)
+        module = make_module(config, train_views, is_resumed=checkpoint is not None)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
+    except HullError as error:
+        names = ", ".join(train_views.names[view] for view in error.views[:5])
+        raise RunError(f"{error} (views by name: {names})" if names else str(error)) from None
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
-        schedule=module.schedule,
+        schedule=module.schedule if isinstance(module, PyramidModule) else Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
         seed=config.seed,
     )
     return Problem(module, datamodule, reference)
+
+
+def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> ReconstructionModule:
+    """The module that `schedule.kind` names, on the mesh that `start` names.
+
+    is_resumed: a checkpoint will bring mesh and scale, so that no hull needs to be carved.
+    """
+    began = time.perf_counter()
+    if is_resumed:
+        start, scale = icosphere(0), 1.0
+    else:
+        start, scale = make_start(config.start, views, kind=config.schedule.kind)
+    if config.schedule.kind == "pyramid":
+        return PyramidModule(config, start, scale=scale)
+    seconds = 0.0 if is_resumed else time.perf_counter() - began
+    return LadderModule(config, start, scale=scale, seconds=seconds)
 
 
 def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
@@ -101,7 +129,7 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
         )
     except SystemExit:  # Lightning's answer to Ctrl-C outside of the training loop
         return 130
-    if saver.stopped_by and trainer.global_step < config.schedule.steps:
+    if saver.stopped_by and not problem.module.is_finished:
         print(f"stopped at step {trainer.global_step}, saved; continue with --resume {run.folder}")
         return 128 + saver.stopped_by
     return 0
@@ -110,7 +138,9 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
 def is_complete(config: Config, run: Run) -> bool:
     """True when the run has done its last step and everything that is written after it is there."""
     names = [*MeshExport.FILES, *([Turntable.FILE] if config.log.turntable else [])]
-    if run.step < config.schedule.steps or not all((run.folder / name).exists() for name in names):
+    if not all((run.folder / name).exists() for name in names):
+        return False
+    if config.schedule.kind == "pyramid" and run.step < config.schedule.steps:
         return False
     try:
         metrics = json.loads((run.folder / Metrics.FILE).read_text(encoding="utf-8"))
@@ -130,7 +160,8 @@ def check_checkpoint(path: Path) -> None:
         state, step = content["state_dict"], content["global_step"]
         needed = {"pytorch-lightning_version", "loops", "optimizer_states", "lr_schedulers"}
         is_ours = (
-            needed | {"scale", "num_subdivisions"} <= set(content)
+            needed | {"scale"} <= set(content)
+            and ("ladder" in content or "num_subdivisions" in content)
             and set(state) == {"verts", "faces"}
             and state["verts"].ndim == state["faces"].ndim == 2
         )
@@ -169,11 +200,32 @@ def make_views(
     return training, rendered(data.num_held_out, between=True, prefix="held_out")
 
 
-def make_start_mesh(start: StartConfig, *, center: Tensor, radius: float) -> Mesh:
-    """The mesh of a file, or an icosphere about the sphere that was fitted to the views."""
+def make_start(
+    start: StartConfig, views: Views, *, kind: Literal["ladder", "pyramid"]
+) -> tuple[Mesh, float]:
+    """The mesh that a fit starts from, and the unit of its lengths, in world units.
+
+    The mesh of a file, an icosphere about the sphere that was fitted to the views, or the visual
+    hull. kind: of the schedule; its lengths are in half extents of the object for a pyramid, and
+    0.9 of them make one for a ladder.
+    """
+    if start.kind == "hull":
+        hull = visual_hull(
+            views.coverage,
+            views.cameras,
+            known=views.known,
+            resolution=start.resolution,
+            max_disagreeing=start.max_disagreeing,
+        )
+        return hull.mesh, hull.unit if kind == "ladder" else _HALF_EXTENT * hull.unit
+    center, radius = fitted_sphere(views)
+    unit = radius if kind == "pyramid" else radius / _HALF_EXTENT
     if start.kind == "mesh":
-        return load_mesh(start.mesh)
-    return icosphere(start.subdivisions, radius=radius * start.radius_scale, center=center.tolist())
+        return load_mesh(start.mesh), unit
+    sphere = icosphere(
+        start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
+    )
+    return sphere, unit
 
 
 def make_callbacks(
@@ -221,10 +273,12 @@ def make_trainer(config: Config, run: Run, callbacks: list[pl.Callback]) -> pl.T
         default_hp_metric=False,
     )
     accelerator = accelerator_of(config)
+    is_pyramid = config.schedule.kind == "pyramid"
+    most_steps = config.schedule.steps if is_pyramid else make_ladder_of(config).most_steps
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,
-        max_steps=config.schedule.steps,
+        max_steps=most_steps,
         max_epochs=-1,
         logger=logger or False,
         callbacks=callbacks,
@@ -236,7 +290,7 @@ def make_trainer(config: Config, run: Run, callbacks: list[pl.Callback]) -> pl.T
         enable_model_summary=False,
         num_sanity_val_steps=0,
         limit_val_batches=0,
-        log_every_n_steps=config.schedule.steps + 1,
+        log_every_n_steps=most_steps + 1,
         enable_autolog_hparams=False,
         default_root_dir=run.folder,
     )

@@ -19,6 +19,7 @@ from lightning_rast.training import make_views
 REPOSITORY = Path(__file__).parents[1]
 STEPS = 60
 SETTINGS = [
+    "preset=sphere",
     "device=cpu",
     "data.num_views=8",
     "data.num_held_out=4",

@@ -27,19 +27,40 @@ const RasterizeKernels* kernels() {
 }  // namespace
 }  // namespace lrast
 
+namespace {
+template <typename T, typename Forward>
+int status_of(const lrast::RasterizeArgs<T>& args, Forward lrast::RasterizeKernels::*member,
+              int64_t* where) {
+  const lrast::RasterizeKernels* const kernels = lrast::kernels();
+  if (!kernels) return lrast::kNoIsaStatus;
+  const lrast::RasterizeStatus status = (kernels->*member)(args);
+  where[0] = status.view;
+  where[1] = status.item;
+  return status.code;
+}
+}  // namespace
+
 #define DEFINE(name, T, member)                                                                 \
   LRAST_RASTERIZE(name, T) {                                                                    \
-    const lrast::RasterizeKernels* kernels = lrast::kernels();                                  \
-    if (!kernels) return lrast::kNoIsaStatus;                                                   \
-    const lrast::RasterizeStatus status = kernels->member(lrast::RasterizeArgs<T>{              \
-        verts_clip, faces, face_ranges, face_idx, bary, depth, num_views, num_verts, num_faces, \
-        height, width, num_layers, cull, shared, num_threads});                                 \
-    where[0] = status.view;                                                                     \
-    where[1] = status.item;                                                                     \
-    return status.code;                                                                         \
+    return status_of(lrast::RasterizeArgs<T>{verts_clip, faces, face_ranges, face_idx, bary,    \
+                                             depth, nullptr, num_views, num_verts, num_faces,   \
+                                             height, width, num_layers, cull, shared,           \
+                                             num_threads},                                      \
+                     &lrast::RasterizeKernels::member, where);                                  \
   }
 DEFINE(lrast_rasterize_f32, float, forward_f32)
 DEFINE(lrast_rasterize_f64, double, forward_f64)
+
+#define DEFINE_FACES(name, T, member)                                                           \
+  LRAST_VISIBLE_FACES(name, T) {                                                                \
+    return status_of(lrast::RasterizeArgs<T>{verts_clip, faces, face_ranges, face_idx, nullptr, \
+                                             nullptr, coverage, num_views, num_verts,           \
+                                             num_faces, height, width, 1, cull, shared,         \
+                                             num_threads},                                      \
+                     &lrast::RasterizeKernels::member, where);                                  \
+  }
+DEFINE_FACES(lrast_visible_faces_f32, float, forward_f32)
+DEFINE_FACES(lrast_visible_faces_f64, double, forward_f64)
 
 #define DEFINE_BACKWARD(name, T, member)                                                        \
   LRAST_RASTERIZE_BACKWARD(name, T) {                                                           \

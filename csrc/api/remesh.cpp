@@ -8,12 +8,12 @@
 #include "../kernels/remesh.h"
 
 int lrast_remesh(const double* verts, int64_t num_verts, const int32_t* faces, int64_t num_faces,
-                 const double* target, int32_t iterations, int32_t num_threads, void** result,
-                 int64_t* sizes, int64_t* counts, int64_t* where) {
+                 const double* target, int32_t iterations, int32_t balance, int32_t num_threads,
+                 void** result, int64_t* sizes, int64_t* counts, int64_t* where) {
   try {
     std::unique_ptr<lrast::RemeshResult> made(new lrast::RemeshResult);
     const lrast::RemeshStatus status = lrast::remesh(
-        {verts, faces, target, num_verts, num_faces, iterations, num_threads}, *made);
+        {verts, faces, target, num_verts, num_faces, iterations, balance, num_threads}, *made);
     for (int i = 0; i < 3; ++i) where[i] = status.where[i];
     if (status.code != lrast::RemeshStatus::kOk) return status.code;
     sizes[0] = int64_t(made->verts.size() / 3);

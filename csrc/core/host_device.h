@@ -4,8 +4,11 @@
 
 #ifdef __CUDACC__
 #define LRAST_HD __host__ __device__ inline
+// Of a long template: the GPU calls it, because every copy takes a second to compile.
+#define LRAST_HD_LONG __host__ __device__ __noinline__
 #else
 #define LRAST_HD inline
+#define LRAST_HD_LONG
 #endif
 
 // The hot translation units are compiled once per ISA level. An inline namespace per level keeps

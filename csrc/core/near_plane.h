@@ -9,6 +9,12 @@ LRAST_BEGIN
 /// x - x is 0 for finite x and NaN otherwise.
 LRAST_HD bool is_finite(double x) { return x - x == 0.0; }
 
+/// Whether a vertex is finite, and behind the near plane or in front of the camera.
+LRAST_HD bool is_placeable(ClipPoint p) {
+  return is_finite(p.x) && is_finite(p.y) && is_finite(p.z) && is_finite(p.w) &&
+         (near_distance(p) < 0.0 || p.w > 0.0);
+}
+
 /// `screen`, the position of p, or a mark for a vertex without one. A mark's x is NaN, so that
 /// face_sign() is 0 for all its faces: hidden behind the near plane, or refused because it is not
 /// finite on the screen or has w <= 0 in front of the plane.

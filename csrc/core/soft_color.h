@@ -8,7 +8,7 @@ namespace lrast {
 
 /// Depths as exponents of two: key * slope + offset, by depth_key().
 struct SoftColorModel {
-  double slope[2], offset[2];  // of views with equal w (orthographic), of others
+  double slope[2], offset[2];  // of views whose w are all 1 (orthographic), of others
   double background;           // the exponent of what is behind all faces
   int32_t num_channels;
 };
@@ -16,6 +16,10 @@ struct SoftColorModel {
 }  // namespace lrast
 
 LRAST_BEGIN
+
+/// Whether a view counts as one of a perspective camera. Clip w is 1 all over in an orthographic one;
+/// a flat mesh that faces a perspective camera has one w too, but hardly that.
+LRAST_HD bool colors_in_perspective(bool w_differs, double w) { return w_differs || w != 1.0; }
 
 /// Barycentric coordinates as functions of the pixel, and what a triangle's corners weigh.
 template <typename T> struct ColorTriangle {

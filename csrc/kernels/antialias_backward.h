@@ -1,5 +1,6 @@
 // csrc/kernels/antialias_backward.h: gradients of one view from its tape (CPU).
 #pragma once
+#include "antialias_gradient.h"
 #include "antialias_tape.h"
 
 LRAST_BEGIN
@@ -7,35 +8,6 @@ LRAST_BEGIN
 /// Sums over a contour edge: gradient of its top and bottom end by end_weights(), and further
 /// screen-y gradients of the ends.
 struct EdgeSums { double top, bottom, top_y, bottom_y; };
-
-/// What one pixel's colour passes on: gradients of its coverage, and of its weights before they
-/// were made non-negative and of the right sum.
-struct PixelGrads { double coverage, weight[kSky + 1]; };
-
-template <typename T>
-const T* pixel_colour(const T* image, int64_t pixel, int width, int channels, int neighbor) {
-  return image + (pixel + (neighbor / 3 - 1) * int64_t(width) + (neighbor % 3 - 1)) * channels;
-}
-
-template <typename T>
-PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, const T* image, const T* grad_out,
-                          const BlendedPixel<T>& pixel) {
-  const T* const grad = grad_out + int64_t(pixel.pixel) * args.num_channels;
-  double along[9], mean = 0.0;  // grad . colour of each neighbour
-  for (int j = 0; j < 9; ++j) {
-    along[j] = 0.0;
-    if (pixel.weight[j] == T(0) && j != pixel.sky) continue;
-    const T* const colour = pixel_colour(image, pixel.pixel, args.width, args.num_channels, j);
-    for (int c = 0; c < args.num_channels; ++c) along[j] += double(grad[c]) * double(colour[c]);
-    mean += along[j] * (pixel.weight[j] / pixel.coverage);
-  }
-  PixelGrads out;
-  for (int j = 0; j < 9; ++j)
-    out.weight[j] = pixel.weight[j] > T(0) ? pixel.scale * (along[j] - mean) : 0.0;
-  out.weight[kSky] = 0.0;
-  out.coverage = pixel.sky < 0 ? 0.0 : pixel.sky == kSky ? mean : mean - along[pixel.sky];
-  return out;
-}
 
 template <typename T> void add_clip_gradient(T* grad_verts, int64_t vert, ClipPoint p) {
   T* const grad = grad_verts + 4 * vert;
@@ -49,38 +21,10 @@ template <typename T> void add_clip_gradient(T* grad_verts, int64_t vert, ClipPo
 template <typename T>
 void add_gradient_at_end(const AntialiasBackwardArgs<T>& args, const T* verts, const TapeCut* cuts,
                          int32_t end, ScreenPoint grad, T* grad_verts) {
-  if (end < args.num_verts) {
-    add_clip_gradient(grad_verts, end,
-                      screen_from_clip_vjp(load_clip(verts + 4 * int64_t(end)), args.width,
-                                           args.height, grad));
-    return;
-  }
-  const TapeCut cut = cuts[end - args.num_verts];
-  const ClipPoint a = load_clip(verts + 4 * int64_t(cut.visible));
-  const ClipPoint b = load_clip(verts + 4 * int64_t(cut.hidden));
-  ClipPoint grad_a, grad_b;
-  clip_at_near_vjp(a, b, screen_from_clip_vjp(clip_at_near(a, b), args.width, args.height, grad),
-                   grad_a, grad_b);
-  add_clip_gradient(grad_verts, cut.visible, grad_a);
-  add_clip_gradient(grad_verts, cut.hidden, grad_b);
-}
-
-/// Moves an intersection: the planes of both faces.
-template <typename T>
-void add_gradient_of_crossing(const AntialiasBackwardArgs<T>& args, const T* verts, bool flat,
-                              const BlendedPixel<T>& pixel, const FaceCrossing<T>& crossing,
-                              double grad_area, T* grad_verts) {
-  const double x = pixel.pixel % args.width + 0.5, y = pixel.pixel / args.width + 0.5;
-  for (int side = 0; side < 2; ++side) {
-    const int32_t* const face =
-        args.faces + 3 * int64_t(side == 0 ? crossing.face : crossing.other_face);
-    const double grad = side == 0 ? grad_area : -grad_area;
-    ClipPoint corners[3], grads[3] = {};
-    for (int j = 0; j < 3; ++j) corners[j] = load_clip(verts + 4 * int64_t(face[j]));
-    face_key_vjp(corners, args.width, args.height, x, y, flat,
-                 {grad * crossing.x, grad * crossing.y, grad * crossing.center}, grads);
-    for (int j = 0; j < 3; ++j) add_clip_gradient(grad_verts, face[j], grads[j]);
-  }
+  const TapeCut from = end < args.num_verts ? TapeCut{end, -1} : cuts[end - args.num_verts];
+  visit_end_gradient(args, verts, from, grad, [&](int32_t vert, ClipPoint value) {
+    add_clip_gradient(grad_verts, vert, value);
+  });
 }
 
 template <typename T>
@@ -108,8 +52,11 @@ void backward_verts(const AntialiasBackwardArgs<T>& args, const AntialiasTape<T>
       sum.bottom_y += grad_area * border->sweep_bottom;
     }
     if (pixel.across < 0) continue;
-    add_gradient_of_crossing(args, verts, tape.head.flat != 0, pixel, *crossing++,
-                             grad.weight[pixel.across] - grad.weight[kOwn], grad_verts);
+    visit_crossing_gradient(args, verts, tape.head.flat != 0, pixel, *crossing++,
+                            grad.weight[pixel.across] - grad.weight[kOwn],
+                            [&](int32_t vert, ClipPoint value) {
+      add_clip_gradient(grad_verts, vert, value);
+    });
   }
   for (int64_t i = 0; i < tape.head.edges; ++i) {
     const EdgeSums sum = sums[i];
@@ -153,8 +100,7 @@ void backward_image_rows(const AntialiasBackwardArgs<T>& args, const AntialiasTa
     const T* const grad = grad_out + pixel * args.num_channels;
     for (int j = 0; j < 9; ++j) {
       const int64_t target_row = row + j / 3 - 1;
-      const double share =
-          tape.pixels[i].weight[j] + (j == tape.pixels[i].sky ? 1.0 - tape.pixels[i].coverage : 0.0);
+      const double share = share_of(tape.pixels[i], j);
       if (share == 0.0 || target_row < begin || target_row >= end) continue;
       T* const target =
           grad_image + (pixel + (j / 3 - 1) * int64_t(args.width) + (j % 3 - 1)) * args.num_channels;

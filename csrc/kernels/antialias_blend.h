@@ -1,22 +1,26 @@
-// csrc/kernels/antialias_blend.h: colours of the pixels that outlines and intersections pass (CPU).
+// csrc/kernels/antialias_blend.h: colours of pixels that outlines and intersections pass (CPU, CUDA).
 #pragma once
-#include "antialias_view.h"
+#include <string.h>
+
+#include "../core/pixel_union.h"
+#include "antialias_picture.h"
 
 LRAST_BEGIN
 
-inline int row_of(int neighbor) { return neighbor / 3 - 1; }
-inline int column_of(int neighbor) { return neighbor % 3 - 1; }
+LRAST_HD int row_of(int neighbor) { return neighbor / 3 - 1; }
+LRAST_HD int column_of(int neighbor) { return neighbor % 3 - 1; }
 
 /// A pixel and its neighbours: the faces that they show, and the planes of those.
-template <typename T> struct PixelWindow {
+template <typename View> struct PixelWindow {
+  using T = typename View::Number;
   static constexpr int32_t kOutside = -2;
-  const AntialiasView<T>& view;
+  const View& view;
   int row, column;
   int32_t face[9];
   FaceKey key[9];
   bool known[9];
 
-  PixelWindow(const AntialiasView<T>& view, int row, int column)
+  LRAST_HD PixelWindow(const View& view, int row, int column)
       : view(view), row(row), column(column) {
     for (int j = 0; j < 9; ++j) {
       const int r = row + row_of(j), c = column + column_of(j);
@@ -26,14 +30,14 @@ template <typename T> struct PixelWindow {
     }
   }
   /// Plane of the face that neighbour j shows, around the centre of this pixel.
-  const FaceKey& key_of(int j) {
+  LRAST_HD const FaceKey& key_of(int j) {
     if (!known[j]) {
       key[j] = view.key_of(face[j], row, column);
       known[j] = true;
     }
     return key[j];
   }
-  const T* colour(int j) const {
+  LRAST_HD const T* colour(int j) const {
     const int64_t pixel = int64_t(row + row_of(j)) * view.width + column + column_of(j);
     return view.image + pixel * view.channels;
   }
@@ -44,11 +48,12 @@ struct PieceMiddle {
   double x, y, key, normal_x, normal_y;  // in the pixel's own frame
 };
 
-template <typename T> PieceMiddle middle_of(const PixelWindow<T>& window, const Piece& piece) {
+template <typename View>
+LRAST_HD_LONG PieceMiddle middle_of(const PixelWindow<View>& window, const Piece& piece) {
   const ContourEdge& e = window.view.edges[piece.edge];
   const double x = 0.5 * (piece.x0 + piece.x1), y = 0.5 * (piece.y0 + piece.y1);
   const double to_right = piece.weight > 0 ? 1.0 : -1.0;
-  return {x, y, window.view.key_on_edge(e, window.column + x, window.row + y),
+  return {x, y, key_on_edge(window.view, piece.edge, window.column + x, window.row + y),
           to_right * (e.y1 - e.y0), -to_right * (e.x1 - e.x0)};
 }
 
@@ -59,8 +64,8 @@ struct PieceSides { int near, beyond; };
 /// pixel that is nearest to the middle of the piece, among those whose surface, extended to there by
 /// its plane, lies at its depth, or behind it. A surface bends away at a fold, by as much as its
 /// plane falls on the way; of those in front by more, the nearest will do if there is no better.
-template <typename T>
-PieceSides find_sides(PixelWindow<T>& window, const PieceMiddle& middle) {
+template <typename View>
+LRAST_HD_LONG PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle& middle) {
   constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
   constexpr double kSlack = 0.25; // px, by which a surface may be off
   PieceSides sides{-1, -1};
@@ -92,8 +97,8 @@ PieceSides find_sides(PixelWindow<T>& window, const PieceMiddle& middle) {
 }
 
 /// The longest visible piece of the outline in a pixel.
-template <typename T>
-const Piece& longest_of_outline(const PixelPieces& pixel, const RowChunk<T>& chunk) {
+template <typename Chunk>
+LRAST_HD const Piece& longest_of_outline(const PixelPieces& pixel, const Chunk& chunk) {
   double longest = -1.0;
   int64_t found = pixel.begin;
   for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
@@ -107,12 +112,12 @@ const Piece& longest_of_outline(const PixelPieces& pixel, const RowChunk<T>& chu
 
 /// The neighbour most nearly in direction (x, y) that shows the object, or the background; -1 if
 /// there is none.
-template <typename T>
-int find_towards(const PixelWindow<T>& window, double x, double y, bool object) {
+template <typename View>
+LRAST_HD_LONG int find_towards(const PixelWindow<View>& window, double x, double y, bool object) {
   int found = -1;
   double best = 0.0;
   for (int j = 0; j < 9; ++j) {
-    if (window.face[j] == PixelWindow<T>::kOutside || (window.face[j] >= 0) != object) continue;
+    if (window.face[j] == PixelWindow<View>::kOutside || (window.face[j] >= 0) != object) continue;
     const double dx = column_of(j), dy = row_of(j);
     const double along = (x * dx + y * dy) / sqrt(dx * dx + dy * dy);
     if (found >= 0 && !(along > best)) continue;
@@ -123,7 +128,8 @@ int find_towards(const PixelWindow<T>& window, double x, double y, bool object) 
 }
 
 /// The neighbour that shows the object at a piece of the outline, or -1.
-template <typename T> int find_rim(PixelWindow<T>& window, const PieceMiddle& middle) {
+template <typename View>
+LRAST_HD int find_rim(PixelWindow<View>& window, const PieceMiddle& middle) {
   const int near = find_sides(window, middle).near;
   if (near >= 0) return near;
   return window.face[kOwn] >= 0 ? kOwn : find_towards(window, middle.normal_x, middle.normal_y, true);
@@ -131,9 +137,9 @@ template <typename T> int find_rim(PixelWindow<T>& window, const PieceMiddle& mi
 
 /// Borders of what is visible in a pixel, with the neighbours that show the two sides. Pieces with a
 /// side that shows nowhere are left out.
-template <typename T>
-void find_borders(PixelWindow<T>& window, const PixelPieces& pixel, bool outline,
-                  RowChunk<T>& chunk) {
+template <typename View, typename Chunk>
+LRAST_HD void find_borders(PixelWindow<View>& window, const PixelPieces& pixel, bool outline,
+                           Chunk& chunk) {
   for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
     const Piece& piece = chunk.pieces[i];
     const double height = piece.y1 - piece.y0;
@@ -156,9 +162,10 @@ void find_borders(PixelWindow<T>& window, const PixelPieces& pixel, bool outline
 }
 
 /// Adds the surface on the other side of an intersection.
-template <typename T>
-void add_crossing(const PixelWindow<T>& window, const Crossing& crossing, RowChunk<T>& chunk,
-                  double* weight) {
+template <typename View, typename Chunk>
+LRAST_HD void add_crossing(const PixelWindow<View>& window, const Crossing& crossing, Chunk& chunk,
+                           double* weight) {
+  using T = typename View::Number;
   const FaceKey own = window.view.key_of(crossing.face, window.row, window.column);
   const FaceKey other = window.view.key_of(crossing.other_face, window.row, window.column);
   FaceKey slope;
@@ -173,7 +180,7 @@ void add_crossing(const PixelWindow<T>& window, const Crossing& crossing, RowChu
 
 /// Makes weights non-negative, which they are unless borders contradict each other, and their sum
 /// `total`. Returns by what they were multiplied; 0 if too little is left of them.
-inline double scale_weights(double* weight, double total) {
+LRAST_HD double scale_weights(double* weight, double total) {
   double sum = 0.0;
   for (int j = 0; j < 9; ++j) sum += larger(weight[j], 0.0);
   if (!(sum >= 0.25 * total)) return 0.0;
@@ -184,9 +191,10 @@ inline double scale_weights(double* weight, double total) {
 
 /// How much of the object's part of a pixel each neighbour's colour makes up. The colour is known at
 /// the pixel's centre; beyond each border it changes.
-template <typename T>
-double weigh_neighbors(PixelWindow<T>& window, const PixelPieces* pixel, const Crossing* crossing,
-                       double coverage, RowChunk<T>& chunk, double* weight) {
+template <typename View, typename Chunk>
+LRAST_HD double weigh_neighbors(PixelWindow<View>& window, const PixelPieces* pixel,
+                                const Crossing* crossing, double coverage, Chunk& chunk,
+                                double* weight) {
   const bool object = window.face[kOwn] >= 0;
   if (object) weight[kOwn] = 1.0;
   bool one_rim = coverage < 1.0 && !crossing;  // then it has all of the object's part
@@ -213,8 +221,10 @@ double weigh_neighbors(PixelWindow<T>& window, const PixelPieces* pixel, const C
   return rim >= 0 ? 1.0 : 0.0;
 }
 
-template <typename T>
-void write_colour(const PixelWindow<T>& window, const double* share, T* out) {
+template <typename View>
+LRAST_HD_LONG void write_colour(const PixelWindow<View>& window, const double* share,
+                           typename View::Number* out) {
+  using T = typename View::Number;
   for (int c = 0; c < window.view.channels; ++c) {
     double sum = 0.0, least = 0.0, most = 0.0;  // as it is where the background is 0
     bool first = share[kSky] == 0.0;
@@ -232,15 +242,17 @@ void write_colour(const PixelWindow<T>& window, const double* share, T* out) {
 
 /// Weights of d area / d edge at its two ends, as the tape keeps them.
 template <typename T>
-void piece_weights(const ContourEdge& e, int row, VisibleSpan span, T& top, T& bottom) {
+LRAST_HD void piece_weights(const ContourEdge& e, int row, VisibleSpan span, T& top,
+                            T& bottom) {
   double at_top, at_bottom;
   end_weights(e, row, span, at_top, at_bottom);
   top = T(at_top);
   bottom = T(at_bottom);
 }
 
-template <typename T>
-void record_borders(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
+template <typename View, typename Chunk>
+LRAST_HD void record_borders(const View& view, int row, Chunk& chunk) {
+  using T = typename View::Number;
   for (int64_t i = 0; i < chunk.borders.size(); ++i) {
     const Border border = chunk.borders[i];
     const Piece& piece = chunk.pieces[border.piece];
@@ -258,9 +270,10 @@ void record_borders(const AntialiasView<T>& view, int row, RowChunk<T>& chunk) {
   }
 }
 
-template <typename T>
-int32_t record_outline(const AntialiasView<T>& view, int row, const PixelPieces& pixel,
-                       RowChunk<T>& chunk) {
+template <typename View, typename Chunk>
+LRAST_HD int32_t record_outline(const View& view, int row, const PixelPieces& pixel,
+                                Chunk& chunk) {
+  using T = typename View::Number;
   const int64_t before = chunk.spans.size();
   for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
     const VisibleSpan span = chunk.visible[i];
@@ -273,14 +286,16 @@ int32_t record_outline(const AntialiasView<T>& view, int row, const PixelPieces&
   return int32_t(chunk.spans.size() - before);
 }
 
-/// Colour of one pixel. `pixel` or `crossing` is null where there is none.
-template <typename T>
-void blend_pixel(const AntialiasView<T>& view, int row, int column, const PixelPieces* pixel,
-                 const Crossing* crossing, RowChunk<T>& chunk) {
+/// Colour of one pixel. `pixel` or `crossing` is null where there is none. `chunk` has the pieces, as
+/// RowChunk does, and gets what is recorded.
+template <typename View, typename Chunk>
+LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPieces* pixel,
+                          const Crossing* crossing, Chunk& chunk) {
+  using T = typename View::Number;
   const int64_t index = int64_t(row) * view.width + column;
   // Among equal neighbours only a background that is 0, and shows in none of them, makes a change.
   if (view.plain && view.plain[index] && !(view.premultiplied && pixel)) return;
-  PixelWindow<T> window(view, row, column);
+  PixelWindow<View> window(view, row, column);
   const bool object = window.face[kOwn] >= 0;
   if (!object) crossing = nullptr;
   int sky = -1;
@@ -304,7 +319,7 @@ void blend_pixel(const AntialiasView<T>& view, int row, int column, const PixelP
   double share[kSky + 1];
   for (int j = 0; j <= kSky; ++j) share[j] = j < kSky ? weight[j] : 0.0;
   if (sky >= 0) share[sky] += 1.0 - coverage;
-  write_colour(window, share, view.out + index * view.channels);
+  if (view.out) write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;
 
   BlendedPixel<T> blended{};
@@ -331,10 +346,10 @@ inline void keep_nearest(int32_t* nearest, const Crossing* all, const Crossing* 
 
 /// Colours of one row's pixels. `rows` says what lies where; `above` are intersections that the row
 /// above found for this one.
-template <typename T>
+template <typename T, typename Crossings>
 void blend_row(const AntialiasView<T>& view, int row, const RowPixels& here,
                const Crossing* crossings, int64_t num_crossings, const Crossing* above,
-               int64_t num_above, RowChunk<T>& chunk, Buffer<Crossing>& merged) {
+               int64_t num_above, RowChunk<T>& chunk, Crossings& merged) {
   const int64_t stride = int64_t(view.width) * view.channels;
   memcpy(view.out + row * stride, view.image + row * stride, size_t(stride) * sizeof(T));
   if (num_crossings + num_above == 0) {

@@ -1,4 +1,6 @@
 // csrc/kernels/antialias_cpu.cpp: drives the stages over views and threads.  Compiled per ISA level.
+#include "antialias_view.h"
+
 #include "antialias_backward.h"
 #include "antialias_blend.h"
 #include "antialias_crossing.h"

@@ -1,10 +1,12 @@
-// csrc/kernels/antialias_crossing.h: where surfaces of neighbouring pixels intersect (CPU).
+// csrc/kernels/antialias_crossing.h: where surfaces of neighbouring pixels intersect (CPU, CUDA).
 #pragma once
-#include "antialias_view.h"
+#include <string.h>
+
+#include "antialias_picture.h"
 
 LRAST_BEGIN
 
-inline bool share_vertex(const int32_t* a, const int32_t* b) {
+LRAST_HD bool share_vertex(const int32_t* a, const int32_t* b) {
   bool shared = false;
   for (int i = 0; i < 3; ++i) shared |= (a[i] == b[0]) | (a[i] == b[1]) | (a[i] == b[2]);
   return shared;
@@ -13,14 +15,14 @@ inline bool share_vertex(const int32_t* a, const int32_t* b) {
 /// The line from a pixel's centre to that of the next one, to the right or down, and the slice of
 /// the mesh by the plane through it and the eye. Homogeneous, so that faces that reach behind the
 /// camera are no special case.
-template <typename T> struct PixelLine {
-  const AntialiasView<T>& view;
+template <typename View> struct PixelLine {
+  const View& view;
   int row, column;
   bool rightwards;
 
   /// Corners of a face: along the line and off it, times w; w; key times w.
   struct Corner { double along, off, w, key_w; };
-  void corners_of(int32_t face, Corner* out) const {
+  LRAST_HD void corners_of(int32_t face, Corner* out) const {
     ClipPoint p[3];
     view.corners_of(face, p);
     for (int j = 0; j < 3; ++j) {
@@ -43,10 +45,10 @@ enum class Follow { kDone, kMeets, kTooFar };
 
 /// Follows the surface from a face in steps of `direction` (1 or -1) to position `end`, or as far as
 /// it goes. kMeets: it leads to a face that touches `goal`.
-template <typename T>
-Follow follow_surface(const PixelLine<T>& line, int32_t face, int32_t goal, double direction,
-                      double start, double end, SurfaceSlice& slice) {
-  using Corner = typename PixelLine<T>::Corner;
+template <typename View>
+LRAST_HD_LONG Follow follow_surface(const PixelLine<View>& line, int32_t face, int32_t goal,
+                               double direction, double start, double end, SurfaceSlice& slice) {
+  using Corner = typename PixelLine<View>::Corner;
   const int32_t* const faces = line.view.faces;
   int came_from = -1;
   slice.position[0] = start;
@@ -87,7 +89,7 @@ Follow follow_surface(const PixelLine<T>& line, int32_t face, int32_t goal, doub
 }
 
 /// Key of a slice's face i at a position.
-inline double key_in_slice(const SurfaceSlice& slice, int i, double position) {
+LRAST_HD double key_in_slice(const SurfaceSlice& slice, int i, double position) {
   const double span = slice.position[i + 1] - slice.position[i];
   const double t = span != 0.0 ? (position - slice.position[i]) / span : 0.0;
   return slice.key[i] + t * (slice.key[i + 1] - slice.key[i]);
@@ -95,8 +97,8 @@ inline double key_in_slice(const SurfaceSlice& slice, int i, double position) {
 
 /// Where the surface that is in front at 0 falls behind the one that is in front at 1, and which
 /// faces do. False if they do not meet where both are.
-inline bool find_meeting(const SurfaceSlice& from, const SurfaceSlice& back, int& i, int& j,
-                         double& position) {
+LRAST_HD bool find_meeting(const SurfaceSlice& from, const SurfaceSlice& back, int& i, int& j,
+                           double& position) {
   if (from.count == 0 || back.count == 0) return false;
   const double end = smaller(from.position[from.count], 1.0);
   position = larger(back.position[back.count], 0.0);
@@ -125,9 +127,9 @@ inline bool find_meeting(const SurfaceSlice& from, const SurfaceSlice& back, int
 
 /// Looks for an intersection between what a pixel and the next one show. A look at the planes of
 /// the two faces rules out most pairs; then both surfaces are followed towards each other.
-template <typename T>
-bool find_crossing_of_pair(const AntialiasView<T>& view, int row, int column, bool rightwards,
-                           Crossing& near, Crossing& far) {
+template <typename View>
+LRAST_HD bool find_crossing_of_pair(const View& view, int row, int column, bool rightwards,
+                                    Crossing& near, Crossing& far) {
   constexpr double kBeyond = 1.0;  // px, by which planes may cut before or after
   const int next_row = row + !rightwards, next_column = column + rightwards;
   const int32_t face = view.face_at(row, column), other = view.face_at(next_row, next_column);
@@ -136,7 +138,7 @@ bool find_crossing_of_pair(const AntialiasView<T>& view, int row, int column, bo
   const double lead = a.center - b.center;
   const double change = rightwards ? b.x - a.x : b.y - a.y;
   if (!(change > 0.0 && lead > -kBeyond * change && lead < (1.0 + kBeyond) * change)) return false;
-  const PixelLine<T> line{view, row, column, rightwards};
+  const PixelLine<View> line{view, row, column, rightwards};
   SurfaceSlice from, back;
   from.key[0] = a.center;
   back.key[0] = b.center + (rightwards ? b.x : b.y);
@@ -151,19 +153,39 @@ bool find_crossing_of_pair(const AntialiasView<T>& view, int row, int column, bo
   return true;
 }
 
-/// Pairs of a pixel and the next one that show two different faces, as a byte each; those where
-/// nothing could change are left out.
+/// Whether a pixel and the next one show two different faces.
+inline bool is_pair(int32_t face, int32_t other) {
+  return (face != other) & (face >= 0) & (other >= 0);
+}
+
+/// Pairs of a pixel and the next one that may hold an intersection, as a byte each: they show two
+/// different faces, and a change could be seen.
 template <typename T>
 void mask_pairs(const AntialiasView<T>& view, int row, bool rightwards, uint8_t* mask) {
   const int count = view.width - rightwards;
   const int32_t* const face = view.face_idx + int64_t(row) * view.width;
   const int32_t* const other = face + (rightwards ? 1 : view.width);
-  for (int i = 0; i < count; ++i)
-    mask[i] = uint8_t((face[i] != other[i]) & (face[i] >= 0) & (other[i] >= 0));
-  if (!view.plain) return;
+  if (!view.plain) {
+    for (int i = 0; i < count; ++i) mask[i] = is_pair(face[i], other[i]);
+    return;
+  }
   const uint8_t* const plain = view.plain + int64_t(row) * view.width;
   const uint8_t* const other_plain = plain + (rightwards ? 1 : view.width);
-  for (int i = 0; i < count; ++i) mask[i] &= uint8_t(1 - (plain[i] & other_plain[i]));
+  constexpr uint64_t kAllPlain = 0x0101010101010101;
+  for (int begin = 0; begin < count; begin += 8) {
+    const int end = smaller(begin + 8, count);
+    if (end == begin + 8) {
+      uint64_t here, there;
+      memcpy(&here, plain + begin, 8);
+      memcpy(&there, other_plain + begin, 8);
+      if ((here & there) == kAllPlain) {
+        memset(mask + begin, 0, 8);
+        continue;
+      }
+    }
+    for (int i = begin; i < end; ++i)
+      mask[i] = uint8_t(is_pair(face[i], other[i]) & !(plain[i] & other_plain[i]));
+  }
 }
 
 /// Intersections between pixels of a row, and between them and those of the next row.

@@ -7,9 +7,32 @@
 LRAST_BEGIN
 namespace {
 
-constexpr int64_t kMaxCapacity = int64_t(1) << 28;  // numbers of four contributions fit an int32
-
 template <typename T> cudaError_t launch_forward(const ForwardWork<T>& work) {
+  const ContourCudaArgs<T>& args = work.args;
+  const int64_t capacity = args.capacity;
+  if (const cudaError_t error = launch_outline(work)) return error;
+  Launcher<ForwardWork<T>> launch(work, args.stream);
+  launch(cover_few<T>, blocks_for(capacity, kFewBlock), kFewBlock);
+  launch(cover_many<T>, blocks_for(capacity / (kFewPieces + 1), kManyBlock), kManyBlock);
+  if (args.needed) launch.to_host(args.needed, &work.tape.totals->needed, sizeof(Count));
+  return launch.error();
+}
+
+template <typename T> cudaError_t launch_backward(const BackwardWork<T>& work) {
+  const ContourCudaBackwardArgs<T>& args = work.args;
+  const int64_t num_verts = args.num_views * args.num_verts;
+  Launcher<BackwardWork<T>> launch(work, args.stream);
+  launch.set(args.grad_verts_clip, 0, 4 * num_verts * int64_t(sizeof(T)));
+  launch.set(work.latest, 0xff, num_verts * int64_t(sizeof(int32_t)));
+  launch.set(work.list_end, 0, sizeof(Count));
+  launch(sum_edges<T>, blocks_for(args.capacity, kBlock));
+  launch(gather_vertices<T>, blocks_for(4 * args.capacity, kBlock));
+  return launch.error();
+}
+
+}  // namespace
+
+template <typename T> cudaError_t launch_outline(const ForwardWork<T>& work) {
   const ContourCudaArgs<T>& args = work.args;
   const int64_t views = args.num_views, capacity = args.capacity;
   const int64_t edge_words = work.words_per_view - work.face_words;
@@ -30,25 +53,11 @@ template <typename T> cudaError_t launch_forward(const ForwardWork<T>& work) {
   launch(scan_rows<T>, 1, kScanBlock);
   launch(fill_rows<T>, blocks_for(work.num_rows, kWarps));
   launch(hand_out_pieces<T>, capacity_blocks);
-  launch(cover_few<T>, blocks_for(capacity, kFewBlock), kFewBlock);
-  launch(cover_many<T>, blocks_for(capacity / (kFewPieces + 1), kManyBlock), kManyBlock);
-  if (args.needed) launch.to_host(args.needed, &work.tape.totals->needed, sizeof(Count));
   return launch.error();
 }
+template cudaError_t launch_outline<float>(const ForwardWork<float>&);
+template cudaError_t launch_outline<double>(const ForwardWork<double>&);
 
-template <typename T> cudaError_t launch_backward(const BackwardWork<T>& work) {
-  const ContourCudaBackwardArgs<T>& args = work.args;
-  const int64_t num_verts = args.num_views * args.num_verts;
-  Launcher<BackwardWork<T>> launch(work, args.stream);
-  launch.set(args.grad_verts_clip, 0, 4 * num_verts * int64_t(sizeof(T)));
-  launch.set(work.latest, 0xff, num_verts * int64_t(sizeof(int32_t)));
-  launch.set(work.list_end, 0, sizeof(Count));
-  launch(sum_edges<T>, blocks_for(args.capacity, kBlock));
-  launch(gather_vertices<T>, blocks_for(4 * args.capacity, kBlock));
-  return launch.error();
-}
-
-}  // namespace
 LRAST_END
 
 namespace lrast {

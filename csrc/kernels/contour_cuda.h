@@ -19,6 +19,8 @@ template <typename T> struct ContourCudaArgs {
   int64_t* needed;           // page-locked host memory or null: gets the capacity this call needed
   int32_t device;
   void* stream;
+  int32_t cull = 0;          // RasterCull
+  const int64_t* face_ranges = nullptr;  // (N, 2), or null: every view has all faces
 };
 
 template <typename T> struct ContourCudaBackwardArgs {

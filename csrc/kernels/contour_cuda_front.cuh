@@ -54,8 +54,10 @@ __global__ void __launch_bounds__(kBlock) sign_faces(const ForwardWork<T> work) 
     if (num_hidden == 1 || num_hidden == 2) {
       const FaceCut cut = cut_face_of(work, view, face);
       sign = cut.unplaced < 0 ? cut.sign : 0;
-      is_cut = sign != 0;
     }
+    const int64_t* const ranges = work.args.face_ranges;
+    sign = drawn_sign(sign, face, work.args.cull, ranges ? ranges + 2 * view : nullptr);
+    is_cut = sign != 0 && (num_hidden == 1 || num_hidden == 2);
     work.signs[view * topology.num_faces + face] = int8_t(sign);
   }
   mark_candidates(work, view * work.words_per_view + word, is_cut);

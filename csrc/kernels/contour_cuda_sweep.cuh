@@ -4,8 +4,6 @@
 
 LRAST_BEGIN
 
-constexpr int kFewBlock = 128, kManyBlock = 32;  // threads; one per pixel
-
 /// Stores what cut_row() emits.
 template <typename T> struct PieceWriter {
   Piece* pieces;
@@ -92,6 +90,11 @@ __global__ void __launch_bounds__(kScanBlock) scan_rows(const ForwardWork<T> wor
   scan_in_block(work.row_totals, work.num_rows + 1, &work.tape.totals->row_total);
 }
 
+template <typename T>
+__device__ void fill_pixel(const ForwardWork<T>& work, int64_t pixel, int32_t winding) {
+  if (work.args.coverage) work.args.coverage[pixel] = winding > 0 ? T(1) : T(0);
+}
+
 /// A warp per row: fills pixels without pieces, and lists those with.
 template <typename T>
 __global__ void __launch_bounds__(kBlock) fill_rows(const ForwardWork<T> work) {
@@ -107,7 +110,7 @@ __global__ void __launch_bounds__(kBlock) fill_rows(const ForwardWork<T> work) {
     const int64_t pixel = row_pixel + column;
     const int32_t count = is_touched && column < width ? work.pixel_count[pixel] : 0;
     if (!__ballot_sync(kWholeWarp, count > 0)) {
-      if (column < width) work.args.coverage[pixel] = winding > 0 ? T(1) : T(0);
+      if (column < width) fill_pixel(work, pixel, winding);
       continue;
     }
     const int32_t gain = count > 0 ? work.pixel_winding[pixel] : 0;
@@ -125,7 +128,7 @@ __global__ void __launch_bounds__(kBlock) fill_rows(const ForwardWork<T> work) {
       if (count > kFewPieces)
         work.many[atomicAdd(&work.tape.totals->many, Count(1))] = int32_t(entry);
     } else if (column < width) {
-      work.args.coverage[pixel] = winding_here > 0 ? T(1) : T(0);
+      fill_pixel(work, pixel, winding_here);
     }
     winding += __shfl_sync(kWholeWarp, gained, 31);
     done += __shfl_sync(kWholeWarp, listed, 31);

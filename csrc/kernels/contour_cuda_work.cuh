@@ -7,6 +7,8 @@
 LRAST_BEGIN
 
 constexpr int kFewPieces = 8;  // a pixel with more takes its scratch from global memory
+constexpr int kFewBlock = 128, kManyBlock = 32;     // threads of kernels with one per pixel
+constexpr int64_t kMaxCapacity = int64_t(1) << 28;  // numbers of four contributions fit an int32
 
 /// Numbers that only the device knows.
 struct CudaTotals {
@@ -49,8 +51,22 @@ template <typename T> struct CudaTape {
         pieces(arena.take<CudaTapePiece<T>>(capacity)) {}
 };
 
+/// Contour edges, the pixels that they pass, and the pieces there, by pixel and edge.
+struct OutlinePieces {
+  ContourEdge* edges;     // (capacity,), as all below
+  TouchedPixel* touched;
+  Piece* sorted;
+  VisibleSpan* visible;
+
+  OutlinePieces(Arena& arena, int64_t capacity)
+      : edges(arena.take<ContourEdge>(capacity)),
+        touched(arena.take<TouchedPixel>(capacity)),
+        sorted(arena.take<Piece>(capacity)),
+        visible(arena.take<VisibleSpan>(capacity)) {}
+};
+
 /// Arguments of every forward kernel.
-template <typename T> struct ForwardWork {
+template <typename T> struct ForwardWork : OutlinePieces {
   ContourCudaArgs<T> args;
   CudaTape<T> tape;
   int64_t face_words, words_per_view, num_words, num_tiles, num_rows;
@@ -67,19 +83,18 @@ template <typename T> struct ForwardWork {
   int8_t* signs;            // (N, F)
   uint32_t* bits;           // (num_words,): per view its faces, then its edges; set = candidate
   FoundEdge* found;         // (capacity,), as all below
-  ContourEdge* edges;
   int32_t* piece_counts;
   Count* piece_tiles;       // (ceil(capacity / kBlock),)
   Piece* pieces;            // by edge, row and column
   int32_t* piece_ids;       // by pixel
-  TouchedPixel* touched;
   int32_t* many;            // numbers of touched pixels with many pieces
-  Piece* sorted;            // by pixel
   int32_t* order;
   ActiveSide* sides;
-  VisibleSpan* visible;
 
-  ForwardWork(const ContourCudaArgs<T>& a, Arena& scratch) : args(a) {
+  ForwardWork(const ContourCudaArgs<T>& a, Arena& scratch)
+      : ForwardWork(a, scratch, OutlinePieces(scratch, a.capacity)) {}
+  ForwardWork(const ContourCudaArgs<T>& a, Arena& scratch, const OutlinePieces& outline)
+      : OutlinePieces(outline), args(a) {
     const ContourTopology& topology = a.topology;
     const int64_t num_pixels = a.num_views * a.height * a.width, capacity = a.capacity;
     face_words = blocks_for(topology.num_faces, 32);
@@ -100,17 +115,13 @@ template <typename T> struct ForwardWork {
     signs = scratch.take<int8_t>(a.num_views * topology.num_faces);
     bits = scratch.take<uint32_t>(num_words);
     found = scratch.take<FoundEdge>(capacity);
-    edges = scratch.take<ContourEdge>(capacity);
     piece_counts = scratch.take<int32_t>(capacity);
     piece_tiles = scratch.take<Count>(blocks_for(capacity, kBlock));
     pieces = scratch.take<Piece>(capacity);
     piece_ids = scratch.take<int32_t>(capacity);
-    touched = scratch.take<TouchedPixel>(capacity);
     many = scratch.take<int32_t>(capacity / (kFewPieces + 1) + 1);
-    sorted = scratch.take<Piece>(capacity);
     order = scratch.take<int32_t>(capacity);
     sides = scratch.take<ActiveSide>(capacity);
-    visible = scratch.take<VisibleSpan>(capacity);
   }
 
   // Filled in by kernels before the one that asks.
@@ -127,6 +138,10 @@ template <typename T> struct ForwardWork {
     return screen[view * args.topology.num_verts + vert];
   }
 };
+
+/// Launches the kernels from vertices to the pieces of all pixels, unsorted in `piece_ids`, and, where
+/// args.coverage is not null, those that fill the pixels without pieces.
+template <typename T> cudaError_t launch_outline(const ForwardWork<T>& work);
 
 /// Arguments of every backward kernel. A contribution is what a contour edge adds to a vertex: four
 /// per edge, for its top and bottom end, and there for the visible and the hidden vertex.

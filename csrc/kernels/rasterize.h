@@ -12,8 +12,9 @@ template <typename T> struct RasterizeArgs {
   const int32_t* faces;        // (F, 3)
   const int64_t* face_ranges;  // (N, 2), or null: every view draws all faces
   int32_t* face_idx;           // (N, L, H, W)
-  T* bary;                     // (N, L, H, W, 3)
+  T* bary;                     // (N, L, H, W, 3), or null with depth: one layer, faces only
   T* depth;                    // (N, L, H, W)
+  T* coverage;                 // (N, H, W) where bary is null: 1 where a face is seen, else 0
   int64_t num_views, num_verts, num_faces;
   int32_t height, width, num_layers;
   int32_t cull;                // RasterCull

@@ -58,7 +58,8 @@ void draw_and_resolve(const RasterizeArgs<T>& args, int64_t view, const Rasteriz
                       const double* ndc_x, int64_t number) {
   static thread_local TileMemory<T> memory;
   int64_t num_faces = 0;
-  for (int i = 0; i < front.num_lists; ++i) num_faces += front.lists[i]->count(number);
+  if (args.bary)
+    for (int i = 0; i < front.num_lists; ++i) num_faces += front.lists[i]->count(number);
   memory.records.resize(num_faces);
   const int left = int(number % front.tiles_x) * kTile, top = int(number / front.tiles_x) * kTile;
   const TileBox box{left, top, smaller(left + kTile, args.width), smaller(top + kTile, args.height)};
@@ -66,6 +67,7 @@ void draw_and_resolve(const RasterizeArgs<T>& args, int64_t view, const Rasteriz
                      memory.records.data()};
   const auto draw = args.num_layers == 1 ? draw_tile<false, T> : draw_tile<true, T>;
   draw(args, front, view_verts(args, view), number, tile, memory.later);
+  if (!args.bary) return resolve_faces(args, view, tile);
   resolve_tile(args, view, ndc_x, tile);
 }
 
@@ -112,8 +114,12 @@ template <typename T> RasterizeStatus forward(const RasterizeArgs<T>& args) {
   const int64_t num_fragments =
       args.num_views * args.num_layers * int64_t(args.height) * args.width;
   advise_large_pages(args.face_idx, num_fragments);
-  advise_large_pages(args.bary, 3 * num_fragments);
-  advise_large_pages(args.depth, num_fragments);
+  if (args.bary) {
+    advise_large_pages(args.bary, 3 * num_fragments);
+    advise_large_pages(args.depth, num_fragments);
+  } else {
+    advise_large_pages(args.coverage, num_fragments);
+  }
   try {
     Buffer<FaceRange> ranges;
     Buffer<RasterizeStatus> results;

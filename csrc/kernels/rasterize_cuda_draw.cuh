@@ -74,11 +74,8 @@ __global__ void __launch_bounds__(kDrawBlock) find_deep_views(const RasterWork<T
     ClipPoint corners[3];
     Count width = kNoWidth;
     if (face < end && work.load_corners(view, face, corners)) {
-      bool drawn = true;
-      for (const ClipPoint& p : corners) {
-        drawn = drawn && is_finite(p.x) && is_finite(p.y) && is_finite(p.z) && is_finite(p.w);
-        drawn = drawn && (near_distance(p) < 0.0 || p.w > 0.0);
-      }
+      const bool drawn =
+          is_placeable(corners[0]) && is_placeable(corners[1]) && is_placeable(corners[2]);
       const double w = corners[0].w + 0.0;  // no negative zero
       if (drawn) memcpy(&width, &w, sizeof(width));
       if (drawn && (corners[1].w != w || corners[2].w != w)) work.is_deep[view] = 1;

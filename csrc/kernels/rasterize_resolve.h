@@ -135,6 +135,32 @@ inline void store_pixels(const RasterizeArgs<T>& args, int64_t at, int count, co
   }
 }
 
+/// Writes a tile's part of the outputs where only faces are asked for.
+template <typename T>
+void resolve_faces(const RasterizeArgs<T>& args, int64_t view, const Tile<T>& tile) {
+  typedef T Out __attribute__((vector_size(kLanes * sizeof(T))));
+  const TileBox& box = tile.box;
+  for (int row = box.top; row < box.bottom; ++row) {
+    const int64_t row_at = (view * args.height + row) * args.width;
+    const int64_t* const nearest = tile.nearest + tile.place(box.left, row);
+    for (int column = box.left; column < box.right; column += kLanes) {
+      const Longs seen = load_lanes<Longs>(nearest + (column - box.left));
+      const Ints face = ~__builtin_convertvector(seen, Ints);
+      const Out coverage = __builtin_convertvector(face >> 31, Out) + T(1);
+      const int64_t at = row_at + column;
+      if (column + kLanes <= box.right) {
+        store_lanes(face, args.face_idx + at);
+        store_lanes(coverage, args.coverage + at);
+        continue;
+      }
+      for (int lane = 0; lane < box.right - column; ++lane) {
+        args.face_idx[at + lane] = face[lane];
+        args.coverage[at + lane] = coverage[lane];
+      }
+    }
+  }
+}
+
 /// Writes a tile's part of the outputs. `ndc_x` holds the NDC of the picture's columns.
 template <typename T>
 void resolve_tile(const RasterizeArgs<T>& args, int64_t view, const double* ndc_x,

@@ -11,7 +11,7 @@ template <typename T> struct FaceRecord {
 };
 
 /// A tile of one view. Its faces are numbered in the order of face numbers, so that these numbers
-/// can take their place in visibility().
+/// can take their place in visibility(); where only faces are asked for, they keep their own.
 template <typename T> struct Tile {
   static constexpr int kPitch = kTile + kLanes;  // a row may be written beyond its end
   TileBox box;
@@ -293,6 +293,7 @@ template <bool kLayered, typename T> class TileDrawing {
               : draw_face<kLayered>(setup, lane, low_bits(entry.number), tile_);
       drawn |= unsigned(seen) << lane;
     }
+    if (!args_.bary) return;
     for (; drawn; drawn &= drawn - 1) record(entries[__builtin_ctz(drawn)]);
   }
 
@@ -327,7 +328,9 @@ void draw_tile(const RasterizeArgs<T>& args, const RasterizeFront& front, const 
     const TileLists& lists = *front.lists[chunk];
     lists.for_each_block(number, [&](const int32_t* entries, int count) {
       for (int i = 0; i < count; ++i) {
-        group[size++] = {&lists, entries[i], next++};
+        const int32_t entry = entries[i];
+        const int32_t number = args.bary ? next++ : entry >= 0 ? entry : lists.cut[~entry].face;
+        group[size++] = {&lists, entry, number};
         if (size == kLanes) {
           drawing.draw(group, size);
           size = 0;

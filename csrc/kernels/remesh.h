@@ -11,7 +11,7 @@ struct RemeshArgs {
   const int32_t* faces;  // (F, 3)
   const double* target;  // (V) wished length of the edges
   int64_t num_verts, num_faces;
-  int32_t iterations, num_threads;
+  int32_t iterations, balance, num_threads;
 };
 
 struct RemeshStatus {

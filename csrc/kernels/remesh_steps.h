@@ -13,6 +13,7 @@ class Remesher {
   void collapse(int64_t& count);
   void flip(int64_t& count);
   void relax();
+  void balance();
   void compact();
 
   int32_t num_verts() const { return int32_t(position_.size()); }

@@ -10,10 +10,19 @@
 LRAST_BEGIN
 namespace {
 
+/// prepare_view(), and how colours see the view.
+template <typename T>
+SoftStatus prepare_colors(const SoftView<T>& view, SoftFront& front, bool for_gradient) {
+  const SoftStatus status = prepare_view(view, front, for_gradient);
+  if (view.num_verts > 0)
+    front.perspective = colors_in_perspective(front.perspective, view.verts[3]);
+  return status;
+}
+
 template <typename T> SoftStatus forward_view(const SoftColorsArgs<T>& args, SoftView<T> view) {
   static thread_local SoftFront own_front;
   SoftFront& front = own_front;  // other threads must not resolve it themselves
-  const SoftStatus status = prepare_view(view, front, false);
+  const SoftStatus status = prepare_colors(view, front, false);
   if (status.code != SoftStatus::kOk) return status;
   over_all_tiles(view, [&](int64_t tile) {
     static thread_local ColorForwardSpace<T> space;
@@ -31,7 +40,7 @@ SoftStatus backward_view(const SoftColorsBackwardArgs<T>& args, SoftView<T> view
   static thread_local ColorGatherSpace<T> own_space;
   SoftFront& front = own_front;
   ColorGatherSpace<T>& gather = own_space;
-  const SoftStatus status = prepare_view(view, front, true);
+  const SoftStatus status = prepare_colors(view, front, true);
   if (status.code != SoftStatus::kOk) return status;
   gather.gradients.resize(front.tile_faces.size() *
                           color_gradient_size(args.color_model.num_channels));

@@ -14,12 +14,6 @@ template <typename Work, typename Scene> void set_up(Launcher<Work>& launch, con
   launch(place_faces<Work>, blocks_for(scene.num_views * scene.num_faces, kBlock));
 }
 
-template <bool kLinear, bool kWithDepth, typename T>
-void sum_gradients(Launcher<SoftBackwardWork<T>>& launch, int64_t num_tiles) {
-  launch(bound_gradients<kLinear, kWithDepth, T>, num_tiles);
-  launch(add_gradients<kLinear, kWithDepth, T>, num_tiles);
-}
-
 }  // namespace
 LRAST_END
 
@@ -46,7 +40,7 @@ int soft_coverage_cuda(const SoftCoverageArgs<T>& args, uint8_t* scratch, int32_
   const SoftForwardWork<T> work(args, arena);
   Launcher<SoftForwardWork<T>> launch(work, stream);
   set_up(launch, work.scene);
-  launch(args.model.linear ? cover_tiles<true, T> : cover_tiles<false, T>, work.scene.num_tiles());
+  launch(cover_tiles<T>, work.scene.num_tiles());
   return launch.error();
 }
 
@@ -55,17 +49,14 @@ int soft_coverage_cuda(const SoftCoverageBackwardArgs<T>& args, uint8_t* scratch
                        void* stream) {
   if (const cudaError_t error = cudaSetDevice(device)) return error;
   Arena arena(scratch);
-  const SoftBackwardWork<T> work(args, arena);
+  SoftBackwardWork<T> work(args, arena);
   Launcher<SoftBackwardWork<T>> launch(work, stream);
   set_up(launch, work.scene);
   launch.set(work.sums.memory(), 0, work.sums.bytes());
-  const int64_t tiles = work.scene.num_tiles();
-  if (args.model.linear)
-    args.last.key ? sum_gradients<true, true>(launch, tiles)
-                  : sum_gradients<true, false>(launch, tiles);
-  else
-    args.last.key ? sum_gradients<false, true>(launch, tiles)
-                  : sum_gradients<false, false>(launch, tiles);
+  launch(sum_gradients<T>, work.scene.num_tiles());
+  work.adds = true;
+  Launcher<SoftBackwardWork<T>> launch_again(work, stream);
+  launch_again(sum_gradients<T>, work.scene.num_tiles());
   launch(store_gradients<T>, blocks_for(work.num_targets, kBlock));
   return launch.error();
 }

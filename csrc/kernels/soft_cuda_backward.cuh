@@ -14,6 +14,7 @@ template <typename T> struct SoftBackwardWork {
   SoftCoverageBackwardArgs<T> args;
   int64_t num_targets;
   FixedSums<double> sums;  // (N, V, 4)
+  bool adds;               // else finds the bounds of the sums
 
   SoftBackwardWork(const SoftCoverageBackwardArgs<T>& a, Arena& scratch)
       : scene(a, scratch),
@@ -22,7 +23,8 @@ template <typename T> struct SoftBackwardWork {
         // Of each face and warp, for each of four corners, each of which two vertices may make, and
         // a face may name a vertex three times.
         sums(scratch, num_targets,
-             3 * 8 * (kBlock / 32) * a.num_faces * scene.tiles_x * scene.tiles_y) {}
+             3 * 8 * (kBlock / 32) * a.num_faces * scene.tiles_x * scene.tiles_y),
+        adds(false) {}
 };
 
 /// Adds up 16 numbers each over the lanes of a warp: lane l gets the sum number sum_of_lane(l).
@@ -75,45 +77,50 @@ template <typename T> struct RowGradients {
   }
 };
 
+/// Adds the gradient of a pixel's exponent to the sums of the side that the pixel is nearest to.
+template <typename T>
+__device__ void add_to_side(const SoftTile<T>& tile, const RowFrames<T>& frames,
+                            const T* distance2s, T distance2, T inner, T grad, T* sums) {
+  bool taken = false;
+  frames.each([&](int k) {
+    // The first of equally near sides takes the gradient.
+    if (taken || distance2 < distance2s[k]) return;
+    taken = true;
+    const T along = frames.along[k];
+    const T over = with_sign(side_overshoot(along, frames.half[k]), along), at = along - over;
+    T across_vjp, along_vjp;
+    if (tile.linear)
+      soft_exponent_vjp<true, T>(frames.across[k], over, distance2, inner, across_vjp, along_vjp);
+    else
+      soft_exponent_vjp<false, T>(frames.across[k], over, distance2, inner, across_vjp, along_vjp);
+    T* sum = sums + kSideSums * k;
+    sum[0] += grad * across_vjp;
+    sum[1] += grad * along_vjp;
+    sum[2] += grad * across_vjp * at;
+    sum[3] += grad * along_vjp * at;
+  });
+}
+
 /// Adds up what a face owes the thread's pixels, side by side; see sum_pixels() of the CPU.
-template <bool kLinear, int kSides, typename T>
+template <typename T>
 __device__ void sum_row(const SoftTile<T>& tile, const FaceBatch<T>& batch, int i,
                         const RowGradients<T>& row, T* sums) {
-  RowFrames<kSides, T> frames(tile, batch.side[i]);
+  RowFrames<T> frames(tile, batch, i);
   for (int p = 0; p < kRow; ++p) {
     if (row.weight[p] == T(0)) continue;
     frames.move_to(p);
-    T distance2s[kSides], distance2 = T(0), inner = frames.across[0];
-    for (int k = 0; k < kSides; ++k) {
-      distance2s[k] = side_distance2(frames.across[k], frames.along[k], frames.half[k]);
-      distance2 = k == 0 ? distance2s[0] : smaller(distance2, distance2s[k]);
-      inner = smaller(inner, frames.across[k]);
-    }
-    const T z = soft_exponent<kLinear>(distance2, inner);
-    const SoftChance<T> chance = soft_chance<kLinear, T>(z, tile.fade);
+    T distance2s[kMaxSides], distance2, inner;
+    frames.find_distances(distance2s, distance2, inner);
+    const T z = exponent_at(tile, distance2, inner);
+    const SoftChance<T> chance = chance_at(tile, z);
     if (!(-tile.reach < z)) continue;
     if (row.limited &&
         !row.counts(p, key_at(batch.depth[i], frames.across, tile.middle_x() + tile.offset(p),
                               tile.middle_y() + tile.offset(tile.row)),
                     batch.number[i]))
       continue;
-    const T grad = row.weight[p] * (chance.power / chance.factor);
-    bool taken = false;
-#pragma unroll
-    for (int k = 0; k < kSides; ++k) {
-      // The first of equally near sides takes the gradient.
-      if (taken || distance2 < distance2s[k]) continue;
-      taken = true;
-      const T along = frames.along[k];
-      const T over = with_sign(side_overshoot(along, frames.half[k]), along), at = along - over;
-      T across_vjp, along_vjp;
-      soft_exponent_vjp<kLinear, T>(frames.across[k], over, distance2, inner, across_vjp, along_vjp);
-      T* sum = sums + kSideSums * k;
-      sum[0] += grad * across_vjp;
-      sum[1] += grad * along_vjp;
-      sum[2] += grad * across_vjp * at;
-      sum[3] += grad * along_vjp * at;
-    }
+    add_to_side(tile, frames, distance2s, distance2, inner,
+                row.weight[p] * (chance.power / chance.factor), sums);
   }
 }
 
@@ -153,10 +160,12 @@ __device__ void visit_corner(const SoftScene<T>& scene, int64_t view, int32_t nu
   visit_vert(at.to, grad_to);
 }
 
-/// Calls visit(target, value) for what each warp's pixels add to the vertices of each face.
-template <bool kLinear, bool kWithDepth, typename T, typename Visit>
-__device__ void visit_gradients(const SoftBackwardWork<T>& work, FaceBatch<T>& batch, int& any_live,
-                                Visit visit) {
+/// Bounds or adds up what each warp's pixels add to the vertices of each face.
+template <typename T>
+__global__ void __launch_bounds__(kBlock)
+    sum_gradients(const __grid_constant__ SoftBackwardWork<T> work) {
+  __shared__ FaceBatch<T> batch;
+  __shared__ int any_live;
   const SoftScene<T>& scene = work.scene;
   const SoftTile<T> tile(scene, blockIdx.x);
   const RowGradients<T> row(work, tile);
@@ -165,12 +174,11 @@ __device__ void visit_gradients(const SoftBackwardWork<T>& work, FaceBatch<T>& b
   if (row.any) any_live = 1;
   __syncthreads();
   if (!any_live) return;
-  visit_faces<kWithDepth>(scene, tile, batch, [&](int i) {
+  visit_faces(scene, tile, work.args.last.key != nullptr, batch, [&](int i) {
     const bool here = row.any && batch.may_reach(tile, i);
     if (!__ballot_sync(kWholeWarp, here)) return;
     T sums[kFaceSums] = {};
-    if (here && batch.sides[i] == 3) sum_row<kLinear, 3>(tile, batch, i, row, sums);
-    else if (here) sum_row<kLinear, 4>(tile, batch, i, row, sums);
+    if (here) sum_row(tile, batch, i, row, sums);
     const T sum = sum_over_warp(sums);
     if (!__ballot_sync(kWholeWarp, sum != T(0))) return;
     // Lane k looks after side k, and corner k.
@@ -187,28 +195,13 @@ __device__ void visit_gradients(const SoftBackwardWork<T>& work, FaceBatch<T>& b
     const unsigned before = unsigned(k == 0 ? sides - 1 : k - 1);
     const ScreenPoint grad{ends.ax + __shfl_sync(kWholeWarp, ends.bx, before),
                            ends.ay + __shfl_sync(kWholeWarp, ends.by, before)};
-    if (lane_number() < sides) visit_corner(scene, tile.view, number, k, grad, visit);
+    if (lane_number() < sides)
+      visit_corner(scene, tile.view, number, k, grad, [&](int64_t target, double value) {
+        work.adds ? work.sums.add(target, value) : work.sums.bound(target, value);
+      });
   });
 }
 
-template <bool kLinear, bool kWithDepth, typename T>
-__global__ void __launch_bounds__(kBlock)
-    bound_gradients(const __grid_constant__ SoftBackwardWork<T> work) {
-  __shared__ FaceBatch<T> batch;
-  __shared__ int any_live;
-  visit_gradients<kLinear, kWithDepth>(work, batch, any_live, [&](int64_t target, double value) {
-    work.sums.bound(target, value);
-  });
-}
-template <bool kLinear, bool kWithDepth, typename T>
-__global__ void __launch_bounds__(kBlock)
-    add_gradients(const __grid_constant__ SoftBackwardWork<T> work) {
-  __shared__ FaceBatch<T> batch;
-  __shared__ int any_live;
-  visit_gradients<kLinear, kWithDepth>(work, batch, any_live, [&](int64_t target, double value) {
-    work.sums.add(target, value);
-  });
-}
 template <typename T>
 __global__ void __launch_bounds__(kBlock) store_gradients(const SoftBackwardWork<T> work) {
   const int64_t i = thread_number();

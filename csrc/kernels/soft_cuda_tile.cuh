@@ -1,7 +1,8 @@
 // csrc/kernels/soft_cuda_tile.cuh: the faces of a tile, some at a time, against its pixels (CUDA).
 //
 // A block of threads per tile, a thread per row of a 4 x 4 block of pixels, a warp per 16 x 8 pixels.
-// Numbers are computed as soft_tile.h does, in the same order, for the same bits.
+// Numbers are computed as soft_tile.h does, in the same order, for the same bits. What all threads of
+// a block agree on is asked as they run: a kernel per case would take minutes to compile.
 #pragma once
 #include "soft_cuda_work.cuh"
 
@@ -16,6 +17,7 @@ template <typename T> struct SoftTile {
   int tile_x, tile_y, block_x, block_y, row;
   double middle_u, middle_v, radius;  // metric
   T reach, fade;
+  bool linear;
 
   __device__ SoftTile(const SoftScene<T>& scene, int64_t number) {
     const int per_view = scene.tiles_x * scene.tiles_y;
@@ -32,7 +34,8 @@ template <typename T> struct SoftTile {
     middle_v = (kSoftTile * tile_y + 0.5 * kSoftTile) * model.scale_y;
     radius = 0.51 * kSoftTile * sqrt(model.scale_x * model.scale_x + model.scale_y * model.scale_y);
     reach = T(model.reach);
-    fade = T(model.fade);
+    linear = model.linear != 0;
+    fade = linear ? T(model.fade) : T(0);
   }
   /// The middle of the thread's block, and a pixel of its row, from the middle of the tile.
   __device__ T middle_x() const { return T(kRow * block_x + (kRow - kSoftTile) / 2); }
@@ -107,9 +110,9 @@ __noinline__ __device__ TileDepth<T> make_batch_depth(const SoftScene<T>& scene,
 }
 
 /// Places the faces batch.number[0..count).
-template <bool kWithDepth, typename T>
+template <typename T>
 __device__ void place_batch(const SoftScene<T>& scene, const SoftTile<T>& tile, int count,
-                            FaceBatch<T>& batch) {
+                            bool with_depth, FaceBatch<T>& batch) {
   const int i = int(threadIdx.x) / kMaxSides, k = int(threadIdx.x) % kMaxSides;
   if (i >= count) return;
   const SoftFace& face = scene.placed[tile.view * scene.num_faces + batch.number[i]];
@@ -122,7 +125,7 @@ __device__ void place_batch(const SoftScene<T>& scene, const SoftTile<T>& tile, 
     batch.last_x[i] = int8_t(smaller(face.last_x - x, kSoftTile - 1) / kRow);
     batch.last_y[i] = int8_t(smaller(face.last_y - y, kSoftTile - 1) / kRow);
   }
-  if (kWithDepth && k == 1) batch.depth[i] = make_batch_depth(scene, tile, batch.number[i]);
+  if (with_depth && k == 1) batch.depth[i] = make_batch_depth(scene, tile, batch.number[i]);
 }
 
 /// The faces among 32 of the tile's bin that reach the tile itself.
@@ -145,8 +148,8 @@ __device__ uint32_t faces_in_tile(const SoftScene<T>& scene, const SoftTile<T>& 
 
 /// Calls visit(i) for all faces of a tile, in the order of their numbers, each being face i of the
 /// batch. For all threads of the block.
-template <bool kWithDepth, typename T, typename Visit>
-__device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile,
+template <typename T, typename Visit>
+__device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile, bool with_depth,
                             FaceBatch<T>& batch, Visit visit) {
   for (int64_t base = 0; base < scene.num_words; base += kBlock) {
     const int64_t word = base + threadIdx.x;
@@ -159,7 +162,7 @@ __device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile,
         if (place >= 0) batch.number[place] = int32_t(32 * word + __ffs(int(rest)) - 1);
       __syncthreads();
       const int count = smaller(kBatch, total - begin);
-      place_batch<kWithDepth>(scene, tile, count, batch);
+      place_batch(scene, tile, count, with_depth, batch);
       __syncthreads();
       for (int i = 0; i < count; ++i) visit(i);
       __syncthreads();
@@ -167,40 +170,67 @@ __device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile,
   }
 }
 
-/// A thread's pixels in the frames of a face's sides.
-template <int kSides, typename T> struct RowFrames {
-  T across[kSides], along[kSides], half[kSides];  // of the pixel that was asked for last
-  T row_across[kSides], row_along[kSides];        // what the row adds to all of its pixels
-  T block_across[kSides], block_along[kSides];    // of the middle of the block
+/// A thread's pixels in the frames of a face's sides, of which there are three or four.
+template <typename T> struct RowFrames {
+  T across[kMaxSides], along[kMaxSides], half[kMaxSides];  // of the pixel that was asked for last
+  T row_across[kMaxSides], row_along[kMaxSides];        // what the row adds to all of its pixels
+  T block_across[kMaxSides], block_along[kMaxSides];    // of the middle of the block
   const BatchSide<T>* side;
+  bool four;
 
-  __device__ RowFrames(const SoftTile<T>& tile, const BatchSide<T>* sides) : side(sides) {
+  /// Calls body(k) for each side.
+  template <typename Body> __device__ void each(Body body) const {
+#pragma unroll
+    for (int k = 0; k < kMaxSides; ++k)
+      if (k < 3 || four) body(k);
+  }
+  __device__ RowFrames(const SoftTile<T>& tile, const FaceBatch<T>& batch, int i)
+      : side(batch.side[i]), four(batch.sides[i] == 4) {
     const T x = tile.middle_x(), y = tile.middle_y(), row = tile.offset(tile.row);
-    for (int k = 0; k < kSides; ++k) {
-      const BatchSide<T>& s = sides[k];
+    each([&](int k) {
+      const BatchSide<T>& s = side[k];
       block_across[k] = (x * s.across_x + y * s.across_y) + s.across_0;
       block_along[k] = (x * s.along_x + y * s.along_y) + s.along_0;
       row_across[k] = row * s.across_y;
       row_along[k] = row * s.along_y;
       half[k] = s.half;
-    }
+    });
   }
   __device__ void move_to(int i) {
     const T x = SoftTile<T>::offset(i);
-    for (int k = 0; k < kSides; ++k) {
+    each([&](int k) {
       across[k] = (x * side[k].across_x + row_across[k]) + block_across[k];
       along[k] = (x * side[k].along_x + row_along[k]) + block_along[k];
-    }
+    });
+  }
+  /// Squared distance of the pixel to each side and to the outline, and outline_distance()'s `inner`.
+  __device__ void find_distances(T* distance2s, T& distance2, T& inner) const {
+    each([&](int k) {
+      distance2s[k] = side_distance2(across[k], along[k], half[k]);
+      distance2 = k == 0 ? distance2s[0] : smaller(distance2, distance2s[k]);
+      inner = k == 0 ? across[0] : smaller(inner, across[k]);
+    });
   }
 };
 
-/// A face's factor 1 / (1 - p) at a pixel; false where it does not count.
-template <bool kLinear, int kSides, typename T>
-__device__ bool factor_at(const SoftTile<T>& tile, const RowFrames<kSides, T>& frames, T& factor) {
-  T distance2, inner;
-  outline_distance<kSides>(frames.across, frames.along, frames.half, distance2, inner);
-  const T z = soft_exponent<kLinear>(distance2, inner);
-  factor = soft_chance<kLinear, T>(z, tile.fade).factor;
+/// A face's exponent z at a pixel, and what it does there.
+template <typename T> __device__ T exponent_at(const SoftTile<T>& tile, T distance2, T inner) {
+  return tile.linear ? soft_exponent<true>(distance2, inner)
+                     : soft_exponent<false>(distance2, inner);
+}
+/// Nothing fades where `fade` is 0: the formula of the linear distance serves both.
+template <typename T> __device__ SoftChance<T> chance_at(const SoftTile<T>& tile, T z) {
+  return soft_chance<true, T>(z, tile.fade);
+}
+
+/// A face's chance at a pixel; false where it does not count.
+template <typename T>
+__device__ bool chance_at(const SoftTile<T>& tile, const RowFrames<T>& frames,
+                          SoftChance<T>& chance) {
+  T distance2s[kMaxSides], distance2, inner;
+  frames.find_distances(distance2s, distance2, inner);
+  const T z = exponent_at(tile, distance2, inner);
+  chance = chance_at(tile, z);
   return -tile.reach < z;
 }
 

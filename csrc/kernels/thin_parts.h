@@ -186,7 +186,8 @@ template <typename T> LRAST_HD void resolve_thin(const ThinPartsArgs<T>& args, i
   const HomogeneousPoint a = around_pixel(view.clip(ends[0]), args.width, args.height, x, y);
   const HomogeneousPoint b = around_pixel(view.clip(ends[1]), args.width, args.height, x, y);
   const double dx = a.x - b.x, dy = a.y - b.y;
-  const double t = clamped(fabs(dx) > fabs(dy) ? a.x / dx : a.y / dy, 0.0, 1.0);
+  double t = clamped(fabs(dx) > fabs(dy) ? a.x / dx : a.y / dy, 0.0, 1.0);
+  if (t != t) t = 0.5;  // its ends are one point
   const int32_t face = view.face_at(number, x, y);
   if (face < 0) return;
   args.face[pixel] = face;

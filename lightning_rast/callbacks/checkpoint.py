@@ -13,6 +13,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from lightning_rast.callbacks.divergence import refuse_divergence
+from lightning_rast.callbacks.moments import is_due
 from lightning_rast.runs import (
     CHECKPOINT_FOLDER,
     RunError,
@@ -64,8 +65,7 @@ class CheckpointSaver(pl.Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        step = trainer.global_step
-        if step % self.every_n_steps == 0 or step == trainer.max_steps or self.stopped_by:
+        if is_due(trainer, self.every_n_steps) or self.stopped_by:
             refuse_divergence(trainer, pl_module)
             self._save(trainer)
         if self.stopped_by:

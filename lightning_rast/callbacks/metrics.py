@@ -34,6 +34,8 @@ class Metrics(pl.Callback):
         resolution, or as `iou_resolution` says. train_iou_*: the training views as trained on.
         iou_protocol: how `box_iou` counts, in words.
     chamfer: `chamfer_l1` to the mesh that the views were rendered from, absent for masks.
+    disagreeing_views, seconds_of_stages, stages: of a ladder: views that the mesh does not meet
+        because most others say otherwise, seconds by kind of stage, and every stage in order.
     seconds: setup, training (until the last step, with all that callbacks do meanwhile), and
         total, with the files written after it. Summed over the sessions of a run that was
         resumed; work that a killed session did after its last checkpoint is not counted.
@@ -84,6 +86,7 @@ class Metrics(pl.Callback):
             found = {f"result/{name}": value for name, value in results.items()}
             add_scalars(trainer, {tag: value for tag, value in found.items() if value is not None})
             _warn_of_misfit(metrics["train_iou_mean"])
+            _tell_of_stages(metrics)
 
     @outlives_write_failure
     def _write(self, text: str) -> None:
@@ -111,6 +114,7 @@ class Metrics(pl.Callback):
             "steps": trainer.global_step,
             "vertices": len(module.verts),
             "faces": len(module.faces),
+            **module.report(),
             "device": device_name(module.verts.device),
             "threads": torch.get_num_threads(),
             "versions": versions(),
@@ -136,6 +140,18 @@ def _warn_of_misfit(train_iou: float) -> None:
         print(
             f"warning: the mesh does not fit its views (mean IoU {train_iou:.4f}): it was lost on"
             " the way, lower optimizer.lr; or the cameras do not belong to the images",
+            file=sys.stderr,
+        )
+
+
+def _tell_of_stages(metrics: dict[str, Any]) -> None:
+    if seconds := metrics.get("seconds_of_stages"):
+        parts = ", ".join(f"{kind} {spent:.2f} s" for kind, spent in seconds.items())
+        print(f"{sum(seconds.values()):.2f} s in stages: {parts}")
+    if names := metrics.get("disagreeing_views"):
+        print(
+            f"warning: {len(names)} of {len(metrics['iou_of_view']['train'])} views disagree with"
+            f" the others: {', '.join(names)}; look at their masks and cameras",
             file=sys.stderr,
         )
 

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 
@@ -33,12 +34,16 @@ class ProgressDisplay(pl.Callback):
         self.console = Console(highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)  # time, step
+        # Time, step, and what part of the fit is done.
+        self._marks: deque[tuple[float, int, float]] = deque(maxlen=_MARKS)
         self._began = self._drawn = 0.0
+        self._tenths = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._began = time.perf_counter()
-        self._marks = deque([(self._began, trainer.global_step)], maxlen=_MARKS)
+        module, _ = parts(trainer, pl_module)
+        self._tenths = int(_NUM_PLAIN_LINES * module.progress)
+        self._marks = deque([(self._began, trainer.global_step, module.progress)], maxlen=_MARKS)
         if self.console.is_terminal:
             self._bar = Progress(
                 BarColumn(bar_width=None),
@@ -48,7 +53,7 @@ class ProgressDisplay(pl.Callback):
                 expand=True,
             )
             self._task = self._bar.add_task(
-                self._status(trainer, {}), total=trainer.max_steps, completed=trainer.global_step
+                self._status(trainer, {}), total=1.0, completed=module.progress
             )
             self._bar.start()
 
@@ -61,17 +66,20 @@ class ProgressDisplay(pl.Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        step, total = trainer.global_step, trainer.max_steps
+        module, _ = parts(trainer, pl_module)
+        step, progress = trainer.global_step, module.progress
         now = time.perf_counter()
         if now - self._marks[-1][0] > _SECONDS_BETWEEN_MARKS:
-            self._marks.append((now, step))
+            self._marks.append((now, step, progress))
         if self._bar is not None:
-            if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS or step == total:
+            if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS or module.is_finished:
                 status = self._status(trainer, outputs)
-                self._bar.update(self._task, completed=step, description=status, refresh=True)
+                self._bar.update(self._task, completed=progress, description=status, refresh=True)
                 self._drawn = now
-        elif (step * _NUM_PLAIN_LINES) // total > ((step - 1) * _NUM_PLAIN_LINES) // total:
-            self.console.print(f"{100 * step // total:3d} %  {self._status(trainer, outputs)}")
+        elif (tenths := int(_NUM_PLAIN_LINES * progress + 1e-9)) != self._tenths:
+            # Another topology takes a ladder back, and what is done becomes less.
+            self._tenths = tenths
+            self.console.print(f"{int(100 * progress):3d} %  {self._status(trainer, outputs)}")
 
     @outlives_write_failure
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -102,19 +110,20 @@ class ProgressDisplay(pl.Callback):
         return []
 
     def _status(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> str:
-        step, total = trainer.global_step, trainer.max_steps
+        module, _ = parts(trainer, trainer.lightning_module)
+        step = trainer.global_step
         is_narrow = self._bar is not None and self.console.width < _LEAST_WIDTH
-        parts = [f"step {step:{len(str(total))}d}/{total}"]
+        found = [module.place]
         if "loss" in outputs and not is_narrow:
-            parts.append(f"loss {float(outputs['loss'].detach()):.2e}")
-        parts.extend(self._iou(trainer))
-        began, first_step = self._marks[0]
-        if step > first_step:
-            per_step = (time.perf_counter() - began) / (step - first_step)
-            if not is_narrow:
-                parts.append(f"{1e3 * per_step:.3g} ms/step")
-            parts.append(f"{duration(per_step * (total - step))} left")
-        return "  ".join(parts)
+            found.append(f"loss {float(outputs['loss'].detach()):.2e}")
+        found.extend(self._iou(trainer))
+        began, first_step, first_progress = self._marks[0]
+        spent = time.perf_counter() - began
+        if step > first_step and not is_narrow:
+            found.append(f"{1e3 * spent / (step - first_step):.3g} ms/step")
+        if (gained := module.progress - first_progress) > 0:
+            found.append(f"{duration(spent / gained * (1 - module.progress))} left")
+        return "  ".join(found)
 
 
 def duration(seconds: float) -> str:

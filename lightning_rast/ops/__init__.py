@@ -1,9 +1,11 @@
 """Differentiable operators on tensors; one file per operator."""
 
 # Have no names of their own to export, only kernels to register.
+from lightning_rast.ops import antialias_cuda as antialias_cuda
 from lightning_rast.ops import interpolate_cuda as interpolate_cuda
 from lightning_rast.ops import rasterize_cuda as rasterize_cuda
 from lightning_rast.ops import soft_coverage_cuda as soft_coverage_cuda
+from lightning_rast.ops import thin_parts_cuda as thin_parts_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda
 from lightning_rast.ops._library import cpu_isa as cpu_isa
 from lightning_rast.ops.advice import LightningRastWarning as LightningRastWarning
@@ -25,3 +27,5 @@ from lightning_rast.ops.soft_coverage import soft_coverage as soft_coverage
 from lightning_rast.ops.texture import sample_texture as sample_texture
 from lightning_rast.ops.thin_parts import fill_thin_parts as fill_thin_parts
 from lightning_rast.ops.transform import transform_points as transform_points
+from lightning_rast.ops.visible_faces import VisibleFaces as VisibleFaces
+from lightning_rast.ops.visible_faces import visible_faces as visible_faces

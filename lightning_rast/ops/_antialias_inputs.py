@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lightning_rast.ops.advice import RasterFragments
+from lightning_rast.ops.advice import SeenFaces
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -15,7 +15,7 @@ CULL = {"none": 0, "back": 1, "front": 2}
 
 def check_antialias_inputs(
     image: Tensor,
-    fragments: RasterFragments,
+    fragments: SeenFaces,
     verts_clip: Tensor,
     topology: "Topology",
     cull: str,

@@ -24,11 +24,17 @@ class LightningRastWarning(UserWarning):
 
 
 @runtime_checkable
-class RasterFragments(Protocol):
-    """Anything with these fields of `Fragments`, from `rasterize` or elsewhere."""
+class SeenFaces(Protocol):
+    """Anything that says which face each pixel shows: `Fragments`, `VisibleFaces` or others."""
 
     @property
     def face_idx(self) -> Tensor: ...
+
+
+@runtime_checkable
+class RasterFragments(SeenFaces, Protocol):
+    """Anything with these fields of `Fragments`, from `rasterize` or elsewhere."""
+
     @property
     def bary(self) -> Tensor: ...
 
@@ -75,7 +81,7 @@ _WATCH = "_lightning_rast_watch"
 _HARD_IMAGE = "hard_image"
 
 
-def _owner(fragments: RasterFragments) -> Tensor:
+def _owner(fragments: SeenFaces) -> Tensor:
     """The tensor whose attribute holds the watch; one for all slices of views and layers.
 
     An attribute, so that Fragments stay a tuple of three tensors, and the watch ends with them.
@@ -120,7 +126,7 @@ def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
     image.register_hook(look)
 
 
-def mark_antialiased(fragments: RasterFragments) -> None:
+def mark_antialiased(fragments: SeenFaces) -> None:
     """Note that images of these fragments get visibility gradients; nothing will be warned of."""
     if torch.compiler.is_compiling():
         return

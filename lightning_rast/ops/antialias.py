@@ -12,7 +12,7 @@ from torch import Tensor
 from lightning_rast.ops._antialias_inputs import CULL, check_antialias_inputs
 from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import OPERATORS, raise_status
-from lightning_rast.ops.advice import RasterFragments, mark_antialiased
+from lightning_rast.ops.advice import SeenFaces, mark_antialiased
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def antialias(
     image: Float[Tensor, "N H W C"],
-    fragments: RasterFragments,
+    fragments: SeenFaces,
     verts_clip: Float[Tensor, "N V 4"] | Float[Tensor, "V 4"],
     topology: "Topology",
     *,
@@ -49,7 +49,8 @@ def antialias(
     Args:
         image: what `interpolate`, or shading after it, made of `fragments`; float32 or float64.
             Pixels without a face show the background, whatever it is; with `premultiplied`, 0.
-        fragments: of `rasterize`, without layers, or any object with `face_idx (N, H, W)`.
+        fragments: of `rasterize`, without layers, or of `visible_faces`, or any object with
+            `face_idx (N, H, W)`.
         verts_clip: the vertices that were rasterized, as `rasterize` took them.
         topology: `Topology.from_faces(faces, V)` of the faces that were rasterized. As for
             `contour_coverage`, vertices at equal positions should be merged first (`Mesh.weld`).

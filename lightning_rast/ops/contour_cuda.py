@@ -10,7 +10,7 @@ import functools
 import math
 import threading
 import warnings
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import torch
 from torch import Tensor
@@ -41,11 +41,14 @@ class _Capacities:
         self._needed = torch.zeros(num_slots, dtype=torch.int64, pin_memory=pinned)
         self._needed_values = self._needed.numpy()
         self._capacity = torch.zeros(num_slots, dtype=torch.int64).numpy()
-        self._slots: dict[Hashable, int] = {}
+        self._slots: dict[tuple[Hashable, ...], int] = {}
         self._lock = threading.Lock()
 
-    def get(self, size: Hashable, num_views: int, default: int) -> tuple[int, int]:
-        """Capacity for this call, and the address where the device shall write what it needed."""
+    def get(self, size: tuple[Hashable, ...], num_views: int, default: int) -> tuple[int, int]:
+        """Capacity for this call, and the address where the device shall write what it needed.
+
+        `size` begins with the operator's name.
+        """
         with self._lock:
             self._grow()
             slot = self._slots.get(size)
@@ -60,6 +63,9 @@ class _Capacities:
             self._capacity[slot] = capacity
             return capacity, self._needed.data_ptr() + 8 * slot
 
+    def _op_of(self, slot: int) -> Hashable:
+        return next((size[0] for size, number in self._slots.items() if number == slot), "")
+
     def overflowed(self) -> bool:
         """Whether a finished call had too little room; warns and makes room for the next one."""
         with self._lock:
@@ -69,12 +75,12 @@ class _Capacities:
         too_small = self._needed_values > self._capacity
         if not too_small.any():
             return False
-        for slot in too_small.nonzero()[0]:
+        for slot in too_small.nonzero()[0].tolist():
             needed, capacity = int(self._needed_values[slot]), int(self._capacity[slot])
             self._needed_values[slot] = 0
             self._capacity[slot] = min(needed + needed // 4, _MAX_CAPACITY)
             warnings.warn(
-                f"contour_coverage: a picture had room for {capacity} pieces of outline on CUDA "
+                f"{self._op_of(slot)}: a picture had room for {capacity} pieces of outline on CUDA "
                 f"and needed {needed}, so that edges are missing from it and from its gradient. "
                 f"Later calls have room for {self._capacity[slot]}; a captured CUDA graph keeps "
                 "what it had, capture it again. reserve_contour_pieces() makes room beforehand",
@@ -97,10 +103,11 @@ def _capacities() -> _Capacities:
 def reserve_contour_pieces(pieces_per_view: int) -> None:
     """Make room for at least so many pieces of outline per view in later calls on CUDA.
 
-    A piece is the part of a contour edge inside one pixel. The room is guessed from the sizes of
-    mesh and image, and grows with a warning after a picture for which it was too small; reserve it
-    where that picture must be right, and before capturing a CUDA graph. A piece takes about 300
-    bytes while a call runs, and 60 until its gradient has been taken.
+    Of `contour_coverage` and `antialias`. A piece is the part of a contour edge inside one pixel.
+    The room is guessed from the sizes of mesh and image, and grows with a warning after a picture
+    for which it was too small; reserve it where that picture must be right, and before capturing a
+    CUDA graph. A piece takes about 300 bytes while a call runs, and until its gradient has been
+    taken 60, or 200 in `antialias`.
     """
     if pieces_per_view < 0:
         raise ValueError(f"pieces_per_view must not be negative, got {pieces_per_view}")
@@ -111,7 +118,7 @@ def contour_overflowed() -> bool:
     """Wait for all CUDA devices; tell whether a picture since the last look had too little room.
 
     Such a picture lacks edges; a `ContourCapacityWarning` says how many pieces it needed. Without
-    a call of this, the next `contour_coverage` or the end of the program warns.
+    a call of this, the next `contour_coverage` or `antialias` or the end of the program warns.
     """
     _synchronize()
     return _capacities().overflowed()
@@ -128,18 +135,33 @@ def _default_capacity(num_views: int, num_edges: int, height: int, width: int) -
     return num_views * (2 * contour_edges + 32 * (height + width))
 
 
+def capacity_for(
+    op: str, device: torch.device, sizes: tuple[int, int, int, int, int, int]
+) -> tuple[int, int]:
+    """Room for pieces in a call of `op`, and where the device shall write what it needed.
+
+    `sizes` are N, V, F, E, H, W.
+    """
+    num_views, _, _, num_edges, height, width = sizes
+    default = _default_capacity(num_views, num_edges, height, width)
+    return _capacities().get((op, device, *sizes), num_views, default)
+
+
+def check_num_pixels(op: str, num_views: int, height: int, width: int) -> None:
+    if num_views * height * width >= _MAX_PIXELS:
+        raise ValueError(
+            f"{op}: {num_views} views of {height} x {width} are {_MAX_PIXELS} pixels "
+            "or more, too many for one call on CUDA; split the views"
+        )
+
+
 def _num_bytes(name: str, *sizes: int) -> int:
     types = [_I64] * len(sizes)
     return _cuda_call.function(f"lrast_contour_cuda_{name}_bytes", *types, restype=_I64)(*sizes)
 
 
-def _num_scratch_bytes(*sizes: int) -> int:
-    types = (_I64, _I64, _I64, _I64, _I32, _I32, _I64)
-    name = "lrast_contour_cuda_scratch_bytes"
-    return _cuda_call.function(name, *types, restype=_I64)(*sizes)
-
-
-def _bytes(num_bytes: int, like: Tensor) -> Tensor:
+def device_bytes(num_bytes: int, like: Tensor) -> Tensor:
+    """Memory, in words, on the device of `like`."""
     return torch.empty(max(1, -(-num_bytes // 8)), dtype=torch.int64, device=like.device)
 
 
@@ -162,22 +184,17 @@ def _forward(
     verts_clip = verts_clip.contiguous()
     num_views, num_verts = verts_clip.shape[:2]
     num_faces, num_edges = faces.shape[0], edge_verts.shape[0]
-    if num_views * height * width >= _MAX_PIXELS:
-        raise ValueError(
-            f"contour_coverage: {num_views} views of {height} x {width} are {_MAX_PIXELS} pixels "
-            "or more, too many for one call on CUDA; split the views"
-        )
+    check_num_pixels("contour_coverage", num_views, height, width)
     sizes = (num_views, num_verts, num_faces, num_edges, height, width)
-    default = _default_capacity(num_views, num_edges, height, width)
-    capacity, needed = _capacities().get((verts_clip.device, *sizes), num_views, default)
+    capacity, needed = capacity_for("contour_coverage", verts_clip.device, sizes)
     coverage = verts_clip.new_empty(num_views, height, width)
-    scratch = _bytes(
+    scratch = device_bytes(
         _cuda_call.function(
             "lrast_contour_cuda_scratch_bytes", *(_I64,) * 4, _I32, _I32, _I64, restype=_I64
         )(*sizes, capacity),
         verts_clip,
     )
-    tape = _bytes(_num_bytes("tape", capacity, verts_clip.element_size()), verts_clip)
+    tape = device_bytes(_num_bytes("tape", capacity, verts_clip.element_size()), verts_clip)
     _launch(
         "forward",
         verts_clip,
@@ -204,16 +221,21 @@ def _forward(
     return coverage, tape[:1] if record else tape.new_empty(1)
 
 
-def _tape_capacity(tape: Tensor, element_size: int) -> int:
+def tape_capacity(tape: Tensor, tape_bytes: Callable[[int], int]) -> int:
     """The capacity that a tape was made for; 0 if this is no more than a copy of its beginning.
 
-    The device alone could read it from the tape's contents; its size says the same. The kernels
-    look for a mark, and return NaN where a foreign tensor happens to have such a size.
+    The device alone could read it from the tape's contents; its size, `tape_bytes` of a capacity,
+    says the same. The kernels look for a mark, and return NaN where a foreign tensor happens to
+    have such a size.
     """
-    empty = _num_bytes("tape", 0, element_size)
-    per_step = _num_bytes("tape", _CAPACITY_STEP, element_size) - empty
+    empty = tape_bytes(0)
+    per_step = tape_bytes(_CAPACITY_STEP) - empty
     num_steps, rest = divmod(tape.untyped_storage().nbytes() - empty, per_step)
     return 0 if num_steps < 1 or rest or tape.storage_offset() else num_steps * _CAPACITY_STEP
+
+
+def _contour_tape_bytes(capacity: int, element_size: int) -> int:
+    return _num_bytes("tape", capacity, element_size)
 
 
 def _backward(
@@ -229,14 +251,15 @@ def _backward(
     num_views, num_verts = verts_clip.shape[:2]
     height, width = grad_coverage.shape[1:]
     verts_clip, grad_coverage = verts_clip.contiguous(), grad_coverage.contiguous()
-    capacity = _tape_capacity(tape, verts_clip.element_size())
+    tape_bytes = functools.partial(_contour_tape_bytes, element_size=verts_clip.element_size())
+    capacity = tape_capacity(tape, tape_bytes)
     if capacity == 0:
         topology = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
         _, tape = _forward(verts_clip, *topology, height, width, True)
-        capacity = _tape_capacity(tape, verts_clip.element_size())
+        capacity = tape_capacity(tape, tape_bytes)
     grad_verts_clip = torch.empty_like(verts_clip)
     sizes = (num_views, num_verts, capacity, verts_clip.element_size())
-    scratch = _bytes(_num_bytes("backward_scratch", *sizes), verts_clip)
+    scratch = device_bytes(_num_bytes("backward_scratch", *sizes), verts_clip)
     _launch(
         "backward",
         verts_clip,

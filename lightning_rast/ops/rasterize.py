@@ -2,7 +2,7 @@
 
 import ctypes
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -79,7 +79,7 @@ def rasterize(
             names one that is not there. On CUDA, where looking would stall the device, such faces
             are left out.
     """
-    _check(verts_clip, faces, face_ranges)
+    _check("rasterize", verts_clip, faces, face_ranges)
     check_image_size("rasterize", image_size)
     if cull not in _CULL:
         raise ValueError(f'rasterize: cull must be "none", "back" or "front", got {cull!r}')
@@ -97,29 +97,25 @@ def rasterize(
 _CULL = {"none": 0, "back": 1, "front": 2}
 
 
-def _check(verts_clip: Tensor, faces: Tensor, face_ranges: Tensor | None) -> None:
+def _check(op: str, verts_clip: Tensor, faces: Tensor, face_ranges: Tensor | None) -> None:
     if verts_clip.dim() not in (2, 3) or verts_clip.shape[-1] != 4:
         raise ValueError(
-            f"rasterize: verts_clip must be (N, V, 4) or (V, 4), got {tuple(verts_clip.shape)}"
+            f"{op}: verts_clip must be (N, V, 4) or (V, 4), got {tuple(verts_clip.shape)}"
         )
     if verts_clip.dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"rasterize: verts_clip must be float32 or float64, got {verts_clip.dtype}"
-        )
+        raise ValueError(f"{op}: verts_clip must be float32 or float64, got {verts_clip.dtype}")
     if faces.dim() != 2 or faces.shape[1] != 3 or faces.dtype != torch.int32:
         raise ValueError(
-            f"rasterize: faces must be int32 (F, 3), got {_dtype_name(faces)} {tuple(faces.shape)}"
+            f"{op}: faces must be int32 (F, 3), got {_dtype_name(faces)} {tuple(faces.shape)}"
         )
     if faces.shape[0] >= 2**31:
-        raise ValueError(f"rasterize: faces holds {faces.shape[0]} faces, at most 2**31 - 1 can be")
+        raise ValueError(f"{op}: faces holds {faces.shape[0]} faces, at most 2**31 - 1 can be")
     if faces.device != verts_clip.device:
-        raise ValueError(
-            f"rasterize: verts_clip is on {verts_clip.device}, faces on {faces.device}"
-        )
+        raise ValueError(f"{op}: verts_clip is on {verts_clip.device}, faces on {faces.device}")
     if face_ranges is None:
         if verts_clip.dim() == 2:
             raise ValueError(
-                "rasterize: verts_clip (V, 4) needs face_ranges to say which views there are; "
+                f"{op}: verts_clip (V, 4) needs face_ranges to say which views there are; "
                 "for one view, pass verts_clip[None]"
             )
         return
@@ -131,12 +127,12 @@ def _check(verts_clip: Tensor, faces: Tensor, face_ranges: Tensor | None) -> Non
     ):
         num_views = verts_clip.shape[0] if verts_clip.dim() == 3 else "N"
         raise ValueError(
-            f"rasterize: face_ranges must be int64 ({num_views}, 2), "
+            f"{op}: face_ranges must be int64 ({num_views}, 2), "
             f"got {_dtype_name(face_ranges)} {tuple(face_ranges.shape)}"
         )
     if face_ranges.device != verts_clip.device:
         raise ValueError(
-            f"rasterize: verts_clip is on {verts_clip.device}, face_ranges on {face_ranges.device}"
+            f"{op}: verts_clip is on {verts_clip.device}, face_ranges on {face_ranges.device}"
         )
 
 
@@ -173,8 +169,14 @@ def _backward_function(dtype: torch.dtype) -> Callable[..., int]:
 
 
 def _raise_status(
-    status: int, view: int, item: int, verts_clip: Tensor, faces: Tensor, face_ranges: Tensor | None
+    op: str,
+    status: int,
+    where: Sequence[int],
+    verts_clip: Tensor,
+    faces: Tensor,
+    face_ranges: Tensor | None,
 ) -> None:
+    view, item = where
     if status in (_NOT_FINITE, _NOT_IN_FRONT):
         shared = verts_clip.dim() == 2
         values = ", ".join(
@@ -183,7 +185,7 @@ def _raise_status(
                 0 if shared else view, item
             ].tolist()
         )
-        place = f"rasterize: verts_clip[{item if shared else f'{view}, {item}'}] = ({values})"
+        place = f"{op}: verts_clip[{item if shared else f'{view}, {item}'}] = ({values})"
         if status == _NOT_FINITE:
             raise ValueError(f"{place} is not finite on the screen; has the fit diverged?")
         raise ValueError(
@@ -192,15 +194,15 @@ def _raise_status(
         )
     if status == _BAD_FACE:
         raise ValueError(
-            f"rasterize: faces[{item}] = {tuple(faces[item].tolist())}, but verts_clip has "
+            f"{op}: faces[{item}] = {tuple(faces[item].tolist())}, but verts_clip has "
             f"{verts_clip.shape[-2]} vertices"
         )
     if status == _BAD_RANGE and face_ranges is not None:
         raise ValueError(
-            f"rasterize: face_ranges[{view}] = {tuple(face_ranges[view].tolist())} is not a "
+            f"{op}: face_ranges[{view}] = {tuple(face_ranges[view].tolist())} is not a "
             f"(begin, end) within {faces.shape[0]} faces"
         )
-    raise_status("rasterize", status)
+    raise_status(op, status)
 
 
 def _empty_fragments(
@@ -252,7 +254,7 @@ def _forward(
         where,
     )
     if status != 0:
-        _raise_status(status, where[0], where[1], verts_clip, faces, face_ranges)
+        _raise_status("rasterize", status, list(where), verts_clip, faces, face_ranges)
     return bary, depth, face_idx
 
 

@@ -34,6 +34,7 @@ def remesh_arrays(
     faces: Int32[Tensor, "F 3"],
     target: Float64[Tensor, " V"],
     iterations: int,
+    balance: bool,
 ) -> RemeshedArrays:
     """See `optim.remesh`, which checks what comes in here.
 
@@ -50,6 +51,7 @@ def remesh_arrays(
         len(faces),
         target.data_ptr(),
         iterations,
+        balance,
         torch.get_num_threads(),
         ctypes.byref(handle),
         sizes,
@@ -69,7 +71,7 @@ def remesh_arrays(
 
 @functools.cache
 def _remesh_function() -> Callable[..., int]:
-    sizes = (_P, _I64, _P, _I64, _P, _I32, _I32)
+    sizes = (_P, _I64, _P, _I64, _P, _I32, _I32, _I32)
     return bind(core(), "lrast_remesh", *sizes, _P, _P, _P, _P)
 
 

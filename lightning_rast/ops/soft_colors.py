@@ -56,8 +56,7 @@ def soft_colors(
         background: what broadcasts to (N, H, W, C); black by default.
         near, far: view depths w between which z falls from 1 to 0:
             `z = (1 / w - 1 / far) / (1 / near - 1 / far)`, not clipped. In a view whose clip w are
-            all equal (orthographic), z falls from the near plane to the far plane instead. So it
-            does, by the same rule, for a flat mesh that faces a perspective camera squarely.
+            all 1 (an orthographic camera), z falls from the near plane to the far plane instead.
         background_depth: eps, the background's z.
 
     Returns:

@@ -20,6 +20,8 @@ class AdamUniform(torch.optim.Optimizer):
         lr: world units; about how far the typical vertex moves in a step.
         betas: decay of the first and of the second moment.
         smoother: a symmetric linear map of (V, C) tensors.
+        smooths_steps: False leaves out the second S, where the first alone makes a gradient a
+            direction to go, as the inverse of a Hessian does.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class AdamUniform(torch.optim.Optimizer):
         lr: float,
         betas: tuple[float, float] = (0.9, 0.95),
         smoother: Callable[[Tensor], Tensor],
+        smooths_steps: bool = True,
     ) -> None:
         if not lr >= 0:
             raise ValueError(f"AdamUniform: lr must be 0 or more, got {lr}")
@@ -36,6 +39,7 @@ class AdamUniform(torch.optim.Optimizer):
             raise ValueError(f"AdamUniform: betas must lie in [0, 1), got {tuple(betas)}")
         super().__init__(params, {"lr": lr, "betas": tuple(betas)})
         self.smoother = smoother
+        self.smooths_steps = smooths_steps
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -64,4 +68,4 @@ class AdamUniform(torch.optim.Optimizer):
         length = (state["exp_avg_sq"] / (1 - beta2**step)).sqrt()
         length = length.clamp(min=torch.finfo(verts.dtype).tiny)
         direction = state["exp_avg"] / (length * (1 - beta1**step))
-        verts.sub_(self.smoother(direction), alpha=lr)
+        verts.sub_(self.smoother(direction) if self.smooths_steps else direction, alpha=lr)

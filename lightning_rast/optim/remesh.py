@@ -53,16 +53,17 @@ def remesh(
     target_edge: float | Float[Tensor, " V"],
     *,
     iterations: int = 5,
+    balance: bool = True,
     attributes: Mapping[str, Tensor] | None = None,
 ) -> Remeshed:
     """A mesh of nearly equal-sided triangles on the same surface.
 
     Each iteration splits edges longer than 4/3 of the wished length, collapses those shorter than
     4/5, flips edges towards six neighbours per vertex (four at a boundary), moves vertices within
-    the surface towards the middle of their faces, and puts them back onto the *input*: onto the
-    nearest point of its triangles, found in a tree of boxes. Triangles that look more than about
-    100 degrees away from the vertex's normal do not count, so that a vertex of a thin sheet is
-    never put onto its other side.
+    the surface towards the middle of their faces, though hardly across creases, and puts them back
+    onto the *input*: onto the nearest point of its triangles, found in a tree of boxes. Triangles
+    that look more than about 100 degrees away from the vertex's normal do not count, so that a
+    vertex of a thin sheet is never put onto its other side.
 
     The topology stays: number of components, handles and boundary loops. A boundary keeps its
     corners (turns of more than 45 degrees), and its vertices stay on it. Steps are refused that
@@ -75,6 +76,9 @@ def remesh(
         target_edge: the wished length in world units, for all edges or at each vertex; in the
             latter case the surface in between has what lies linearly in between.
         iterations: 0 only drops vertices without faces.
+        balance: at last move vertices off the input by as much as the faces around them lie off it
+            on the other side, so that the volume of curved parts stays: with edges of a third of
+            the radius a ball loses 0.2 % instead of 4 %. False leaves them exactly on the input.
         attributes: values at the vertices, (V, ...) of any floating type: colours, an optimizer's
             moments. A new vertex gets what lies linearly in between at its place on the input; one
             that did not move keeps its value exactly.
@@ -95,7 +99,9 @@ def remesh(
     attributes = attributes or {}
     _check(mesh, iterations, attributes)
     target = _target_per_vertex(mesh, target_edge)
-    made = remesh_arrays(mesh.verts.detach().cpu().double(), mesh.faces.cpu(), target, iterations)
+    made = remesh_arrays(
+        mesh.verts.detach().cpu().double(), mesh.faces.cpu(), target, iterations, balance
+    )
     source = SurfacePoints(made.source_verts.long(), made.source_weights)
     return Remeshed(
         mesh=_mesh_of(made, mesh),

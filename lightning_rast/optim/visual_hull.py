@@ -149,6 +149,36 @@ def view_bounds(distances: Float[Tensor, "N H W"], cameras: Camera) -> Float64[T
     return _Space(distances.detach().cpu(), cameras.to("cpu"), _LEAST_SEEN[0]).bounds
 
 
+def carved_hull(
+    distances: Float[Tensor, "N H W"],
+    cameras: Camera,
+    *,
+    num_disagreeing: int = 0,
+    resolution: int = 96,
+) -> Mesh:
+    """The hull that so many views may deny at each point, without small parts; the mesh has no
+    faces where nothing is left.
+
+    distances: as `mask_distance` makes them.
+
+    Raises:
+        HullError, ValueError: as `visual_hull`.
+    """
+    space = _Space(distances.detach().cpu(), cameras.to("cpu"), _LEAST_SEEN[0])
+    k = num_disagreeing + 1
+
+    def carved(bounds: Tensor) -> tuple[Mesh, float]:
+        fields, origin, cell = space.fields(bounds, resolution, (k, k))
+        mesh = extract_surface(fields[0], origin=origin, cell=cell)
+        kept = drop_small_parts(mesh, smallest=_SMALLEST_PART)[0] if mesh.num_faces else mesh
+        return kept, cell
+
+    rough, cell = carved(space.bounds)
+    if rough.num_faces == 0:
+        return rough
+    return carved(_widened(rough.bounds.double(), _BOX_MARGIN * cell))[0]
+
+
 class _Space:
     """Masks' distances with their cameras, to be carved in boxes."""
 
@@ -167,6 +197,8 @@ class _Space:
         self.first_bounds = first_bounds((coarse > 0) & known, known, looked_at)
         num_seen = self._num_seen(self.first_bounds.mean(dim=0))
         self.least_seen = max(2, math.ceil(least_seen * num_seen))
+        edges = (distances[:, 0], distances[:, -1], distances[:, :, 0], distances[:, :, -1])
+        self.is_whole = (torch.cat(edges, dim=1) < 0).all(dim=1)  # unknown pixels are +inf
 
     def _num_seen(self, point: Tensor) -> int:
         height, width = self.cameras.image_size
@@ -194,7 +226,31 @@ class _Space:
             ks=ks,
             least_seen=self.least_seen,
         )
+        for k, field in zip(range(ks[0], ks[1] + 1), fields, strict=True):
+            self._empty_beyond_images(field, origin, cell, k)
         return fields, origin, cell
+
+    def _empty_beyond_images(self, field: Tensor, origin: Tensor, cell: float, k: int) -> None:
+        """What is inside, but beyond k images that hold the whole object, is not.
+
+        Those where the mask does not reach the border: with few views, much of space is seen by
+        so few of them that nothing else denies it.
+        """
+        inside = (field > 0).nonzero()
+        points = torch.nn.functional.pad(origin + cell * inside.double(), (0, 1), value=1.0)
+        height, width = self.cameras.image_size
+        beyond = torch.zeros(len(points), dtype=torch.int32)
+        for project in self.project[self.is_whole]:
+            column, row, depth = project @ points.T
+            beyond += ~(
+                (column >= 0)
+                & (row >= 0)
+                & (column <= width * depth)
+                & (row <= height * depth)
+                & (depth > self.near)
+            )
+        x, y, z = inside[beyond >= k].T
+        field[x, y, z] = -1.0
 
     @property
     def bounds(self) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from lightning_rast.ops import antialias, contour_coverage, rasterize, soft_coverage
+from lightning_rast.ops import antialias, contour_coverage, soft_coverage, visible_faces
 from lightning_rast.scene import Camera, Mesh
 
 CoverageKind = Literal["contour", "soft", "antialias"]
@@ -45,6 +45,6 @@ def render_silhouettes(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
 
 def _antialiased_mask(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
     verts_clip = camera.world_to_clip(mesh.verts)
-    fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
-    mask = (fragments.face_idx >= 0).to(verts_clip.dtype)[..., None]
-    return antialias(mask, fragments, verts_clip, mesh.topology, premultiplied=True)[..., 0]
+    seen = visible_faces(verts_clip, mesh.faces, camera.image_size)
+    mask = seen.coverage[..., None]
+    return antialias(mask, seen, verts_clip, mesh.topology, premultiplied=True)[..., 0]

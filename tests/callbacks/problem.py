@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lightning_rast.config import Config
 from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.datamodule import ViewsDataModule
-from lightning_rast.module import ReconstructionModule
+from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.scene import Mesh, icosphere
 
 STEPS = 20
@@ -28,7 +28,7 @@ class Fit:
         config.schedule.pyramid, config.schedule.pyramid_at = [2, 1], [0.0, 0.5]
         config.schedule.subdivide_at = [0.5] if start is None else []
         config.optimizer.smoothing_start = config.optimizer.smoothing_end = 1.0
-        self.module = ReconstructionModule(config, start or icosphere(1, radius=0.5), scale=0.5)
+        self.module = PyramidModule(config, start or icosphere(1, radius=0.5), scale=0.5)
         self.datamodule = ViewsDataModule(
             rendered(5, "view"),
             rendered(3, "held_out") if held_out else None,

@@ -8,7 +8,7 @@ from lightning_rast.config import Config
 from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.losses import box_iou
-from lightning_rast.module import ReconstructionModule
+from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.scene import icosphere, save_mesh
 from lightning_rast.training import build
 
@@ -26,7 +26,7 @@ def make_problem(steps=8, coverage="contour", **schedule):
         setattr(config.schedule, key, value)
     target = icosphere(2, radius=0.7, center=(0.1, 0.0, 0.0))
     cameras = orbit_cameras(target, view_directions("fibonacci", 4), image_size=24)
-    module = ReconstructionModule(config, icosphere(1, radius=0.5), scale=1.0)
+    module = PyramidModule(config, icosphere(1, radius=0.5), scale=1.0)
     datamodule = ViewsDataModule(
         synthetic_views(target, cameras), None, schedule=module.schedule, views_per_step=3
     )
@@ -131,13 +131,14 @@ def test_a_checkpoint_brings_its_own_mesh(tmp_path):
 
 def test_steps_are_in_units_of_the_scale():
     module, _ = make_problem()
-    large = ReconstructionModule(module.config, icosphere(1, radius=25.0), scale=50.0)
+    large = PyramidModule(module.config, icosphere(1, radius=25.0), scale=50.0)
     lr = [m.configure_optimizers().param_groups[0]["lr"] for m in (module, large)]
     assert lr[1] == pytest.approx(50 * lr[0], rel=1e-5)
 
 
 def test_the_scale_is_the_objects_whatever_the_start(tmp_path):
     config = Config(name="test", device="cpu")
+    config.schedule.kind, config.start.kind = "pyramid", "sphere"
     config.data.mesh = str(tmp_path / "object.ply")
     config.data.num_views, config.data.num_held_out, config.data.image_size = 6, 0, 32
     save_mesh(config.data.mesh, icosphere(2, radius=0.7))

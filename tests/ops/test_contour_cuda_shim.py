@@ -56,7 +56,7 @@ def on_the_cpu(library, capacities, monkeypatch) -> Iterator[None]:
     def on(device: torch.device) -> Iterator[tuple[int, int]]:
         yield 0, 0
 
-    make_bytes, fill = contour_cuda._bytes, [0x00, 0x7F, 0xFF, 0x3F]
+    make_bytes, fill = contour_cuda.device_bytes, [0x00, 0x7F, 0xFF, 0x3F]
 
     def rubbish(num_bytes: int, like: Tensor) -> Tensor:
         memory = make_bytes(num_bytes, like)
@@ -66,7 +66,7 @@ def on_the_cpu(library, capacities, monkeypatch) -> Iterator[None]:
 
     monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
     monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(contour_cuda, "_bytes", rubbish)
+    monkeypatch.setattr(contour_cuda, "device_bytes", rubbish)
     monkeypatch.setattr(contour_cuda, "_capacities", lambda: capacities)
     monkeypatch.setattr(contour_cuda, "_synchronize", gc.collect)
     _cuda_call.function.cache_clear()
@@ -269,7 +269,7 @@ def test_negative_room_is_refused():
 
 def test_sizes_beyond_the_number_of_slots_are_forgotten():
     capacities = contour_cuda._Capacities(num_slots=2, pinned=False)
-    addresses = [capacities.get(size, 1, 64)[1] for size in ("a", "b", "c", "b")]
+    addresses = [capacities.get((size,), 1, 64)[1] for size in "abcb"]
     assert addresses == [addresses[0], addresses[0] + 8, addresses[0], addresses[0] + 8]
 
 
@@ -312,7 +312,7 @@ def test_an_error_of_the_launch_is_raised(monkeypatch):
     monkeypatch.setattr(contour_cuda, "_num_bytes", lambda *sizes: 64)
     topology = topology_tensors(torch.zeros(0, 3, dtype=torch.int32), 0)
     tape = torch.zeros(2**10, dtype=torch.int64)[:1]
-    monkeypatch.setattr(contour_cuda, "_tape_capacity", lambda *args: 2**29)
+    monkeypatch.setattr(contour_cuda, "tape_capacity", lambda *args: 2**29)
     with pytest.raises(RuntimeError, match="CUDA error 1: invalid argument"):
         contour_cuda._backward(torch.zeros(1, 2, 2), tape, torch.zeros(1, 0, 4), *topology)
 

@@ -87,7 +87,7 @@ def test_gradients(name: str, semantics: Any):
     scene = GRADIENT_SCENES[name]
     inputs = (scene.verts_clip.clone().requires_grad_(), colors_of(scene, 2).requires_grad_())
 
-    # Views whose w are equal are orthographic: a step of one w would make another camera.
+    # Views whose w are all 1 are orthographic: a step of one w would make another camera.
     moves = torch.tensor([1.0, 1.0, 1.0, float(name != "orthographic")]).double()
 
     def both(verts: Tensor, colors: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,6 +129,27 @@ def test_the_background_takes_its_share_of_the_gradient():
         background=torch.ones(3).double(),
     )
     torch.testing.assert_close(grad, far_away.sum(dim=(0, 1, 2)))
+
+
+def test_a_flat_mesh_that_faces_a_perspective_camera_is_no_special_case():
+    # A tilt that hardly moves a corner makes clip w differ.
+    facing = torch.tensor([[-0.7, -0.6], [0.8, -0.7], [0.1, 0.9]], dtype=torch.float64)
+    images = []
+    for tilt in (0.0, 1e-9):
+        w = 3 + tilt * torch.tensor([1.0, -1.0, 0.5], dtype=torch.float64)
+        z = 1.02 * w - 0.202  # of a frustum with its near plane at 0.1
+        verts_clip = torch.cat([facing * 3, z[:, None], w[:, None]], dim=1)[None]
+        image, _ = soft_colors(
+            verts_clip,
+            torch.tensor([[0, 1, 2]], dtype=torch.int32),
+            torch.ones(3, 1, dtype=torch.float64),
+            (12, 12),
+            sigma=0.7,
+            gamma=0.1,
+            background_depth=0.2,
+        )
+        images.append(image)
+    torch.testing.assert_close(images[0], images[1], rtol=0, atol=1e-6)
 
 
 def test_a_sharp_softmax_shows_the_nearest_face():

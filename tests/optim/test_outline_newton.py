@@ -127,6 +127,22 @@ def test_unknown_places_make_no_rows():
     assert float(rows.point[rows.view == 0, 0].min()) < 30.0
 
 
+def test_places_that_know_of_no_outline_make_no_rows():
+    mesh, views = bumpy(), cameras()
+    distances = disc_distances(views, 15.0)
+    distances[1] = torch.inf  # the mask fills the image, or nothing is known of it
+    rows = outline_rows(mesh.verts, mesh.topology, views, distances)
+    assert sorted(set(rows.view.tolist())) == [0, 2, 3]
+
+
+def test_an_empty_mask_pulls_inwards_as_far_as_the_clip_lets_it():
+    mesh, views = bumpy(), cameras()
+    distances = disc_distances(views, 15.0)
+    distances[1] = -torch.inf
+    rows = outline_rows(mesh.verts, mesh.topology, views, distances)
+    assert bool((rows.residual[rows.view == 1] == -6.0).all())
+
+
 def dense_solution(
     verts: Tensor, topology: Topology, rows: OutlineRows, smoothing: float, wb: float, mu: float
 ) -> Tensor:

@@ -30,7 +30,7 @@ def test_a_torus_keeps_its_handle():
 
 
 def test_vertices_lie_on_the_input():
-    mesh = remesh(cube(size=2), 0.3).mesh
+    mesh = remesh(cube(size=2), 0.3, balance=False).mesh
     torch.testing.assert_close(mesh.verts.abs().amax(dim=1), torch.ones(mesh.num_verts))
 
 
@@ -53,7 +53,7 @@ def test_edges_follow_a_sizing_field():
 
 def test_linear_attributes_stay_linear():
     mesh = icosphere(2).to(torch.float64)
-    made = remesh(mesh, 0.1, attributes={"place": mesh.verts})
+    made = remesh(mesh, 0.1, balance=False, attributes={"place": mesh.verts})
     torch.testing.assert_close(made.attributes["place"], made.mesh.verts)
 
 

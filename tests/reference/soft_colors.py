@@ -28,7 +28,7 @@ def soft_colors(
     points = pixel_centres(image_size)
     views = []
     for verts in verts_clip:
-        perspective = bool((verts[:, 3] != verts[0, 3]).any())
+        perspective = bool((verts[:, 3] != 1).any())
         log_weights, blended = [torch.full((len(points),), background_depth / gamma)], [background]
         for number, face in enumerate(faces.tolist()):
             corners = _cut(torch.cat([verts[face], colors[number]], dim=1))

@@ -11,6 +11,7 @@ CHECKPOINT_EVERY = 15
 
 # View order, pyramid, subdivision, smoothing.
 CONFIG = f"""
+preset: sphere
 seed: 5
 device: cpu
 threads: 1

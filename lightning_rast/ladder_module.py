@@ -1,0 +1,313 @@
+"""Fitting down the ladder of bending lengths: the stages of `optim.ladder`, wired together."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lightning_rast.config import Config, NewtonConfig
+from lightning_rast.data.views import Views
+from lightning_rast.ladder_stages import (
+    even_mesh,
+    make_ladder_of,
+    mesh_of_shown_topology,
+    outline_targets,
+    outlines_of,
+    training_iou,
+)
+from lightning_rast.module import ReconstructionModule
+from lightning_rast.ops.outline_system import limit_outline_step
+from lightning_rast.optim.adam_uniform import AdamUniform
+from lightning_rast.optim.bending import Bending, bending_weight, stiff_smoother
+from lightning_rast.optim.ladder import Position, Stage
+from lightning_rast.optim.outline_newton import outline_step
+from lightning_rast.optim.polish import coverage_misfit
+from lightning_rast.scene import Mesh, Topology
+
+_FURTHEST = 0.25  # that a polish step may move a vertex, in mean lengths of its edges
+
+
+@dataclass
+class _Hold:
+    """What a polish keeps from its beginning to its end."""
+
+    stiffness: float  # of the outline, px^3 per square world unit
+    bending: float  # weight of |L v|^2 in units of it
+    weights: Tensor  # (N,) of the training views
+
+
+class LadderModule(ReconstructionModule):
+    """Gauss-Newton steps and a polish at every bending length, on a mesh that is made even and,
+    where the masks say so, of another topology.
+
+    scale: world units of a length of 1 in the config; the longest half extent of the object's box
+        is 0.9 of them. seconds: spent on the start mesh.
+
+    A Gauss-Newton step is one of the optimizer too, which counts it and does nothing else without
+    a gradient. Whatever the next step depends on is in the checkpoint: the mesh, the optimizer's
+    state, the position in the ladder, and what a stage keeps while it lasts.
+    """
+
+    def __init__(self, config: Config, mesh: Mesh, *, scale: float, seconds: float = 0.0) -> None:
+        super().__init__(config, mesh, scale=scale)
+        self.automatic_optimization = False
+        self.ladder = make_ladder_of(config)
+        self.position = Position()
+        self.stage_log: list[dict[str, Any]] = []
+        self._hold: _Hold | None = None
+        self._kept: tuple[Mesh, float] | None = None  # before the topology changed, and its IoU
+        self._seconds = 0.0  # of the current stage
+        self._num_held_back = 0
+        if seconds:
+            self._write_log("start", config.start.kind, steps=0, seconds=seconds)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.position.stage >= len(self.ladder.stages)
+
+    @property
+    def stage(self) -> Stage:
+        return self.ladder.stages[self.position.stage]
+
+    @property
+    def progress(self) -> float:
+        return self.ladder.progress_at(self.position)
+
+    @property
+    def place(self) -> str:
+        if self.is_finished:
+            return f"step {self.global_step}"
+        again = "again " if self.position.round else ""
+        return f"step {self.global_step} {again}{self.stage.name}"
+
+    def scalars(self) -> dict[str, float]:
+        if self.is_finished:
+            return {}
+        return {"ladder/bending": self.stage.bending, "ladder/stage": self.position.stage}
+
+    def report(self) -> dict[str, Any]:
+        """Seconds by kind of stage, all stages in order, and the views that the mesh does not
+        meet because they disagree with most of the others."""
+        seconds: dict[str, float] = {}
+        for entry in self.stage_log:
+            seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
+        weights = outlines_of(self.mesh(), self._targets, NewtonConfig())[1].tolist()
+        disagreeing = [
+            name for name, weight in zip(self._views.names, weights, strict=True) if weight < 0.5
+        ]
+        return {
+            "disagreeing_views": disagreeing,
+            "seconds_of_stages": {kind: round(value, 3) for kind, value in seconds.items()},
+            "stages": self.stage_log,
+        }
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return AdamUniform([self.verts], lr=0.0, smoother=_nothing, smooths_steps=False)
+
+    def on_fit_start(self) -> None:
+        datamodule = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        self.look_at(datamodule.train_views)
+        self._go_on()
+        super().on_fit_start()
+
+    def look_at(self, views: Views) -> None:
+        """Take these as the training views: Gauss-Newton steps use all of them."""
+        self._targets = outline_targets(views)
+        self._views = views
+
+    def training_step(self, batch: Views, batch_idx: int) -> dict[str, Tensor]:
+        began = time.perf_counter()
+        optimizer = self.optimizers()
+        if self.stage.kind == "newton":
+            terms = self._newton_step(self.stage)
+            optimizer.step()
+        else:
+            terms = self._polish_gradient(self.stage, batch)
+            before = self.verts.detach().clone()
+            optimizer.step()
+            self._limit_move(before)
+        self.position.count(float(terms["total"]), min_gain=self.config.ladder.min_gain)
+        self._seconds += time.perf_counter() - began
+        self._go_on()
+        self.trainer.should_stop |= self.is_finished
+        return {"loss": terms["total"], **terms}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        kept = self._kept
+        checkpoint["ladder"] = {
+            "position": asdict(self.position),
+            "hold": None if self._hold is None else asdict(self._hold),
+            "kept": None if kept is None else (kept[0].verts, kept[0].faces, kept[1]),
+            "stage_log": self.stage_log,
+            "seconds": self._seconds,
+            "num_held_back": self._num_held_back,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        state = checkpoint["ladder"]
+        self.position = Position(**state["position"])
+        self._hold = None if state["hold"] is None else _Hold(**state["hold"])
+        if state["kept"] is not None:
+            verts, faces, iou = state["kept"]
+            self._kept = Mesh(verts, faces), iou
+        self.stage_log = state["stage_log"]
+        self._seconds = state["seconds"]
+        self._num_held_back = state["num_held_back"]
+
+    def _set_topology(self, topology: Topology) -> None:
+        super()._set_topology(topology)
+        # Made when a polish needs it, with the smoother; a resumed one makes the same again.
+        self._bending: Bending | None = None
+
+    @torch.no_grad()
+    def _newton_step(self, stage: Stage) -> dict[str, Tensor]:
+        newton = self.config.newton
+        rows, _ = outlines_of(self.mesh(), self._targets, newton)
+        step = outline_step(
+            self.verts,
+            self._topology,
+            rows,
+            bending=stage.bending * self.scale,
+            edge=self._mean_edge(),
+            smoothing=newton.smoothing,
+        )
+        self.verts += step.delta
+        self._num_held_back += int((step.scale < 1).sum())
+        misfit = (rows.weight * rows.residual.square()).sum().to(self.verts)
+        return {"outline": misfit, "total": misfit}
+
+    def _polish_gradient(self, stage: Stage, batch: Views) -> dict[str, Tensor]:
+        """Fill in the vertices' gradient, and what the optimizer needs to follow it."""
+        loss, ladder = self.config.loss, self.config.ladder
+        if self.position.step == 0:
+            self._begin_polish(stage)
+        hold = self._hold
+        assert hold is not None
+        optimizer = self.trainer.optimizers[0]
+        assert isinstance(optimizer, AdamUniform)
+        if self._bending is None:
+            self._bending = Bending(self._topology, dtype=self.verts.dtype)
+            optimizer.smoother = stiff_smoother(
+                self._topology, smoothing=ladder.smoothing, bending=hold.bending
+            )
+        group = optimizer.param_groups[0]
+        group["lr"], group["betas"] = stage.lr_at(self.position.step) * self.scale, ladder.betas
+        self.verts.grad = None
+        coverage = self.coverage(self.mesh(), batch.cameras)
+        misfit = coverage_misfit(
+            coverage.detach(),
+            batch.coverage,
+            batch.known,
+            weights=hold.weights[self._places(batch)].to(coverage),
+            l2=loss.silhouette_l2,
+            l1=loss.silhouette_l1,
+        )
+        coverage.backward(misfit.grad_coverage)
+        bent, grad_bent = self._bending(self.verts.detach())
+        weight = hold.stiffness * hold.bending * len(batch) / len(self._views)
+        assert self.verts.grad is not None
+        self.verts.grad.add_(grad_bent, alpha=weight)
+        terms = {"silhouette": misfit.of_view.sum(), "bending": weight * bent}
+        return {**terms, "total": terms["silhouette"] + terms["bending"]}
+
+    def _begin_polish(self, stage: Stage) -> None:
+        rows, weights = outlines_of(self.mesh(), self._targets, self.config.newton)
+        stiffness = float((rows.weight[:, None, None] * rows.jacobian.square()).sum())
+        self._hold = _Hold(
+            stiffness=stiffness / (3 * len(self.verts)),
+            bending=bending_weight(stage.bending * self.scale, self._mean_edge()),
+            weights=weights,
+        )
+        self._bending = None
+        self.trainer.optimizers[0].state.clear()
+
+    @torch.no_grad()
+    def _limit_move(self, before: Tensor) -> None:
+        delta, scale = limit_outline_step(
+            before.double().cpu(),
+            self._topology.edge_verts.cpu(),
+            self._topology.faces.cpu(),
+            (self.verts - before).double().cpu(),
+            max_edges=_FURTHEST,
+        )
+        self.verts.copy_(before + delta.to(before))
+        self._num_held_back += int((scale < 1).sum())
+
+    def _go_on(self) -> None:
+        """From a stage that is over to the next step, through all that takes no steps."""
+        while not self.is_finished:
+            stage, position = self.stage, self.position
+            ladder = self.config.ladder
+            if stage.kind == "newton" or stage.kind == "polish":
+                is_stale = stage.kind == "polish" and position.stale >= ladder.patience
+                if position.step < stage.steps and not is_stale:
+                    return
+                following = position.stage + 1
+            else:
+                began = time.perf_counter()
+                if stage.kind == "remesh":
+                    mesh = even_mesh(self.mesh(), self._views, self.config.remesh, unit=self.scale)
+                    self._replace(mesh)
+                    following = position.stage + 1
+                else:
+                    following = self._settle_topology()
+                self._seconds += time.perf_counter() - began
+            self._write_log(stage.kind, stage.name, steps=position.step, seconds=self._seconds)
+            self._seconds, self._num_held_back, self._hold = 0.0, 0, None
+            position.go(following)
+
+    def _settle_topology(self) -> int:
+        """Change the topology, or judge what came of it; the stage that follows."""
+        settings, position = self.config.topology, self.position
+        iou = training_iou(self.mesh(), self._views)
+        if self._kept is not None:
+            before, iou_before = self._kept
+            self._kept = None
+            if iou < iou_before - settings.max_iou_loss:
+                self._replace(before)
+        elif position.round < self.ladder.num_again:
+            other = mesh_of_shown_topology(self.mesh(), self._targets, settings)
+            if other is not None:
+                self._kept = self.mesh().with_verts(self.verts.detach().clone()), iou
+                self._replace(other)
+                position.round += 1
+                return self.ladder.again_at
+        return len(self.ladder.stages)
+
+    def _replace(self, mesh: Mesh) -> None:
+        self._install(mesh.to(self.verts.device).to(self.verts.dtype))
+        for optimizer in self.trainer.optimizers:
+            optimizer.state.clear()
+            optimizer.param_groups[0]["params"] = [self.verts]
+
+    def _places(self, batch: Views) -> list[int]:
+        if len(batch) == len(self._views):
+            return list(range(len(batch)))
+        place = {name: index for index, name in enumerate(self._views.names)}
+        return [place[name] for name in batch.names]
+
+    @torch.no_grad()
+    def _mean_edge(self) -> float:
+        a, b = self.verts[self._topology.edge_verts.long()].unbind(1)
+        return float((a - b).norm(dim=1).mean())
+
+    def _write_log(self, kind: str, name: str, *, steps: int, seconds: float) -> None:
+        self.stage_log.append(
+            {
+                "kind": kind,
+                "name": name,
+                "round": self.position.round,
+                "steps": steps,
+                "seconds": round(seconds, 4),
+                "vertices": len(self.verts),
+                "held_back": self._num_held_back,
+            }
+        )
+
+
+def _nothing(values: Tensor) -> Tensor:
+    return values

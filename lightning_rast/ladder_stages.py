@@ -1,0 +1,96 @@
+"""What the stages of a ladder do, given sections of the config."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from lightning_rast.config import Config, NewtonConfig, RemeshConfig, TopologyConfig
+from lightning_rast.data.views import Views
+from lightning_rast.losses import box_iou
+from lightning_rast.ops.mask_distance import mask_distance
+from lightning_rast.optim.ladder import Ladder, make_ladder
+from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
+from lightning_rast.optim.remesh import remesh
+from lightning_rast.optim.thickness import target_edges
+from lightning_rast.render import render_silhouettes
+from lightning_rast.scene import Camera, Mesh
+
+
+@dataclass(frozen=True)
+class OutlineTargets:
+    """Where the outlines should be, on the CPU."""
+
+    cameras: Camera
+    distances: Tensor  # (N, H, W) px, positive inside, NaN where unknown
+
+
+def make_ladder_of(config: Config) -> Ladder:
+    """The ladder of a config."""
+    newton, ladder = config.newton, config.ladder
+    first = ladder.bending_from_sphere if config.start.kind == "sphere" else []
+    return make_ladder(
+        [*first, *ladder.bending],
+        warmup_steps=newton.warmup_steps,
+        newton_steps=newton.steps,
+        polish_steps=ladder.polish_steps,
+        lr=ladder.lr,
+        lr_per_rung=ladder.lr_per_rung,
+        lr_within=ladder.lr_within,
+        first_fine=len(first),
+        remeshes=config.remesh.enabled,
+        num_again=int(config.topology.enabled),
+    )
+
+
+def outline_targets(views: Views) -> OutlineTargets:
+    distances = mask_distance(views.coverage, views.known).cpu()
+    if views.known is not None:
+        distances[~views.known.cpu()] = torch.nan
+    return OutlineTargets(views.cameras.to("cpu"), distances)
+
+
+def outlines_of(
+    mesh: Mesh, targets: OutlineTargets, newton: NewtonConfig
+) -> tuple[OutlineRows, Tensor]:
+    """Rows of the mesh's outlines, weighted, and the weight of each view, float64."""
+    rows = outline_rows(
+        mesh.verts,
+        mesh.topology,
+        targets.cameras,
+        targets.distances,
+        clip_px=newton.clip_px,
+        huber_px=newton.huber_px,
+    )
+    if not newton.robust_views:
+        return rows, torch.ones(len(targets.distances), dtype=torch.float64)
+    weights = view_weights(rows)
+    return replace(rows, weight=rows.weight * weights[rows.view.long()]), weights
+
+
+def training_iou(mesh: Mesh, views: Views) -> float:
+    """Mean IoU over the training views."""
+    with torch.no_grad():
+        coverage = render_silhouettes(mesh, views.cameras)
+    return float(box_iou(coverage, views.coverage, views.known).mean())
+
+
+def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) -> Mesh:
+    """The same surface with triangles of even size, as fine as the views can tell; unchanged
+    where it is no oriented manifold, as a start mesh may be."""
+    if not (mesh.topology.is_manifold and mesh.topology.is_oriented):
+        return mesh
+    target = target_edges(
+        mesh,
+        views.cameras,
+        footprint_px=settings.edge_px,
+        min_edge=settings.edge * unit,
+        thickness_factor=settings.thickness,
+    )
+    return remesh(mesh, target, iterations=settings.iterations).mesh
+
+
+def mesh_of_shown_topology(
+    mesh: Mesh, targets: OutlineTargets, topology: TopologyConfig
+) -> Mesh | None:
+    return None
