@@ -8,7 +8,6 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -57,6 +56,16 @@ class Problem:
     reference: Mesh | None = None
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a fit starts from; half_extent: of the object's box, about, world units.
+    num_disagreeing: views that the hull found to be wrong at a point, at most."""
+
+    mesh: Mesh
+    half_extent: float
+    num_disagreeing: int = 0
+
+
 def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """Load or render the views and make the start mesh; writes nothing.
 
@@ -67,13 +76,38 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
+    try:
+        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
+        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
+    except (ViewsError, MeshFileError) as error:
+        raise RunError(str(error)) from None
+    return problem_of(
+        config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
+    )
+
+
+def problem_of(
+    config: Config,
+    train_views: Views,
+    held_out_views: Views | None = None,
+    reference: Mesh | None = None,
+    *,
+    is_resumed: bool = False,
+) -> Problem:
+    """What a config does with views that are there already; `data` in it does not count.
+
+    is_resumed: a checkpoint will bring the mesh.
+
+    Raises:
+        RunError: the views, the start mesh or the device cannot be used.
+    """
+    _quieten_lightning()
+    accelerator_of(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     try:
-        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
-        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-        module = make_module(config, train_views, is_resumed=checkpoint is not None)
+        module = make_module(config, train_views, is_resumed=is_resumed)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
     except HullError as error:
@@ -82,9 +116,7 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
-        schedule=module.schedule
-        if isinstance(module, PyramidModule)
-        else Schedule(steps=1),
+        schedule=module.schedule if isinstance(module, PyramidModule) else Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
         seed=config.seed,
     )
@@ -97,14 +129,16 @@ def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> Re
     is_resumed: a checkpoint will bring mesh and scale, so that no hull needs to be carved.
     """
     began = time.perf_counter()
-    if is_resumed:
-        start, scale = icosphere(0), 1.0
-    else:
-        start, scale = make_start(config.start, views, kind=config.schedule.kind)
+    start = Start(icosphere(0), 1.0) if is_resumed else make_start(config.start, views)
     if config.schedule.kind == "pyramid":
-        return PyramidModule(config, start, scale=scale)
-    seconds = 0.0 if is_resumed else time.perf_counter() - began
-    return LadderModule(config, start, scale=scale, seconds=seconds)
+        return PyramidModule(config, start.mesh, scale=start.half_extent)
+    return LadderModule(
+        config,
+        start.mesh,
+        scale=start.half_extent / _HALF_EXTENT,
+        num_disagreeing=start.num_disagreeing,
+        seconds=0.0 if is_resumed else time.perf_counter() - began,
+    )
 
 
 def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
@@ -202,14 +236,11 @@ def make_views(
     return training, rendered(data.num_held_out, between=True, prefix="held_out")
 
 
-def make_start(
-    start: StartConfig, views: Views, *, kind: Literal["ladder", "pyramid"]
-) -> tuple[Mesh, float]:
-    """The mesh that a fit starts from, and the unit of its lengths, in world units.
+def make_start(start: StartConfig, views: Views) -> Start:
+    """The mesh of a file, an icosphere about the sphere that was fitted to the views, or the hull.
 
-    The mesh of a file, an icosphere about the sphere that was fitted to the views, or the visual
-    hull. kind: of the schedule; its lengths are in half extents of the object for a pyramid, and
-    0.9 of them make one for a ladder.
+    Raises:
+        HullError, ViewsError, MeshFileError: there is none.
     """
     if start.kind == "hull":
         hull = visual_hull(
@@ -219,15 +250,14 @@ def make_start(
             resolution=start.resolution,
             max_disagreeing=start.max_disagreeing,
         )
-        return hull.mesh, hull.unit if kind == "ladder" else _HALF_EXTENT * hull.unit
+        return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
-    unit = radius if kind == "pyramid" else radius / _HALF_EXTENT
     if start.kind == "mesh":
-        return load_mesh(start.mesh), unit
+        return Start(load_mesh(start.mesh), radius)
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )
-    return sphere, unit
+    return Start(sphere, radius)
 
 
 def make_callbacks(
