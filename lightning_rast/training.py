@@ -38,6 +38,7 @@ from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_d
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.module import ReconstructionModule
+from lightning_rast.ops.advice import warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.optim.visual_hull import visual_hull
@@ -221,7 +222,9 @@ def make_start(
     center, radius = fitted_sphere(views)
     unit = radius if kind == "pyramid" else radius / _HALF_EXTENT
     if start.kind == "mesh":
-        return load_mesh(start.mesh), unit
+        mesh = load_mesh(start.mesh)
+        warn_about_inside_out(mesh.verts, mesh.topology)
+        return mesh, unit
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )
