@@ -11,11 +11,11 @@ from lightning_rast.config import Config, NewtonConfig
 from lightning_rast.data.views import Views
 from lightning_rast.ladder_stages import (
     even_mesh,
+    is_accepted,
     make_ladder_of,
     mesh_of_shown_topology,
     outline_targets,
     outlines_of,
-    training_iou,
 )
 from lightning_rast.module import ReconstructionModule
 from lightning_rast.ops.outline_system import limit_outline_step
@@ -43,29 +43,35 @@ class LadderModule(ReconstructionModule):
     where the masks say so, of another topology.
 
     scale: world units of a length of 1 in the config; the longest half extent of the object's box
-        is 0.9 of them. seconds: spent on the start mesh.
+        is 0.9 of them. num_disagreeing: views that may be wrong at a point, as the hull found.
+        seconds: spent on the start mesh.
 
     A Gauss-Newton step is one of the optimizer too, which counts it and does nothing else without
     a gradient. Whatever the next step depends on is in the checkpoint: the mesh, the optimizer's
     state, the position in the ladder, and what a stage keeps while it lasts.
     """
 
-    def __init__(self, config: Config, mesh: Mesh, *, scale: float, seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        config: Config,
+        mesh: Mesh,
+        *,
+        scale: float,
+        num_disagreeing: int = 0,
+        seconds: float = 0.0,
+    ) -> None:
         super().__init__(config, mesh, scale=scale)
         self.automatic_optimization = False
         self.ladder = make_ladder_of(config)
+        self.num_disagreeing = num_disagreeing
         self.position = Position()
         self.stage_log: list[dict[str, Any]] = []
         self._hold: _Hold | None = None
-        self._kept: tuple[Mesh, float] | None = None  # before the topology changed, and its IoU
+        self._kept: Mesh | None = None  # before the topology changed
         self._seconds = 0.0  # of the current stage
         self._num_held_back = 0
         if seconds:
             self._write_log("start", config.start.kind, steps=0, seconds=seconds)
-
-    @property
-    def most_steps(self) -> int:
-        return self.ladder.most_steps
 
     @property
     def is_finished(self) -> bool:
@@ -144,7 +150,8 @@ class LadderModule(ReconstructionModule):
         checkpoint["ladder"] = {
             "position": asdict(self.position),
             "hold": None if self._hold is None else asdict(self._hold),
-            "kept": None if kept is None else (kept[0].verts, kept[0].faces, kept[1]),
+            "kept": None if kept is None else (kept.verts, kept.faces),
+            "num_disagreeing": self.num_disagreeing,
             "stage_log": self.stage_log,
             "seconds": self._seconds,
             "num_held_back": self._num_held_back,
@@ -156,8 +163,9 @@ class LadderModule(ReconstructionModule):
         self.position = Position(**state["position"])
         self._hold = None if state["hold"] is None else _Hold(**state["hold"])
         if state["kept"] is not None:
-            verts, faces, iou = state["kept"]
-            self._kept = Mesh(verts, faces), iou
+            verts, faces = state["kept"]
+            self._kept = Mesh(verts, faces)
+        self.num_disagreeing = state["num_disagreeing"]
         self.stage_log = state["stage_log"]
         self._seconds = state["seconds"]
         self._num_held_back = state["num_held_back"]
@@ -267,16 +275,16 @@ class LadderModule(ReconstructionModule):
     def _settle_topology(self) -> int:
         """Change the topology, or judge what came of it; the stage that follows."""
         settings, position = self.config.topology, self.position
-        iou = training_iou(self.mesh(), self._views)
         if self._kept is not None:
-            before, iou_before = self._kept
-            self._kept = None
-            if iou < iou_before - settings.max_iou_loss:
+            before, self._kept = self._kept, None
+            if not is_accepted(before, self.mesh(), self._views, settings):
                 self._replace(before)
         elif position.round < self.ladder.num_again:
-            other = mesh_of_shown_topology(self.mesh(), self._targets, settings)
+            other = mesh_of_shown_topology(
+                self.mesh(), self._views, settings, num_disagreeing=self.num_disagreeing
+            )
             if other is not None:
-                self._kept = self.mesh().with_verts(self.verts.detach().clone()), iou
+                self._kept = self.mesh().with_verts(self.verts.detach().clone())
                 self._replace(other)
                 position.round += 1
                 return self.ladder.again_at

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 
 from lightning_rast.config import Config
@@ -35,11 +34,6 @@ class ReconstructionModule(pl.LightningModule, ABC):
         self.coverage = coverage_model(config.render.coverage, sigma=config.render.sigma)
         self.scale = scale
         self._install(mesh)
-
-    @property
-    @abstractmethod
-    def most_steps(self) -> int:
-        """Steps that the fit takes at most."""
 
     @property
     @abstractmethod

@@ -28,10 +28,6 @@ class PyramidModule(ReconstructionModule):
         self._stage: Stage | None = None
 
     @property
-    def most_steps(self) -> int:
-        return self.schedule.steps
-
-    @property
     def is_finished(self) -> bool:
         return self.global_step >= self.schedule.steps
 

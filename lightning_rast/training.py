@@ -8,11 +8,9 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
 from lightning_rast.callbacks import (
     AtomicCheckpointIO,
@@ -37,14 +35,14 @@ from lightning_rast.data.masks import load_mask_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
+from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
 from lightning_rast.ops.advice import warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
+from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
-from lightning_rast.optim.visual_hull import visual_hull
 from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
-
 
 # Half of the object's extent, in units of the lengths that a ladder is given in.
 _HALF_EXTENT = 0.9
@@ -59,6 +57,16 @@ class Problem:
     reference: Mesh | None = None
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a fit starts from; half_extent: of the object's box, about, world units.
+    num_disagreeing: views that the hull found to be wrong at a point, at most."""
+
+    mesh: Mesh
+    half_extent: float
+    num_disagreeing: int = 0
+
+
 def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """Load or render the views and make the start mesh; writes nothing.
 
@@ -69,21 +77,47 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
+    try:
+        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
+        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
+    except (ViewsError, MeshFileError) as error:
+        raise RunError(str(error)) from None
+    return problem_of(
+        config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
+    )
+
+
+def problem_of(
+    config: Config,
+    train_views: Views,
+    held_out_views: Views | None = None,
+    reference: Mesh | None = None,
+    *,
+    is_resumed: bool = False,
+) -> Problem:
+    """What a config does with views that are there already; `data` in it does not count.
+
+    is_resumed: a checkpoint will bring the mesh.
+
+    Raises:
+        RunError: the views, the start mesh or the device cannot be used.
+    """
+    _quieten_lightning()
+    accelerator_of(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     try:
-        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
-        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-        module = make_module(config, train_views, is_resumed=checkpoint is not None)
+        module = make_module(config, train_views, is_resumed=is_resumed)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
+    except HullError as error:
+        names = ", ".join(train_views.names[view] for view in error.views[:5])
+        raise RunError(f"{error} (views by name: {names})" if names else str(error)) from None
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
-        schedule=module.schedule
-        if isinstance(module, PyramidModule)
-        else Schedule(steps=module.most_steps),
+        schedule=module.schedule if isinstance(module, PyramidModule) else Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
         seed=config.seed,
     )
@@ -96,14 +130,16 @@ def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> Re
     is_resumed: a checkpoint will bring mesh and scale, so that no hull needs to be carved.
     """
     began = time.perf_counter()
-    if is_resumed:
-        start, scale = icosphere(0), 1.0
-    else:
-        start, scale = make_start(config.start, views, kind=config.schedule.kind)
+    start = Start(icosphere(0), 1.0) if is_resumed else make_start(config.start, views)
     if config.schedule.kind == "pyramid":
-        return PyramidModule(config, start, scale=scale)
-    seconds = 0.0 if is_resumed else time.perf_counter() - began
-    return LadderModule(config, start, scale=scale, seconds=seconds)
+        return PyramidModule(config, start.mesh, scale=start.half_extent)
+    return LadderModule(
+        config,
+        start.mesh,
+        scale=start.half_extent / _HALF_EXTENT,
+        num_disagreeing=start.num_disagreeing,
+        seconds=0.0 if is_resumed else time.perf_counter() - began,
+    )
 
 
 def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
@@ -120,7 +156,7 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
     # Nothing is shown of a mesh that is lost. The saver comes last: what others keep is saved as
     # of the same step, and while they finish their files, Ctrl-C waits for them.
     callbacks = [Divergence(intervals(config)), *watching, saver, Completion()]
-    trainer = make_trainer(config, run, callbacks, most_steps=problem.module.most_steps)
+    trainer = make_trainer(config, run, callbacks)
     try:
         trainer.fit(
             problem.module,
@@ -201,14 +237,11 @@ def make_views(
     return training, rendered(data.num_held_out, between=True, prefix="held_out")
 
 
-def make_start(
-    start: StartConfig, views: Views, *, kind: Literal["ladder", "pyramid"]
-) -> tuple[Mesh, float]:
-    """The mesh that a fit starts from, and the unit of its lengths, in world units.
+def make_start(start: StartConfig, views: Views) -> Start:
+    """The mesh of a file, an icosphere about the sphere that was fitted to the views, or the hull.
 
-    The mesh of a file, an icosphere about the sphere that was fitted to the views, or the visual
-    hull. kind: of the schedule; its lengths are in half extents of the object for a pyramid, and
-    0.9 of them make one for a ladder.
+    Raises:
+        HullError, ViewsError, MeshFileError: there is none.
     """
     if start.kind == "hull":
         hull = visual_hull(
@@ -218,17 +251,16 @@ def make_start(
             resolution=start.resolution,
             max_disagreeing=start.max_disagreeing,
         )
-        return hull.mesh, hull.unit if kind == "ladder" else _HALF_EXTENT * hull.unit
+        return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
-    unit = radius if kind == "pyramid" else radius / _HALF_EXTENT
     if start.kind == "mesh":
         mesh = load_mesh(start.mesh)
         warn_about_inside_out(mesh.verts, mesh.topology)
-        return mesh, unit
+        return Start(mesh, radius)
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )
-    return sphere, unit
+    return Start(sphere, radius)
 
 
 def make_callbacks(
@@ -263,9 +295,7 @@ def intervals(config: Config) -> list[int]:
     ]
 
 
-def make_trainer(
-    config: Config, run: Run, callbacks: list[pl.Callback], *, most_steps: int
-) -> pl.Trainer:
+def make_trainer(config: Config, run: Run, callbacks: list[pl.Callback]) -> pl.Trainer:
     """A trainer that does nothing per step but train: at a millisecond a step, Lightning's
     defaults would cost as much as the work. Callbacks write what is to be seen, every n steps."""
     logger = opened_logger(
@@ -278,6 +308,8 @@ def make_trainer(
         default_hp_metric=False,
     )
     accelerator = accelerator_of(config)
+    is_pyramid = config.schedule.kind == "pyramid"
+    most_steps = config.schedule.steps if is_pyramid else make_ladder_of(config).most_steps
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,

@@ -194,7 +194,7 @@ class Carver {
     bool is_decided = true;
     float value[kMostDisagreeing];
     for (int k = args_.first_k; k <= args_.last_k; ++k) {
-      const int needed = larger(args_.least_seen, k + 1);
+      const int needed = num_needed(k);
       float& filled = value[k - 1];
       if (num_seen < needed) filled = kUnseen;
       else if (highest.value[k - 1] < 0) filled = smaller(middle.value[k - 1], kUnseen);
@@ -219,6 +219,10 @@ class Carver {
     first.end[longest] = second.begin[longest] = half;
     decide(first, sights.data(), num_kept, num_dropped);
     decide(second, sights.data(), num_kept, num_dropped);
+  }
+
+  int num_needed(int k) const {
+    return args_.least_seen > 0 ? larger(args_.least_seen, k + 1) : 0;
   }
 
   static int length(const Block& block, int axis) { return block.end[axis] - block.begin[axis]; }
@@ -258,9 +262,8 @@ class Carver {
       for (int y = block.begin[1]; y < block.end[1]; ++y)
         for (int z = block.begin[2]; z < block.end[2]; ++z, ++point)
           for (int k = args_.first_k; k <= args_.last_k; ++k)
-            *at(k, x, y, z) = num_seen[point] < larger(args_.least_seen, k + 1)
-                                  ? kUnseen
-                                  : smallest[point].value[k - 1];
+            *at(k, x, y, z) =
+                num_seen[point] < num_needed(k) ? kUnseen : smallest[point].value[k - 1];
   }
 
   float* at(int k, int64_t x, int64_t y, int64_t z) const {

@@ -16,15 +16,21 @@ double row_times(const double* row, Point3 p) {
 }
 
 /// The distance at a point of the image, bilinear between pixel centres, held beyond the outermost.
+/// NaN next to pixels that know none, and -infinity where there is nothing to be near to.
 double sampled(const float* image, int height, int width, double x, double y) {
   const double u = clamped(x - 0.5, 0.0, width - 1.0), v = clamped(y - 0.5, 0.0, height - 1.0);
   const int column = int(smaller(floor(u), larger(width - 2.0, 0.0)));
   const int row = int(smaller(floor(v), larger(height - 2.0, 0.0)));
   const int right = width > 1 ? 1 : 0, below = height > 1 ? width : 0;
   const float* at = image + int64_t(row) * width + column;
+  const double corners[4] = {at[0], at[right], at[below], at[below + right]};
+  for (const double corner : corners)
+    if (!(corner < INFINITY)) return NAN;
+  for (const double corner : corners)
+    if (corner == -INFINITY) return corner;
   const double fx = u - column, fy = v - row;
-  return (1.0 - fy) * ((1.0 - fx) * at[0] + fx * at[right]) +
-         fy * ((1.0 - fx) * at[below] + fx * at[below + right]);
+  return (1.0 - fy) * ((1.0 - fx) * corners[0] + fx * corners[1]) +
+         fy * ((1.0 - fx) * corners[2] + fx * corners[3]);
 }
 
 /// A vertex in a view: its depth w, and how the position along a screen direction follows it.

@@ -7,7 +7,7 @@ namespace lrast {
 struct OutlineRowsArgs {
   const double* verts;           // (V, 3) world
   const double* clip_from_world; // (N, 4, 4)
-  const float* distances;        // (N, H, W) px, positive inside, NaN where unknown
+  const float* distances;        // (N, H, W) px, positive inside; NaN or infinite: see sampled()
   const double* view_weights;    // (N,)
   const int32_t* view;           // (P,)
   const int32_t* piece_verts;    // (P, 2)

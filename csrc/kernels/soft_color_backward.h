@@ -43,9 +43,6 @@ template <typename T> LRAST_INLINE void add_to_row(T* sums, int row, int part, P
   store(load(at) + value, at);
 }
 
-/// Odds below which a face's colour takes no gradient through its probability.
-template <typename T> constexpr T smallest_odds() { return sizeof(T) == 4 ? T(1e-30) : T(1e-280); }
-
 /// Gradients by way of one half of a face; returns d loss / d ln p.
 template <typename T>
 Pack<T> unblend(const ColorTriangle<T>& triangle, int half, const T* corner_colors,
@@ -60,7 +57,7 @@ Pack<T> unblend(const ColorTriangle<T>& triangle, int half, const T* corner_colo
       point.key * Pack<T>(T(model.slope[perspective])) + Pack<T>(T(model.offset[perspective]));
   const Pack<T> below = smaller(exponent - load(space.largest.at[block] + first), none);
   const Pack<T> weight = select(
-      counts, p * decay(below) * load(space.scale.at[block] + first), none);
+      counts, p * decay<T>(below) * load(space.scale.at[block] + first), none);
 
   // Of the face's own colour less the picture's.
   Pack<T> excess = load(space.grad(channels, block) + first) - load(space.base.at[block] + first);

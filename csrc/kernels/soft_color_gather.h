@@ -48,13 +48,7 @@ void add_corner(const SoftColorsBackwardArgs<T>& args, const SoftFront& front,
   const ClipPoint a = polygon.clip[corner.from], b = polygon.clip[corner.to];
   ClipPoint grad_a, grad_b;
   clip_at_near_vjp(a, b, grad, grad_a, grad_b);
-  const double da = near_distance(a), db = near_distance(b);
-  const double inverse2 = 1.0 / ((da - db) * (da - db));
-  const double grad_da = -grad_cut * db * inverse2, grad_db = grad_cut * da * inverse2;
-  grad_a.z += grad_da;
-  grad_a.w += grad_da;
-  grad_b.z += grad_db;
-  grad_b.w += grad_db;
+  add_cut_gradient(a, b, grad_cut, grad_a, grad_b);
   add_clip(clip + 4 * int64_t(face[corner.from]), grad_a);
   add_clip(clip + 4 * int64_t(face[corner.to]), grad_b);
 }

@@ -22,8 +22,8 @@ _EXAMPLES = """\
 examples:
   python -m lightning_rast.evaluate logs/kettle/version_0
       the mesh of a run, on the views that its config names
-  python -m lightning_rast.evaluate logs/kettle/version_0 --json scores.json
-      all numbers as JSON, too
+  python -m lightning_rast.evaluate logs/kettle/version_0 --hull --json scores.json
+      beside it the visual hull of the same training views; all numbers as JSON
   python -m lightning_rast.evaluate mine.obj --data photos --reference scan.ply
       any mesh on a folder of masks, and its distance to the true surface
   python -m lightning_rast.evaluate mine.obj --config configs/kettle.yaml data.num_views=8
@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             mesh=mesh,
             reference=args.reference,
             reference_frame=args.reference_frame,
+            with_hull=args.hull,
             num_folds=args.folds,
             num_seeds=args.seeds,
         )
@@ -103,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE.npz",
         help="its scale_mat_0 (4, 4) takes the views' frame to the reference's (DTU, IDR, NeuS)",
+    )
+    parser.add_argument(
+        "--hull", action="store_true", help="also the visual hull of the training views, 256^3"
     )
     parser.add_argument(
         "--folds", type=int, default=0, metavar="K", help="train again with each K-th view held out"

@@ -10,7 +10,7 @@ import torch
 from lightning_rast.config import Config
 from lightning_rast.data.views import ViewsError
 from lightning_rast.evaluate.retraining import retrained
-from lightning_rast.evaluation import Scores, Spread, score_mesh, spreads
+from lightning_rast.evaluation import Scores, Spread, better_hull, score_mesh, spreads
 from lightning_rast.runs import RunError
 from lightning_rast.scene import Mesh, MeshFileError, load_mesh
 from lightning_rast.training import Problem, build
@@ -25,6 +25,7 @@ class Request:
     mesh: Path
     reference: Path | None = None
     reference_frame: Path | None = None
+    with_hull: bool = False
     num_folds: int = 0
     num_seeds: int = 0
 
@@ -43,7 +44,7 @@ class Evaluation:
 
 
 def evaluate(config: Config, request: Request) -> Evaluation:
-    """Score the mesh, what it started from, and trainings from anew.
+    """Score the mesh, what it started from, the hull if asked for, and trainings from anew.
 
     Raises:
         RunError: files or views that cannot be used.
@@ -54,6 +55,9 @@ def evaluate(config: Config, request: Request) -> Evaluation:
         reference = _reference(request, problem)
         subjects = {"result": mesh}
         train, held_out = problem.datamodule.train_views, problem.datamodule.held_out_views
+        if request.with_hull:
+            hull, k = better_hull(train, held_out)
+            subjects[f"hull 256^3, k = {k}"] = hull
         subjects["start"] = problem.module.mesh()
         to_reference = _frame(request)
         scores = {

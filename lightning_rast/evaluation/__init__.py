@@ -1,12 +1,14 @@
 """How good a result is, as plain functions of meshes and views; docs/evaluation.md says what each
 score means."""
 
+from lightning_rast.evaluation.hulls import better_hull as better_hull
 from lightning_rast.evaluation.scores import Scores as Scores
 from lightning_rast.evaluation.scores import Spread as Spread
 from lightning_rast.evaluation.scores import score_mesh as score_mesh
 from lightning_rast.evaluation.scores import spreads as spreads
 from lightning_rast.evaluation.silhouettes import folds as folds
 from lightning_rast.evaluation.silhouettes import native_ious as native_ious
+from lightning_rast.evaluation.silhouettes import silhouettes_of as silhouettes_of
 from lightning_rast.evaluation.silhouettes import view_ious as view_ious
 from lightning_rast.evaluation.surfaces import SurfaceScores as SurfaceScores
 from lightning_rast.evaluation.surfaces import chamfer_l1 as chamfer_l1

@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
 from lightning_rast.data.views import Views
-from lightning_rast.evaluation.silhouettes import native_ious
+from lightning_rast.evaluation.silhouettes import native_ious, silhouettes_of
 from lightning_rast.evaluation.surfaces import SurfaceScores, compare_surfaces
 from lightning_rast.evaluation.volumes import volume_iou
-from lightning_rast.render import render_silhouettes
-from lightning_rast.scene import Camera, Mesh, MeshReport, mesh_report
+from lightning_rast.scene import Mesh, MeshReport, mesh_report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +63,7 @@ def score_mesh(
         ValueError: a mesh has no faces, no area, or positions that are not finite.
     """
     mesh = mesh.with_verts(mesh.verts.detach())
-
-    def silhouettes(cameras: Camera) -> torch.Tensor:
-        return render_silhouettes(mesh, cameras)
-
+    silhouettes = silhouettes_of(mesh)
     train, _ = native_ious(silhouettes, train_views)
     held_out = [] if held_out_views is None else native_ious(silhouettes, held_out_views)[0]
     return Scores(

@@ -1,6 +1,7 @@
 """How well silhouettes match views, held-out ones above all."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -10,13 +11,19 @@ from lightning_rast.data.masks import native_views
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.losses import box_iou
 from lightning_rast.ops import contour_overflowed
-from lightning_rast.scene import Camera
+from lightning_rast.render import render_silhouettes
+from lightning_rast.scene import Camera, Mesh
 
 Silhouettes = Callable[[Camera], Tensor]  # cameras -> coverage (N, H, W)
 
 # Views are rendered in groups of about this many pixels, to bound the memory.
 _PIXELS_AT_ONCE = 2**23
 _MOST_REPEATS = 2
+
+
+def silhouettes_of(mesh: Mesh) -> Silhouettes:
+    """The exact silhouettes of a mesh that does not change."""
+    return partial(render_silhouettes, mesh)
 
 
 def view_ious(silhouettes: Silhouettes, views: Views) -> Float[Tensor, "N"]:

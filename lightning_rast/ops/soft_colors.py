@@ -74,7 +74,8 @@ def soft_colors(
 
     Raises:
         ValueError: a shape, dtype, device or number does not fit; a vertex is not finite; a face
-            has a vertex that is not there.
+            has a vertex that is not there. On CUDA, where looking would stall the device, such
+            faces are left out.
 
     Source: Liu, Li, Chen, Li, "Soft Rasterizer", ICCV 2019, eq. 3 and 4.
     """

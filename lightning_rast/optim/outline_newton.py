@@ -84,8 +84,9 @@ def outline_rows(
 
     Args:
         distances: signed distance (px, positive inside) to the 1/2 level of each view's mask at
-            pixel centres, NaN where the mask is unknown; `ops.mask_distance` makes it. Of the
-            cameras' image size. Pieces at unknown places make no row.
+            pixel centres, NaN or +inf where it is unknown, -inf in an empty mask;
+            `ops.mask_distance` makes it. Of the cameras' image size. Pieces at unknown places
+            make no row; in an empty mask every piece wants to move inwards.
         clip_px: residuals are clipped to so many pixels.
         huber_px: residuals beyond it count linearly, not as squares (Huber's loss).
         weights: of each view, see `view_weights`; 1 if None.
@@ -195,7 +196,7 @@ def outline_step(
 
 
 def view_weights(
-    rows: OutlineRows, *, tolerance: float = 2.0, floor_px: float = 0.5
+    rows: OutlineRows, *, tolerance: float = 3.0, floor_px: float = 0.5
 ) -> Float[Tensor, " N"]:
     """Weights that take away the say of views which disagree with most of the others.
 

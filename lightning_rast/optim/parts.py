@@ -2,11 +2,12 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from lightning_rast.optim.agreement import Targets, agreement
 from lightning_rast.scene import Mesh
 
 
@@ -49,8 +50,37 @@ def drop_small_parts(mesh: Mesh, *, smallest: float) -> tuple[Mesh, tuple[float,
     dropped = tuple(sorted((abs(float(v / whole)) for v in volume[~keep]), reverse=True))
     if not dropped:
         return mesh, ()
-    faces = mesh.faces[keep[part]].long()
+    return with_faces(mesh, keep[part]), dropped
+
+
+def drop_hidden_parts(
+    mesh: Mesh, targets: Targets, *, tolerance: float = 5e-4
+) -> tuple[Mesh, tuple[float, ...]]:
+    """Without parts that no mask shows: what they cover of the masks, the others cover as well.
+
+    Of parts that hide each other the larger stays. `tolerance` is the part of a mask that may
+    become uncovered in any view. Returns the mesh and what the dropped parts measured, as fractions
+    of the whole volume, the largest first.
+    """
+    volume, part = part_volumes(mesh)
+    keep = torch.ones_like(volume, dtype=torch.bool)
+    if len(volume) == 1:
+        return mesh, ()
+    uncovered = agreement(mesh, targets).uncovered
+    for candidate in volume.argsort()[:-1].tolist():
+        keep[candidate] = False
+        without = agreement(with_faces(mesh, keep[part]), targets).uncovered
+        if bool((without - uncovered > tolerance).any()):
+            keep[candidate] = True
+    whole = volume.clamp(min=0).sum()
+    dropped = sorted((abs(float(v / whole)) for v in volume[~keep]), reverse=True)
+    return (with_faces(mesh, keep[part]), tuple(dropped)) if dropped else (mesh, ())
+
+
+def with_faces(mesh: Mesh, keep: Bool[Tensor, " F"]) -> Mesh:
+    """Some of a mesh's faces, with the vertices that they use."""
+    faces = mesh.faces[keep].long()
     used = torch.zeros(mesh.num_verts, dtype=torch.bool, device=faces.device)
     used[faces] = True
     index = used.cumsum(0) - 1
-    return Mesh(mesh.verts[used], index[faces].to(torch.int32)), dropped
+    return Mesh(mesh.verts[used], index[faces].to(torch.int32))

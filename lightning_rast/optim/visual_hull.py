@@ -8,12 +8,13 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from lightning_rast.ops.carve import MOST_DISAGREEING, carve
+from lightning_rast.ops.carve import MOST_DISAGREEING
 from lightning_rast.ops.mask_distance import mask_distance
+from lightning_rast.optim.agreement import Targets, agreement
+from lightning_rast.optim.carving import carved, least_depth, pixel_from_world
 from lightning_rast.optim.hull_box import first_bounds
-from lightning_rast.optim.parts import drop_small_parts
+from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.voxels import extract_surface
-from lightning_rast.render.silhouette import render_silhouettes
 from lightning_rast.scene import Camera, Mesh
 
 _BOX_RESOLUTION = 64
@@ -28,7 +29,6 @@ _LEAST_SEEN = (0.5, 0.2)
 _GOOD_IOU = 0.9
 _SMALLEST_PART = 0.01
 _LOOKED_AT_SIZE = 128  # px: the first box, a rough one, is found with every so many pixels
-_COMPARED_SIZE = 512  # px: hulls are compared with masks of at most this side
 _HALF_EXTENT = 0.9  # units
 
 
@@ -52,8 +52,8 @@ class VisualHull:
     cell: side of a grid cell, world units.
     num_disagreeing: how many views may contradict that a point is inside, k - 1.
     ious: with the masks, mean over views, for 0, 1, ... disagreeing views; 0 for an empty hull.
-    dropped: volumes of separate parts left out as too small, and of hollows filled because no
-        mask can show them, as fractions of the whole, the largest first.
+    dropped: volumes of separate parts left out as too small or because no mask shows them beside
+        the others, and of hollows filled, as fractions of the whole, the largest first.
     uncovered: per view the part of its mask that the hull leaves out, 0..1: where it is much
         larger than elsewhere, that mask or camera disagrees with the others.
     """
@@ -149,6 +149,36 @@ def view_bounds(distances: Float[Tensor, "N H W"], cameras: Camera) -> Float64[T
     return _Space(distances.detach().cpu(), cameras.to("cpu"), _LEAST_SEEN[0]).bounds
 
 
+def carved_hull(
+    distances: Float[Tensor, "N H W"],
+    cameras: Camera,
+    *,
+    num_disagreeing: int = 0,
+    resolution: int = 96,
+) -> Mesh:
+    """The hull that so many views may deny at each point, without small parts; the mesh has no
+    faces where nothing is left.
+
+    distances: as `mask_distance` makes them.
+
+    Raises:
+        HullError, ValueError: as `visual_hull`.
+    """
+    space = _Space(distances.detach().cpu(), cameras.to("cpu"), _LEAST_SEEN[0])
+    k = num_disagreeing + 1
+
+    def carved(bounds: Tensor, resolution: int) -> tuple[Mesh, float]:
+        fields, origin, cell = space.fields(bounds, resolution, (k, k))
+        mesh = extract_surface(fields[0], origin=origin, cell=cell)
+        kept = drop_small_parts(mesh, smallest=_SMALLEST_PART)[0] if mesh.num_faces else mesh
+        return kept, cell
+
+    rough, cell = carved(space.bounds, _BOX_RESOLUTION)
+    if rough.num_faces == 0:
+        return rough
+    return carved(_widened(rough.bounds.double(), _BOX_MARGIN * cell), resolution)[0]
+
+
 class _Space:
     """Masks' distances with their cameras, to be carved in boxes."""
 
@@ -157,8 +187,8 @@ class _Space:
     ) -> None:
         self.distances = distances
         self.cameras = cameras
-        self.project = _projection(cameras)
-        self.near = 0.0 if cameras.orthographic else cameras.near
+        self.project = pixel_from_world(cameras)
+        self.near = least_depth(cameras)
         height, width = cameras.image_size
         every = max(1, min(height, width) // _LOOKED_AT_SIZE)
         coarse = distances[:, ::every, ::every]
@@ -167,6 +197,8 @@ class _Space:
         self.first_bounds = first_bounds((coarse > 0) & known, known, looked_at)
         num_seen = self._num_seen(self.first_bounds.mean(dim=0))
         self.least_seen = max(2, math.ceil(least_seen * num_seen))
+        edges = (distances[:, 0], distances[:, -1], distances[:, :, 0], distances[:, :, -1])
+        self.is_whole = (torch.cat(edges, dim=1) < 0).all(dim=1)  # unknown pixels are +inf
 
     def _num_seen(self, point: Tensor) -> int:
         height, width = self.cameras.image_size
@@ -185,17 +217,40 @@ class _Space:
         size = ((bounds[1] - bounds[0]) / cell).round().long().clamp(min=1) + 1
         middle = bounds.mean(dim=0)
         origin = middle - 0.5 * cell * (size - 1)
-        fields = carve(
+        fields = carved(
             self.distances,
-            self.project,
-            origin=origin.tolist(),
+            self.cameras,
+            origin=origin,
             cell=cell,
             size=size.tolist(),
-            near=self.near,
             ks=ks,
             least_seen=self.least_seen,
         )
+        for k, field in zip(range(ks[0], ks[1] + 1), fields, strict=True):
+            self._empty_beyond_images(field, origin, cell, k)
         return fields, origin, cell
+
+    def _empty_beyond_images(self, field: Tensor, origin: Tensor, cell: float, k: int) -> None:
+        """What is inside, but beyond k images that hold the whole object, is not.
+
+        Those where the mask does not reach the border: with few views, much of space is seen by
+        so few of them that nothing else denies it.
+        """
+        inside = (field > 0).nonzero()
+        points = torch.nn.functional.pad(origin + cell * inside.double(), (0, 1), value=1.0)
+        height, width = self.cameras.image_size
+        beyond = torch.zeros(len(points), dtype=torch.int32)
+        for project in self.project[self.is_whole]:
+            column, row, depth = project @ points.T
+            beyond += ~(
+                (column >= 0)
+                & (row >= 0)
+                & (column <= width * depth)
+                & (row <= height * depth)
+                & (depth > self.near)
+            )
+        x, y, z = inside[beyond >= k].T
+        field[x, y, z] = -1.0
 
     @property
     def bounds(self) -> Tensor:
@@ -255,14 +310,6 @@ class _Space:
         )
 
 
-def _projection(cameras: Camera) -> Float64[Tensor, "N 3 4"]:
-    K, view = cameras.K.double(), cameras.world_to_view.double()
-    if not cameras.orthographic:
-        return K @ view[:, :3]
-    plane = torch.cat((view[:, :2], view[:, 3:]), dim=1)  # depth is replaced by one
-    return K @ plane
-
-
 def _best(
     space: _Space,
     bounds: Tensor,
@@ -272,7 +319,7 @@ def _best(
     known: Tensor | None,
 ) -> VisualHull:
     fields, origin, cell = space.fields(bounds, resolution, ks)
-    target, known, cameras = _compared(coverage, known, space.cameras)
+    targets = Targets.of(coverage, space.cameras, known)
     best: tuple[float, int, Mesh, Tensor] | None = None
     ious = []
     for k, field in zip(range(ks[0], ks[1] + 1), fields, strict=True):
@@ -280,47 +327,19 @@ def _best(
         if mesh.num_faces == 0:
             ious.append(0.0)
             continue
-        iou, uncovered = _agreement(render_silhouettes(mesh, cameras), target, known)
-        ious.append(float(iou.mean()))
+        agrees = agreement(mesh, targets)
+        ious.append(float(agrees.iou.mean()))
         if best is None or ious[-1] > best[0]:
-            best = ious[-1], k, mesh, uncovered
+            best = ious[-1], k, mesh, agrees.uncovered
     if best is None:
         space._raise_empty(bounds)
     assert best is not None
     _, k, mesh, uncovered = best
-    mesh, dropped = drop_small_parts(mesh, smallest=_SMALLEST_PART)
+    mesh, small = drop_small_parts(mesh, smallest=_SMALLEST_PART)
+    mesh, hidden = drop_hidden_parts(mesh, targets)
+    dropped = tuple(sorted((*small, *hidden), reverse=True))
     grid_bounds = torch.stack((origin, origin + cell * (torch.tensor(fields.shape[1:]) - 1)))
     return VisualHull(mesh, grid_bounds, cell, k - 1, tuple(ious), dropped, uncovered)
-
-
-def _compared(
-    coverage: Tensor, known: Tensor | None, cameras: Camera
-) -> tuple[Tensor, Tensor | None, Camera]:
-    """The masks with pixels averaged in blocks, so that large ones cost no more than they tell."""
-    height, width = cameras.image_size
-    factor = math.ceil(max(height, width) / _COMPARED_SIZE)
-    if factor == 1:
-        return coverage, known, cameras
-    small = max(1, height // factor), max(1, width // factor)
-    if min(height, width) < factor:
-        return coverage, known, cameras
-    cut = cameras.crop(0, 0, (small[0] * factor, small[1] * factor)).resized(small)
-    averaged = torch.nn.functional.avg_pool2d(coverage.float(), factor)
-    if known is not None:
-        known = torch.nn.functional.avg_pool2d(known.float(), factor) > 1 - 1e-6
-    return averaged, known, cut
-
-
-def _agreement(
-    rendered: Tensor, target: Tensor, known: Tensor | None
-) -> tuple[Float64[Tensor, " N"], Float64[Tensor, " N"]]:
-    """Intersection over union per view, and the part of the target that is not covered."""
-    if known is not None:
-        rendered, target = rendered * known, target * known
-    both = torch.minimum(rendered, target.to(rendered)).sum(dim=(1, 2)).double()
-    wanted = target.sum(dim=(1, 2)).double()
-    either = rendered.sum(dim=(1, 2)).double() + wanted - both
-    return both / either.clamp(min=1e-9), 1 - both / wanted.clamp(min=1e-9)
 
 
 def _longest(bounds: Tensor) -> float:

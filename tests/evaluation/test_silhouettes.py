@@ -3,8 +3,7 @@
 import pytest
 
 from lightning_rast.data import ViewsError, orbit_cameras, synthetic_views, view_directions
-from lightning_rast.evaluation import folds, native_ious, view_ious
-from lightning_rast.render import render_silhouettes
+from lightning_rast.evaluation import folds, native_ious, silhouettes_of, view_ious
 from lightning_rast.scene import icosphere
 
 
@@ -14,16 +13,12 @@ def views():
     return synthetic_views(ball, orbit_cameras(ball, view_directions("ring", 7), image_size=32))
 
 
-def silhouettes(mesh):
-    return lambda cameras: render_silhouettes(mesh, cameras)
-
-
 def test_the_mesh_that_views_were_rendered_from_matches_them_all(views):
-    assert view_ious(silhouettes(icosphere(2)), views).tolist() == [1.0] * 7
+    assert view_ious(silhouettes_of(icosphere(2)), views).tolist() == [1.0] * 7
 
 
 def test_views_without_files_are_measured_as_they_are(views):
-    smaller = silhouettes(icosphere(2, radius=0.8))
+    smaller = silhouettes_of(icosphere(2, radius=0.8))
     found, resolution = native_ious(smaller, views)
     assert resolution == "32 x 32"
     assert found == view_ious(smaller, views).tolist()
