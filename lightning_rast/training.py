@@ -37,6 +37,7 @@ from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
+from lightning_rast.ops.advice import warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
@@ -253,7 +254,9 @@ def make_start(start: StartConfig, views: Views) -> Start:
         return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
-        return Start(load_mesh(start.mesh), radius)
+        mesh = load_mesh(start.mesh)
+        warn_about_inside_out(mesh.verts, mesh.topology)
+        return Start(mesh, radius)
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )
