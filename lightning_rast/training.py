@@ -111,9 +111,6 @@ def problem_of(
         module = make_module(config, train_views, is_resumed=is_resumed)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
-    except HullError as error:
-        names = ", ".join(train_views.names[view] for view in error.views[:5])
-        raise RunError(f"{error} (views by name: {names})" if names else str(error)) from None
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
@@ -241,16 +238,22 @@ def make_start(start: StartConfig, views: Views) -> Start:
     """The mesh of a file, an icosphere about the sphere that was fitted to the views, or the hull.
 
     Raises:
-        HullError, ViewsError, MeshFileError: there is none.
+        ViewsError, MeshFileError: there is none.
     """
     if start.kind == "hull":
-        hull = visual_hull(
-            views.coverage,
-            views.cameras,
-            known=views.known,
-            resolution=start.resolution,
-            max_disagreeing=start.max_disagreeing,
-        )
+        try:
+            hull = visual_hull(
+                views.coverage,
+                views.cameras,
+                known=views.known,
+                resolution=start.resolution,
+                max_disagreeing=start.max_disagreeing,
+            )
+        except (HullError, ValueError) as error:  # the latter of a single view
+            worst = error.views if isinstance(error, HullError) else ()
+            names = ", ".join(views.names[view] for view in worst[:5])
+            by_name = f" (by name: {names})" if names else ""
+            raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
         return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
