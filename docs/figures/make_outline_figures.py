@@ -3,7 +3,7 @@
     python docs/figures/make_outline_figures.py
 
 Writes docs/images/reconstruction_outline.png and replaces the table between
-`<!-- table: outline -->` and `<!-- end -->`. Needs matplotlib besides the package; takes about a minute.
+`<!-- table: outline -->` and `<!-- end -->`. Needs matplotlib, and some minutes.
 """
 
 import math
