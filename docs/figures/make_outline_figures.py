@@ -3,7 +3,7 @@
     python docs/figures/make_outline_figures.py
 
 Writes docs/images/reconstruction_outline.png and replaces the table between
-`<!-- table: outline -->` and `<!-- end -->`. Needs matplotlib, and some minutes.
+`<!-- table: outline -->` and `<!-- end -->`. Needs matplotlib; takes about a minute.
 """
 
 import math
