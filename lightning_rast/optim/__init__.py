@@ -1,8 +1,6 @@
 """How the vertices move: schedule, optimizer, smoothing, remeshing."""
 
 from lightning_rast.optim.adam_uniform import AdamUniform as AdamUniform
-from lightning_rast.optim.camera_refinement import CameraRefinement as CameraRefinement
-from lightning_rast.optim.camera_refinement import refine_cameras as refine_cameras
 from lightning_rast.optim.agreement import Targets as Targets
 from lightning_rast.optim.agreement import agreement as agreement
 from lightning_rast.optim.camera_refinement import CameraRefinement as CameraRefinement
@@ -26,15 +24,15 @@ from lightning_rast.optim.schedule import Schedule as Schedule
 from lightning_rast.optim.schedule import Stage as Stage
 from lightning_rast.optim.schedule import views_of_step as views_of_step
 from lightning_rast.optim.smoothing import Smoother as Smoother
+from lightning_rast.optim.thickness import graded as graded
+from lightning_rast.optim.thickness import local_thickness as local_thickness
+from lightning_rast.optim.thickness import pixel_footprint as pixel_footprint
+from lightning_rast.optim.thickness import target_edges as target_edges
 from lightning_rast.optim.topology import TopologyComparison as TopologyComparison
 from lightning_rast.optim.topology import compare_topology as compare_topology
 from lightning_rast.optim.topology import judge as judge
 from lightning_rast.optim.topology import needs_revoxelizing as needs_revoxelizing
 from lightning_rast.optim.topology import part_genus as part_genus
-from lightning_rast.optim.thickness import graded as graded
-from lightning_rast.optim.thickness import local_thickness as local_thickness
-from lightning_rast.optim.thickness import pixel_footprint as pixel_footprint
-from lightning_rast.optim.thickness import target_edges as target_edges
 from lightning_rast.optim.visual_hull import HullError as HullError
 from lightning_rast.optim.visual_hull import VisualHull as VisualHull
 from lightning_rast.optim.visual_hull import view_bounds as view_bounds
