@@ -85,6 +85,7 @@ def measured(case: Case, name: str, method: Method) -> dict[str, Any]:
         "genus": state.genus,
         "components": state.num_components,
         "is_sound": state.is_sound,
+        "self_intersections": state.num_self_intersections,
         "folded_edges": state.num_folded_edges,
     }
     if case.reference is not None:

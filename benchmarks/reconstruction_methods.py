@@ -38,7 +38,7 @@ def methods(settings: Sequence[str], *, threads: int) -> dict[str, Method]:
     presets: dict[str, Method] = {
         name: preset_method([f"preset={name}", f"threads={threads}", *settings]) for name in PRESETS
     }
-    others: dict[str, Method] = {name: _peer(name) for name in installed_peers()}
+    others: dict[str, Method] = {name: peer_method(name) for name in installed_peers()}
     return {"hull": _hull} | presets | others
 
 
@@ -66,7 +66,7 @@ def _hull(train: Views, held_out: Views) -> Outcome:
     return Outcome(mesh, time.perf_counter() - began, {"k": k})
 
 
-def _peer(name: str) -> Method:
+def peer_method(name: str, *, num_steps: int = _PEER_STEPS) -> Method:
     """The loop of PyTorch3D's tutorial "fit mesh with texture and camera", silhouettes alone.
 
     An icosphere of 2,562 vertices, 1,000 steps of SGD (learning rate 1, momentum 0.9) on two views
@@ -83,13 +83,13 @@ def _peer(name: str) -> Method:
         center = center.float()
         scene = Scene(name, start)
         draws = [
-            peers(scene, train.cameras[[view]], train.coverage[[view]], only=name)[name]
+            peers(scene, train.cameras[[view]], train.coverage[view], only=name)[name]
             for view in range(len(train))
         ]
         height, width = train.image_size
         verts, velocity = start.verts.clone(), torch.zeros_like(start.verts)
         generator = torch.Generator().manual_seed(0)
-        for _ in range(_PEER_STEPS):
+        for _ in range(num_steps):
             chosen = torch.randperm(len(train), generator=generator)[:_PEER_VIEWS].tolist()
             grad = regularizer.gradient(verts)
             for view in chosen:
@@ -98,7 +98,7 @@ def _peer(name: str) -> Method:
             velocity = 0.9 * velocity + grad
             verts = verts - velocity
         mesh = start.with_verts(verts * radius + center)
-        return Outcome(mesh, time.perf_counter() - began, {"steps": _PEER_STEPS})
+        return Outcome(mesh, time.perf_counter() - began, {"steps": num_steps})
 
     return run
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from lightning_rast.config import Config, NewtonConfig
@@ -24,7 +25,7 @@ from lightning_rast.optim.bending import Bending, bending_weight, stiff_smoother
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
 from lightning_rast.optim.polish import coverage_misfit
-from lightning_rast.scene import Mesh, Topology
+from lightning_rast.scene import Mesh, Topology, flipped_faces, self_intersections
 
 _FURTHEST = 0.25  # that a polish step may move a vertex, in mean lengths of its edges
 
@@ -95,11 +96,18 @@ class LadderModule(ReconstructionModule):
     def scalars(self) -> dict[str, float]:
         if self.is_finished:
             return {}
-        return {"ladder/bending": self.stage.bending, "ladder/stage": self.position.stage}
+        last = self.stage_log[-1] if self.stage_log else {}
+        counted = {"held_back", "self_intersections", "flipped_faces"} & set(last)
+        return {
+            "ladder/bending": self.stage.bending,
+            "ladder/stage": self.position.stage,
+            **{f"mesh/{name}": last[name] for name in sorted(counted)},
+        }
 
     def report(self) -> dict[str, Any]:
-        """Seconds by kind of stage, all stages in order, and the views that the mesh does not
-        meet because they disagree with most of the others."""
+        """Seconds by kind of stage, all stages in order (held_back: vertices whose moves were
+        shortened, counted in every step), pairs of faces that cross and faces that look backwards
+        at the end, and the views that disagree with most of the others."""
         seconds: dict[str, float] = {}
         for entry in self.stage_log:
             seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
@@ -109,6 +117,8 @@ class LadderModule(ReconstructionModule):
         ]
         return {
             "disagreeing_views": disagreeing,
+            "self_intersections": self.stage_log[-1]["self_intersections"],
+            "flipped_faces": self.stage_log[-1]["flipped_faces"],
             "seconds_of_stages": {kind: round(value, 3) for kind, value in seconds.items()},
             "stages": self.stage_log,
         }
@@ -130,6 +140,7 @@ class LadderModule(ReconstructionModule):
     def training_step(self, batch: Views, batch_idx: int) -> dict[str, Tensor]:
         began = time.perf_counter()
         optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
         if self.stage.kind == "newton":
             terms = self._newton_step(self.stage)
             optimizer.step()
@@ -187,7 +198,7 @@ class LadderModule(ReconstructionModule):
             edge=self._mean_edge(),
             smoothing=newton.smoothing,
         )
-        self.verts += step.delta
+        self.verts.add_(step.delta)
         self._num_held_back += int((step.scale < 1).sum())
         misfit = (rows.weight * rows.residual.square()).sum().to(self.verts)
         return {"outline": misfit, "total": misfit}
@@ -308,6 +319,8 @@ class LadderModule(ReconstructionModule):
         return float((a - b).norm(dim=1).mean())
 
     def _write_log(self, kind: str, name: str, *, steps: int, seconds: float) -> None:
+        mesh = self.mesh().with_verts(self.verts.detach())
+        is_lost = not bool(torch.isfinite(mesh.verts).all())  # to be told of after the step
         self.stage_log.append(
             {
                 "kind": kind,
@@ -317,6 +330,8 @@ class LadderModule(ReconstructionModule):
                 "seconds": round(seconds, 4),
                 "vertices": len(self.verts),
                 "held_back": self._num_held_back,
+                "self_intersections": 0 if is_lost else len(self_intersections(mesh)),
+                "flipped_faces": 0 if is_lost else len(flipped_faces(mesh)),
             }
         )
 

@@ -117,11 +117,8 @@ def mesh_of_shown_topology(
 
 def is_accepted(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig) -> bool:
     """Whether what came of another topology may stay."""
-    verdict = judge(
-        *(Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()) for mesh in (before, after)),
-        _cpu_targets(views),
-        most_iou_lost=settings.max_iou_loss,
-    )
+    old, new = (Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()) for mesh in (before, after))
+    verdict = judge(old, new, _cpu_targets(views), most_iou_lost=settings.max_iou_loss)
     return verdict.accepted
 
 

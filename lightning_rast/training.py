@@ -37,6 +37,7 @@ from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
+from lightning_rast.ops.advice import warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
@@ -110,9 +111,6 @@ def problem_of(
         module = make_module(config, train_views, is_resumed=is_resumed)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
-    except HullError as error:
-        names = ", ".join(train_views.names[view] for view in error.views[:5])
-        raise RunError(f"{error} (views by name: {names})" if names else str(error)) from None
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
@@ -240,20 +238,28 @@ def make_start(start: StartConfig, views: Views) -> Start:
     """The mesh of a file, an icosphere about the sphere that was fitted to the views, or the hull.
 
     Raises:
-        HullError, ViewsError, MeshFileError: there is none.
+        ViewsError, MeshFileError: there is none.
     """
     if start.kind == "hull":
-        hull = visual_hull(
-            views.coverage,
-            views.cameras,
-            known=views.known,
-            resolution=start.resolution,
-            max_disagreeing=start.max_disagreeing,
-        )
+        try:
+            hull = visual_hull(
+                views.coverage,
+                views.cameras,
+                known=views.known,
+                resolution=start.resolution,
+                max_disagreeing=start.max_disagreeing,
+            )
+        except (HullError, ValueError) as error:  # the latter of a single view
+            worst = error.views if isinstance(error, HullError) else ()
+            names = ", ".join(views.names[view] for view in worst[:5])
+            by_name = f" (by name: {names})" if names else ""
+            raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
         return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
-        return Start(load_mesh(start.mesh), radius)
+        mesh = load_mesh(start.mesh)
+        warn_about_inside_out(mesh.verts, mesh.topology)
+        return Start(mesh, radius)
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )

@@ -64,8 +64,8 @@ def check_image_size(op: str, image_size: tuple[int, int]) -> None:
 
 def check_memory(op: str, device: torch.device, num_bytes: int, remedy: str) -> None:
     """Refuse what cannot fit into the machine's memory; asking for it could end the process."""
-    if device.type != "cpu" or not isinstance(num_bytes, int):
-        return  # CUDA says so itself
+    if device.type != "cpu" or torch.compiler.is_compiling():
+        return  # CUDA says so itself, and a graph has no sizes to look at
     names = os.sysconf_names if hasattr(os, "sysconf") else {}
     if not {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= set(names):
         return

@@ -87,9 +87,7 @@ def test_vertices_without_faces_are_left_as_they_are():
 
 def test_two_factorisations_smooth_with_the_same_bits(sphere):
     values = torch.randn(sphere.num_verts, 3)
-    found = [
-        stiff_smoother(sphere.topology, smoothing=4.0, bending=30.0)(values) for _ in range(2)
-    ]
+    found = [stiff_smoother(sphere.topology, smoothing=4.0, bending=30.0)(values) for _ in range(2)]
     assert torch.equal(*found)
 
 

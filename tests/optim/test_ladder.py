@@ -73,7 +73,9 @@ def test_progress_rises_from_0_to_1_in_either_round():
 
 def test_a_new_round_is_not_near_its_end():
     ladder = make_ladder([0.05, 0.02], num_again=1)
-    assert ladder.progress_at(Position(stage=ladder.again_at, round=1)) == pytest.approx(0.5, abs=0.1)
+    assert ladder.progress_at(Position(stage=ladder.again_at, round=1)) == pytest.approx(
+        0.5, abs=0.1
+    )
 
 
 def test_steps_without_gain_are_counted_from_the_last_gain():
