@@ -61,6 +61,13 @@ def test_a_smaller_mesh_has_the_scores_of_its_size(folder):
     assert result["surface"]["normal_consistency"] > 0.9
 
 
+def test_the_hull_is_scored_when_asked_for(folder):
+    quick = [*QUICK, "data.num_views=8"]
+    found = scores(["true.ply", "--config", "ring.yaml", *quick, "--hull"], folder)["scores"]
+    assert list(found) == ["result", "hull 256^3, k = 1", "start"]
+    assert 0.7 < found["hull 256^3, k = 1"]["volume_iou"] < 1
+
+
 def test_a_run_knows_its_views(folder):
     run = folder / "logs" / "ring" / "version_0"
     run.mkdir(parents=True)
@@ -91,7 +98,7 @@ def test_a_reference_may_lie_in_another_frame(folder, mask_folder):
 
 
 def test_folds_train_again_with_each_part_held_out(folder, mask_folder):
-    quick = ["schedule.steps=2", "start.subdivisions=2", "threads=1"]
+    quick = ["preset=sphere", "schedule.steps=2", "start.subdivisions=2", "threads=1"]
     found = scores(["true.ply", "--data", "masks", *quick, "--folds", "2"], folder)
     assert list(found["repeated"]) == ["fold 0, seed 0", "fold 1, seed 0"]
     values = [each["held_out_iou_mean"] for each in found["repeated"].values()]
