@@ -5,17 +5,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from lightning_rast.config import Config, NewtonConfig
 from lightning_rast.data.views import Views
 from lightning_rast.ladder_stages import (
     even_mesh,
+    is_accepted,
     make_ladder_of,
     mesh_of_shown_topology,
     outline_targets,
     outlines_of,
-    training_iou,
 )
 from lightning_rast.module import ReconstructionModule
 from lightning_rast.ops.outline_system import limit_outline_step
@@ -24,7 +25,7 @@ from lightning_rast.optim.bending import Bending, bending_weight, stiff_smoother
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
 from lightning_rast.optim.polish import coverage_misfit
-from lightning_rast.scene import Mesh, Topology
+from lightning_rast.scene import Mesh, Topology, flipped_faces, self_intersections
 
 _FURTHEST = 0.25  # that a polish step may move a vertex, in mean lengths of its edges
 
@@ -43,21 +44,31 @@ class LadderModule(ReconstructionModule):
     where the masks say so, of another topology.
 
     scale: world units of a length of 1 in the config; the longest half extent of the object's box
-        is 0.9 of them. seconds: spent on the start mesh.
+        is 0.9 of them. num_disagreeing: views that may be wrong at a point, as the hull found.
+        seconds: spent on the start mesh.
 
     A Gauss-Newton step is one of the optimizer too, which counts it and does nothing else without
     a gradient. Whatever the next step depends on is in the checkpoint: the mesh, the optimizer's
     state, the position in the ladder, and what a stage keeps while it lasts.
     """
 
-    def __init__(self, config: Config, mesh: Mesh, *, scale: float, seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        config: Config,
+        mesh: Mesh,
+        *,
+        scale: float,
+        num_disagreeing: int = 0,
+        seconds: float = 0.0,
+    ) -> None:
         super().__init__(config, mesh, scale=scale)
         self.automatic_optimization = False
         self.ladder = make_ladder_of(config)
+        self.num_disagreeing = num_disagreeing
         self.position = Position()
         self.stage_log: list[dict[str, Any]] = []
         self._hold: _Hold | None = None
-        self._kept: tuple[Mesh, float] | None = None  # before the topology changed, and its IoU
+        self._kept: Mesh | None = None  # before the topology changed
         self._seconds = 0.0  # of the current stage
         self._num_held_back = 0
         if seconds:
@@ -85,11 +96,18 @@ class LadderModule(ReconstructionModule):
     def scalars(self) -> dict[str, float]:
         if self.is_finished:
             return {}
-        return {"ladder/bending": self.stage.bending, "ladder/stage": self.position.stage}
+        last = self.stage_log[-1] if self.stage_log else {}
+        counted = {"held_back", "self_intersections", "flipped_faces"} & set(last)
+        return {
+            "ladder/bending": self.stage.bending,
+            "ladder/stage": self.position.stage,
+            **{f"mesh/{name}": last[name] for name in sorted(counted)},
+        }
 
     def report(self) -> dict[str, Any]:
-        """Seconds by kind of stage, all stages in order, and the views that the mesh does not
-        meet because they disagree with most of the others."""
+        """Seconds by kind of stage, all stages in order (held_back: vertices whose moves were
+        shortened, counted in every step), pairs of faces that cross and faces that look backwards
+        at the end, and the views that disagree with most of the others."""
         seconds: dict[str, float] = {}
         for entry in self.stage_log:
             seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
@@ -99,6 +117,8 @@ class LadderModule(ReconstructionModule):
         ]
         return {
             "disagreeing_views": disagreeing,
+            "self_intersections": self.stage_log[-1]["self_intersections"],
+            "flipped_faces": self.stage_log[-1]["flipped_faces"],
             "seconds_of_stages": {kind: round(value, 3) for kind, value in seconds.items()},
             "stages": self.stage_log,
         }
@@ -120,6 +140,7 @@ class LadderModule(ReconstructionModule):
     def training_step(self, batch: Views, batch_idx: int) -> dict[str, Tensor]:
         began = time.perf_counter()
         optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
         if self.stage.kind == "newton":
             terms = self._newton_step(self.stage)
             optimizer.step()
@@ -140,7 +161,8 @@ class LadderModule(ReconstructionModule):
         checkpoint["ladder"] = {
             "position": asdict(self.position),
             "hold": None if self._hold is None else asdict(self._hold),
-            "kept": None if kept is None else (kept[0].verts, kept[0].faces, kept[1]),
+            "kept": None if kept is None else (kept.verts, kept.faces),
+            "num_disagreeing": self.num_disagreeing,
             "stage_log": self.stage_log,
             "seconds": self._seconds,
             "num_held_back": self._num_held_back,
@@ -152,8 +174,9 @@ class LadderModule(ReconstructionModule):
         self.position = Position(**state["position"])
         self._hold = None if state["hold"] is None else _Hold(**state["hold"])
         if state["kept"] is not None:
-            verts, faces, iou = state["kept"]
-            self._kept = Mesh(verts, faces), iou
+            verts, faces = state["kept"]
+            self._kept = Mesh(verts, faces)
+        self.num_disagreeing = state["num_disagreeing"]
         self.stage_log = state["stage_log"]
         self._seconds = state["seconds"]
         self._num_held_back = state["num_held_back"]
@@ -175,7 +198,7 @@ class LadderModule(ReconstructionModule):
             edge=self._mean_edge(),
             smoothing=newton.smoothing,
         )
-        self.verts += step.delta
+        self.verts.add_(step.delta)
         self._num_held_back += int((step.scale < 1).sum())
         misfit = (rows.weight * rows.residual.square()).sum().to(self.verts)
         return {"outline": misfit, "total": misfit}
@@ -263,16 +286,16 @@ class LadderModule(ReconstructionModule):
     def _settle_topology(self) -> int:
         """Change the topology, or judge what came of it; the stage that follows."""
         settings, position = self.config.topology, self.position
-        iou = training_iou(self.mesh(), self._views)
         if self._kept is not None:
-            before, iou_before = self._kept
-            self._kept = None
-            if iou < iou_before - settings.max_iou_loss:
+            before, self._kept = self._kept, None
+            if not is_accepted(before, self.mesh(), self._views, settings):
                 self._replace(before)
         elif position.round < self.ladder.num_again:
-            other = mesh_of_shown_topology(self.mesh(), self._targets, settings)
+            other = mesh_of_shown_topology(
+                self.mesh(), self._views, settings, num_disagreeing=self.num_disagreeing
+            )
             if other is not None:
-                self._kept = self.mesh().with_verts(self.verts.detach().clone()), iou
+                self._kept = self.mesh().with_verts(self.verts.detach().clone())
                 self._replace(other)
                 position.round += 1
                 return self.ladder.again_at
@@ -296,6 +319,8 @@ class LadderModule(ReconstructionModule):
         return float((a - b).norm(dim=1).mean())
 
     def _write_log(self, kind: str, name: str, *, steps: int, seconds: float) -> None:
+        mesh = self.mesh().with_verts(self.verts.detach())
+        is_lost = not bool(torch.isfinite(mesh.verts).all())  # to be told of after the step
         self.stage_log.append(
             {
                 "kind": kind,
@@ -305,6 +330,8 @@ class LadderModule(ReconstructionModule):
                 "seconds": round(seconds, 4),
                 "vertices": len(self.verts),
                 "held_back": self._num_held_back,
+                "self_intersections": 0 if is_lost else len(self_intersections(mesh)),
+                "flipped_faces": 0 if is_lost else len(flipped_faces(mesh)),
             }
         )
 

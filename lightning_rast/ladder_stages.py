@@ -7,13 +7,19 @@ from torch import Tensor
 
 from lightning_rast.config import Config, NewtonConfig, RemeshConfig, TopologyConfig
 from lightning_rast.data.views import Views
-from lightning_rast.losses import box_iou
 from lightning_rast.ops.mask_distance import mask_distance
+from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
 from lightning_rast.optim.remesh import remesh
+from lightning_rast.optim.revoxelize import retopologized
 from lightning_rast.optim.thickness import target_edges
-from lightning_rast.render import render_silhouettes
+from lightning_rast.optim.topology import (
+    compare_topology,
+    judge,
+    needs_revoxelizing,
+    part_genus,
+)
 from lightning_rast.scene import Camera, Mesh
 
 
@@ -68,13 +74,6 @@ def outlines_of(
     return replace(rows, weight=rows.weight * weights[rows.view.long()]), weights
 
 
-def training_iou(mesh: Mesh, views: Views) -> float:
-    """Mean IoU over the training views."""
-    with torch.no_grad():
-        coverage = render_silhouettes(mesh, views.cameras)
-    return float(box_iou(coverage, views.coverage, views.known).mean())
-
-
 def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) -> Mesh:
     """The same surface with triangles of even size, as fine as the views can tell; unchanged
     where it is no oriented manifold, as a start mesh may be."""
@@ -91,6 +90,38 @@ def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) 
 
 
 def mesh_of_shown_topology(
-    mesh: Mesh, targets: OutlineTargets, topology: TopologyConfig
+    mesh: Mesh, views: Views, settings: TopologyConfig, *, num_disagreeing: int
 ) -> Mesh | None:
-    return None
+    """The mesh with other handles, parts or holes where the masks show other ones than it has; None
+    where all is as they show, where it cannot be changed, and of an open mesh."""
+    topology = mesh.topology
+    if not (topology.is_closed and topology.is_oriented and topology.is_manifold):
+        return None
+    targets = _cpu_targets(views)
+    mesh = Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu())
+    comparison = compare_topology(mesh, targets)
+    if not needs_revoxelizing(comparison):
+        return None
+    try:
+        other = retopologized(
+            mesh,
+            targets,
+            resolution=settings.resolution,
+            blur=settings.blur,
+            num_disagreeing=num_disagreeing,
+        )
+    except ValueError:  # nothing is left of so thin an object
+        return None
+    return None if part_genus(other) == comparison.genus else other
+
+
+def is_accepted(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig) -> bool:
+    """Whether what came of another topology may stay."""
+    old, new = (Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()) for mesh in (before, after))
+    verdict = judge(old, new, _cpu_targets(views), most_iou_lost=settings.max_iou_loss)
+    return verdict.accepted
+
+
+def _cpu_targets(views: Views) -> Targets:
+    known = None if views.known is None else views.known.cpu()
+    return Targets.of(views.coverage.cpu(), views.cameras.to("cpu"), known)

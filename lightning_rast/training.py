@@ -8,7 +8,6 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -38,6 +37,7 @@ from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
+from lightning_rast.ops.advice import warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
@@ -55,6 +55,16 @@ class Problem:
     module: ReconstructionModule
     datamodule: ViewsDataModule
     reference: Mesh | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a fit starts from; half_extent: of the object's box, about, world units.
+    num_disagreeing: views that the hull found to be wrong at a point, at most."""
+
+    mesh: Mesh
+    half_extent: float
+    num_disagreeing: int = 0
 
 
 def build(config: Config, checkpoint: Path | None = None) -> Problem:
@@ -101,9 +111,6 @@ def problem_of(
         module = make_module(config, train_views, is_resumed=is_resumed)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
-    except HullError as error:
-        names = ", ".join(train_views.names[view] for view in error.views[:5])
-        raise RunError(f"{error} (views by name: {names})" if names else str(error)) from None
     datamodule = ViewsDataModule(
         train_views,
         held_out_views,
@@ -120,14 +127,16 @@ def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> Re
     is_resumed: a checkpoint will bring mesh and scale, so that no hull needs to be carved.
     """
     began = time.perf_counter()
-    if is_resumed:
-        start, scale = icosphere(0), 1.0
-    else:
-        start, scale = make_start(config.start, views, kind=config.schedule.kind)
+    start = Start(icosphere(0), 1.0) if is_resumed else make_start(config.start, views)
     if config.schedule.kind == "pyramid":
-        return PyramidModule(config, start, scale=scale)
-    seconds = 0.0 if is_resumed else time.perf_counter() - began
-    return LadderModule(config, start, scale=scale, seconds=seconds)
+        return PyramidModule(config, start.mesh, scale=start.half_extent)
+    return LadderModule(
+        config,
+        start.mesh,
+        scale=start.half_extent / _HALF_EXTENT,
+        num_disagreeing=start.num_disagreeing,
+        seconds=0.0 if is_resumed else time.perf_counter() - began,
+    )
 
 
 def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
@@ -225,32 +234,36 @@ def make_views(
     return training, rendered(data.num_held_out, between=True, prefix="held_out")
 
 
-def make_start(
-    start: StartConfig, views: Views, *, kind: Literal["ladder", "pyramid"]
-) -> tuple[Mesh, float]:
-    """The mesh that a fit starts from, and the unit of its lengths, in world units.
+def make_start(start: StartConfig, views: Views) -> Start:
+    """The mesh of a file, an icosphere about the sphere that was fitted to the views, or the hull.
 
-    The mesh of a file, an icosphere about the sphere that was fitted to the views, or the visual
-    hull. kind: of the schedule; its lengths are in half extents of the object for a pyramid, and
-    0.9 of them make one for a ladder.
+    Raises:
+        ViewsError, MeshFileError: there is none.
     """
     if start.kind == "hull":
-        hull = visual_hull(
-            views.coverage,
-            views.cameras,
-            known=views.known,
-            resolution=start.resolution,
-            max_disagreeing=start.max_disagreeing,
-        )
-        return hull.mesh, hull.unit if kind == "ladder" else _HALF_EXTENT * hull.unit
+        try:
+            hull = visual_hull(
+                views.coverage,
+                views.cameras,
+                known=views.known,
+                resolution=start.resolution,
+                max_disagreeing=start.max_disagreeing,
+            )
+        except (HullError, ValueError) as error:  # the latter of a single view
+            worst = error.views if isinstance(error, HullError) else ()
+            names = ", ".join(views.names[view] for view in worst[:5])
+            by_name = f" (by name: {names})" if names else ""
+            raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
+        return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
-    unit = radius if kind == "pyramid" else radius / _HALF_EXTENT
     if start.kind == "mesh":
-        return load_mesh(start.mesh), unit
+        mesh = load_mesh(start.mesh)
+        warn_about_inside_out(mesh.verts, mesh.topology)
+        return Start(mesh, radius)
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )
-    return sphere, unit
+    return Start(sphere, radius)
 
 
 def make_callbacks(

@@ -13,7 +13,7 @@ struct CarveArgs {
   double origin[3], cell;  // of grid point (0, 0, 0), and between neighbours
   int32_t size[3];        // X, Y, Z
   int32_t first_k, last_k;  // fields to make, 1 to kMostDisagreeing
-  int32_t least_seen;     // by fewer views than this, or by no more than k, a point is outside
+  int32_t least_seen;     // by fewer views, or by no more than k, a point is outside; 0: inside
   int32_t num_views, height, width, num_threads;
   float* field;           // (last_k - first_k + 1, X, Y, Z)
 };

@@ -34,6 +34,7 @@ Remesher::Remesher(const RemeshArgs& args, CornerMesh& mesh, const InputSurface&
   const int32_t count = mesh.num_verts();
   position_.resize(count);
   normal_.resize(count);
+  lost_.assign(count, 0);
   size_.resize(count);
   source_.resize(count);
   is_fixed_.assign(count, 0);
@@ -62,12 +63,13 @@ void Remesher::compact() {
   for (size_t i = 0; i < kept.size(); ++i) {
     const int32_t v = kept[i];
     position_[i] = position_[v], normal_[i] = normal_[v], size_[i] = size_[v];
-    source_[i] = source_[v], is_fixed_[i] = is_fixed_[v];
+    source_[i] = source_[v], is_fixed_[i] = is_fixed_[v], lost_[i] = lost_[v];
   }
   position_.resize(kept.size());
   normal_.resize(kept.size());
   size_.resize(kept.size());
   source_.resize(kept.size());
+  lost_.resize(kept.size());
   is_fixed_.resize(kept.size());
 }
 
@@ -115,6 +117,7 @@ void Remesher::split(int64_t& count) {
       normal_.push_back(unit(normal_[a] + normal_[b]));
       size_.push_back(wish(a, b));
       source_.push_back(source_[a]);
+      lost_.push_back(larger(lost_[a], lost_[b]));
       if (!on_boundary) source_.back().side = -1;
       is_fixed_.push_back(0);
       ++count;
@@ -128,13 +131,15 @@ void Remesher::collapse(int64_t& count) {
   for (const int32_t h : edges_by_ratio(-1, kShort)) {
     if (mesh_.is_gone(h) || ratio(h) >= kShort || !mesh_.may_collapse(h)) continue;
     Vec3 p;
-    if (!merged_place(h, p)) continue;
+    double lost;
+    if (!merged_place(h, p, lost)) continue;
     const int32_t a = mesh_.from(h), b = mesh_.to(h);
     const bool takes_b = is_fixed_[b] || (mesh_.is_boundary(b) && !mesh_.is_boundary(a));
     normal_[a] = takes_b ? normal_[b] : unit(normal_[a] + normal_[b]);
     size_[a] = takes_b ? size_[b] : wish(a, b);
     if (takes_b) source_[a] = source_[b], is_fixed_[a] = is_fixed_[b];
     position_[a] = p;
+    lost_[a] = lost;
     mesh_.collapse(h);
     ++count;
   }
@@ -142,7 +147,7 @@ void Remesher::collapse(int64_t& count) {
 }
 
 /// Where the ends of h may be merged, if anywhere.
-bool Remesher::merged_place(int32_t h, Vec3& p) const {
+bool Remesher::merged_place(int32_t h, Vec3& p, double& lost) const {
   const int32_t a = mesh_.from(h), b = mesh_.to(h);
   const bool edge_a = mesh_.is_boundary(a), edge_b = mesh_.is_boundary(b);
   const Vec3 middle = 0.5 * (position_[a] + position_[b]);
@@ -154,7 +159,7 @@ bool Remesher::merged_place(int32_t h, Vec3& p) const {
     } else {
       p = edge_a ? position_[a] : position_[b];
     }
-    return collapse_fits(h, p);
+    return collapse_fits(h, p, lost);
   }
   // The middle, unless an end keeps the surface clearly better in place, as on a crease.
   const Vec3 places[3] = {middle, position_[a], position_[b]};
@@ -167,7 +172,7 @@ bool Remesher::merged_place(int32_t h, Vec3& p) const {
   });
   for (int k : order) {
     p = places[k];
-    if (collapse_fits(h, p)) return true;
+    if (collapse_fits(h, p, lost)) return true;
   }
   return false;
 }
@@ -207,7 +212,7 @@ bool Remesher::keeps_boundary(int32_t h, const Vec3& p) const {
   return true;
 }
 
-bool Remesher::collapse_fits(int32_t h, const Vec3& p) const {
+bool Remesher::collapse_fits(int32_t h, const Vec3& p, double& lost) const {
   const int32_t a = mesh_.from(h), b = mesh_.to(h), t = mesh_.twin[h];
   const int32_t gone = h / 3, also_gone = t < 0 ? -1 : t / 3;
   const double size = wish(a, b);
@@ -235,8 +240,9 @@ bool Remesher::collapse_fits(int32_t h, const Vec3& p) const {
       closest_weights(position_[b], corners, weights);
       near_b = smaller(near_b, squared(position_[b] - blend(corners, weights)));
     });
-  const double allowed = kDeviation * kDeviation * size * size;
-  return fits && near_a <= allowed && near_b <= allowed &&
+  // What earlier collapses took away adds up, or a tip would go bit by bit.
+  lost = larger(lost_[a] + sqrt(near_a), lost_[b] + sqrt(near_b));
+  return fits && lost <= kDeviation * size &&
          worst_after >= smaller(kLeastQuality, worst);
 }
 

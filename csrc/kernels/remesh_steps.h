@@ -56,8 +56,8 @@ class Remesher {
   }
   std::vector<int32_t> edges_by_ratio(double above, double below) const;
 
-  bool merged_place(int32_t h, Vec3& p) const;
-  bool collapse_fits(int32_t h, const Vec3& p) const;
+  bool merged_place(int32_t h, Vec3& p, double& lost) const;
+  bool collapse_fits(int32_t h, const Vec3& p, double& lost) const;
   double plane_error(int32_t h, const Vec3& p) const;
   bool keeps_boundary(int32_t h, const Vec3& p) const;
   bool flip_helps(int32_t h) const;
@@ -72,6 +72,7 @@ class Remesher {
   int64_t most_faces_;
   std::vector<Vec3> position_, normal_;  // (V); the input's normal there
   std::vector<double> size_;             // (V) wished edge length
+  std::vector<double> lost_;             // (V) how far off it a collapse may have left the input
   std::vector<SurfacePoint> source_;     // (V) as of the last relax()
   std::vector<uint8_t> is_fixed_;        // (V) a corner of the boundary
 };

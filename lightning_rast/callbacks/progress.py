@@ -19,6 +19,7 @@ _SECONDS_BETWEEN_DRAWINGS = 0.25
 # Time left is told from the last few seconds: steps become slower at finer pyramid levels.
 _MARKS, _SECONDS_BETWEEN_MARKS = 12, 0.25
 _NUM_PLAIN_LINES = 10
+_BAR_PARTS = 1000
 _LEAST_WIDTH = 100  # of a terminal, for all that there is to tell beside the bar
 
 
@@ -53,7 +54,9 @@ class ProgressDisplay(pl.Callback):
                 expand=True,
             )
             self._task = self._bar.add_task(
-                self._status(trainer, {}), total=1.0, completed=module.progress
+                self._status(trainer, {}),
+                total=_BAR_PARTS,
+                completed=int(_BAR_PARTS * module.progress),
             )
             self._bar.start()
 
@@ -74,7 +77,12 @@ class ProgressDisplay(pl.Callback):
         if self._bar is not None:
             if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS or module.is_finished:
                 status = self._status(trainer, outputs)
-                self._bar.update(self._task, completed=progress, description=status, refresh=True)
+                self._bar.update(
+                    self._task,
+                    completed=int(_BAR_PARTS * progress),
+                    description=status,
+                    refresh=True,
+                )
                 self._drawn = now
         elif (tenths := int(_NUM_PLAIN_LINES * progress + 1e-9)) != self._tenths:
             # Another topology takes a ladder back, and what is done becomes less.

@@ -32,7 +32,8 @@ def carve(
 
     Args:
         distances: of the masks' pixels to their outlines, px, positive inside, as `mask_distance`
-            makes them; +inf is unknown. Interpolated bilinearly between pixel centres.
+            makes them. Interpolated bilinearly between pixel centres; +inf is unknown, and so are
+            points between it and others.
         project: takes a world point (x, y, z, 1) to (column d, row d, d) in px, d the depth (1
             for parallel rays).
         origin: world position of grid point (0, 0, 0); `cell` is the spacing, world units.
@@ -40,7 +41,8 @@ def carve(
         near: a point whose depth is not larger is not seen.
         ks: first and last k, 1 to 3.
         least_seen: a point that fewer views see, or no more than k, is outside (-1). Views where
-            it lies beyond the image or on an unknown pixel do not see it.
+            it lies beyond the image or on an unknown pixel do not see it. With 0, points are
+            inside unless k views say otherwise.
 
     Returns:
         Fields in px, float32 on the CPU. Exact near their zero level. Blocks of points that have
@@ -51,7 +53,7 @@ def carve(
     Raises:
         ValueError: a shape, type or range does not fit.
     """
-    _check(distances, project, origin, cell, size, ks)
+    _check(distances, project, origin, cell, size, ks, least_seen)
     distances = distances.detach().to("cpu", torch.float32).contiguous()
     project = project.detach().cpu().contiguous()
     field = torch.empty(ks[1] - ks[0] + 1, *size)
@@ -80,6 +82,7 @@ def _check(
     cell: float,
     size: Sequence[int],
     ks: tuple[int, int],
+    least_seen: int,
 ) -> None:
     if distances.ndim != 3 or not distances.is_floating_point() or 0 in distances.shape:
         raise ValueError(
@@ -96,6 +99,8 @@ def _check(
             "carve: origin and size must have three numbers, size at least 1 and cell more than "
             f"0, got {list(origin)}, {list(size)} and {cell}"
         )
+    if least_seen < 0:
+        raise ValueError(f"carve: least_seen must not be negative, got {least_seen}")
     if not 1 <= ks[0] <= ks[1] <= MOST_DISAGREEING:
         raise ValueError(f"carve: ks must lie between 1 and {MOST_DISAGREEING}, got {ks}")
 

@@ -1,8 +1,11 @@
 """How the vertices move: schedule, optimizer, smoothing, remeshing."""
 
 from lightning_rast.optim.adam_uniform import AdamUniform as AdamUniform
+from lightning_rast.optim.agreement import Targets as Targets
+from lightning_rast.optim.agreement import agreement as agreement
 from lightning_rast.optim.camera_refinement import CameraRefinement as CameraRefinement
 from lightning_rast.optim.camera_refinement import refine_cameras as refine_cameras
+from lightning_rast.optim.image_topology import image_topology as image_topology
 from lightning_rast.optim.islands import drop_islands as drop_islands
 from lightning_rast.optim.outline_newton import OutlineRows as OutlineRows
 from lightning_rast.optim.outline_newton import OutlineStep as OutlineStep
@@ -14,6 +17,9 @@ from lightning_rast.optim.remesh import Remeshed as Remeshed
 from lightning_rast.optim.remesh import RemeshReport as RemeshReport
 from lightning_rast.optim.remesh import SurfacePoints as SurfacePoints
 from lightning_rast.optim.remesh import remesh as remesh
+from lightning_rast.optim.revoxelize import other_topology as other_topology
+from lightning_rast.optim.revoxelize import retopologized as retopologized
+from lightning_rast.optim.revoxelize import revoxelized as revoxelized
 from lightning_rast.optim.schedule import Schedule as Schedule
 from lightning_rast.optim.schedule import Stage as Stage
 from lightning_rast.optim.schedule import views_of_step as views_of_step
@@ -22,6 +28,11 @@ from lightning_rast.optim.thickness import graded as graded
 from lightning_rast.optim.thickness import local_thickness as local_thickness
 from lightning_rast.optim.thickness import pixel_footprint as pixel_footprint
 from lightning_rast.optim.thickness import target_edges as target_edges
+from lightning_rast.optim.topology import TopologyComparison as TopologyComparison
+from lightning_rast.optim.topology import compare_topology as compare_topology
+from lightning_rast.optim.topology import judge as judge
+from lightning_rast.optim.topology import needs_revoxelizing as needs_revoxelizing
+from lightning_rast.optim.topology import part_genus as part_genus
 from lightning_rast.optim.visual_hull import HullError as HullError
 from lightning_rast.optim.visual_hull import VisualHull as VisualHull
 from lightning_rast.optim.visual_hull import view_bounds as view_bounds

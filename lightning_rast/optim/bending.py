@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse
 import torch
-from cholespy import CholeskySolverD, MatrixType
+from cholespy import CholeskySolverD, MatrixType  # pyright: ignore[reportAttributeAccessIssue]
 from jaxtyping import Float
 from torch import Tensor
 

@@ -1,6 +1,5 @@
-"""The gradient that a polish step follows: exact coverage against the views, plus bending."""
+"""What a polish step follows, beside bending: coverage against the views."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -45,28 +44,3 @@ def coverage_misfit(
         of_view = of_view * weights
         gradient *= weights[:, None, None]
     return Misfit(of_view, gradient)
-
-
-def polish_energy_(
-    verts: Tensor,
-    render: Callable[[], Tensor],
-    misfit: Callable[[Tensor], Misfit],
-    bending: Callable[[Tensor], tuple[Tensor, Tensor]],
-    *,
-    bending_weight: float,
-) -> dict[str, Tensor]:
-    """Put the gradient of `misfit + bending_weight * bending` into `verts.grad`.
-
-    render: the coverage of the current `verts`, attached to them. Returns both terms and `total`.
-    """
-    verts.grad = None
-    with torch.enable_grad():
-        coverage = render()
-    found = misfit(coverage.detach())
-    coverage.backward(found.grad_coverage)
-    bent, grad_bent = bending(verts.detach())
-    if verts.grad is None:  # nothing of the mesh is seen
-        verts.grad = torch.zeros_like(verts)
-    verts.grad.add_(grad_bent, alpha=bending_weight)
-    terms = {"silhouette": found.of_view.sum(), "bending": bending_weight * bent}
-    return {**terms, "total": terms["silhouette"] + terms["bending"]}

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from lightning_rast.ops.carve import MOST_DISAGREEING, carve
+from lightning_rast.ops.carve import MOST_DISAGREEING
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets, agreement
+from lightning_rast.optim.carving import carved, least_depth, pixel_from_world
 from lightning_rast.optim.hull_box import first_bounds
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.voxels import extract_surface
@@ -186,8 +187,8 @@ class _Space:
     ) -> None:
         self.distances = distances
         self.cameras = cameras
-        self.project = _projection(cameras)
-        self.near = 0.0 if cameras.orthographic else cameras.near
+        self.project = pixel_from_world(cameras)
+        self.near = least_depth(cameras)
         height, width = cameras.image_size
         every = max(1, min(height, width) // _LOOKED_AT_SIZE)
         coarse = distances[:, ::every, ::every]
@@ -216,13 +217,12 @@ class _Space:
         size = ((bounds[1] - bounds[0]) / cell).round().long().clamp(min=1) + 1
         middle = bounds.mean(dim=0)
         origin = middle - 0.5 * cell * (size - 1)
-        fields = carve(
+        fields = carved(
             self.distances,
-            self.project,
-            origin=origin.tolist(),
+            self.cameras,
+            origin=origin,
             cell=cell,
             size=size.tolist(),
-            near=self.near,
             ks=ks,
             least_seen=self.least_seen,
         )
@@ -308,14 +308,6 @@ class _Space:
             "camera, x right, y down, z forward; pixel centres; the order of the files)",
             worst,
         )
-
-
-def _projection(cameras: Camera) -> Float64[Tensor, "N 3 4"]:
-    K, view = cameras.K.double(), cameras.world_to_view.double()
-    if not cameras.orthographic:
-        return K @ view[:, :3]
-    plane = torch.cat((view[:, :2], view[:, 3:]), dim=1)  # depth is replaced by one
-    return K @ plane
 
 
 def _best(

@@ -24,6 +24,7 @@ class Fit:
         self.folder = folder
         self.config = config = Config(name="test", device="cpu")
         config.data.mesh = "target.obj"
+        config.schedule.kind = "pyramid"
         config.schedule.steps, config.schedule.views_per_step = STEPS, 3
         config.schedule.pyramid, config.schedule.pyramid_at = [2, 1], [0.0, 0.5]
         config.schedule.subdivide_at = [0.5] if start is None else []

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from lightning_rast.config import Config
-from lightning_rast.config_file import ConfigError, changed_keys, config_yaml, load_config
+from lightning_rast.config import PRESETS, Config
+from lightning_rast.config_file import (
+    ConfigError,
+    changed_keys,
+    config_yaml,
+    flat_values,
+    load_config,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -168,3 +174,54 @@ def test_every_config_of_the_repository_loads(path, tmp_path):
     mesh.write_text("")
     given = {"my_mesh": [f"data.mesh={mesh}"], "masks": [f"data.folder={tmp_path}"]}
     assert isinstance(load_config(path, given.get(path.stem, [])), Config)
+
+
+def test_a_preset_sets_other_keys(tmp_path):
+    (tmp_path / "a.yaml").write_text("preset: fast\ndata: {kind: masks, folder: .}\n")
+    assert load_config(tmp_path / "a.yaml").ladder.polish_steps == 0
+
+
+def test_what_is_written_comes_on_top_of_a_preset_given_later(tmp_path):
+    (tmp_path / "a.yaml").write_text("ladder: {polish_steps: 3}\ndata: {kind: masks, folder: .}\n")
+    config = load_config(tmp_path / "a.yaml", ["preset=fast"])
+    assert (config.preset, config.ladder.polish_steps) == ("fast", 3)
+
+
+def test_best_is_what_the_defaults_say():
+    assert PRESETS["best"] == {}
+    assert Config().preset == "best"
+
+
+def test_every_preset_names_keys_that_there_are():
+    keys = set(flat_values(Config()))
+    assert all(key in keys for preset in PRESETS.values() for key in preset)
+
+
+def test_a_preset_that_there_is_not_is_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("preset: fastest\ndata: {kind: masks, folder: .}\n")
+    with pytest.raises(ConfigError, match="preset must be one of best, fast, sphere"):
+        load_config(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("ladder.bending=[]", "ladder.bending must hold a length"),
+        ("ladder.bending=[0.05,0]", "ladder.bending must hold lengths of more than 0"),
+        ("ladder.lr=0", "ladder.lr must be more than 0"),
+        ("newton.steps=-1", "newton.steps must be 0 or more"),
+        ("remesh.edge_px=0", "remesh.edge_px must be more than 0"),
+        ("topology.max_iou_loss=-1", "topology.max_iou_loss must be 0 or more"),
+        ("start.resolution=2", "start.resolution must be between 8 and 512"),
+    ],
+)
+def test_impossible_stages_are_refused(tmp_path, override, message):
+    (tmp_path / "a.yaml").write_text("data: {kind: masks, folder: .}\n")
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
+        load_config(tmp_path / "a.yaml", [override])
+
+
+def test_a_ladder_in_which_nothing_moves_is_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("data: {kind: masks, folder: .}\n")
+    with pytest.raises(ConfigError, match="nothing would move"):
+        load_config(tmp_path / "a.yaml", ["preset=fast", "newton.steps=0"])

@@ -20,9 +20,11 @@ REPOSITORY = Path(__file__).parents[2]
 class Training:
     """A training process in a folder."""
 
+    name = "bumpy"
+
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
-        command = [sys.executable, str(REPOSITORY / "train.py"), "--config", "bumpy.yaml"]
+        command = [sys.executable, str(REPOSITORY / "train.py"), "--config", f"{self.name}.yaml"]
         self.process = subprocess.Popen(
             [*command, *arguments],
             cwd=folder,

@@ -1,0 +1,100 @@
+"""The plan of a ladder, and walking through it."""
+
+import math
+
+import pytest
+
+from lightning_rast.optim.ladder import Ladder, Position, Stage, make_ladder
+
+
+def kinds(ladder: Ladder) -> list[str]:
+    return [stage.kind for stage in ladder.stages]
+
+
+def test_every_rung_has_its_steps_and_its_polish():
+    ladder = make_ladder([0.05, 0.02], warmup_steps=4, newton_steps=2, polish_steps=9)
+    rung = ["newton", "polish"]
+    assert kinds(ladder) == ["newton", "remesh", *rung, *rung, "topology"]
+    assert [stage.steps for stage in ladder.stages] == [4, 0, 2, 9, 2, 9, 0]
+    assert [stage.bending for stage in ladder.stages] == [0.05, 0, 0.05, 0.05, 0.02, 0.02, 0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"polish_steps": 0}, ["newton", "remesh", "newton", "topology"]),
+        ({"newton_steps": 0}, ["newton", "remesh", "polish", "topology"]),
+        ({"warmup_steps": 0}, ["remesh", "newton", "polish", "topology"]),
+        ({"remeshes": False}, ["newton", "newton", "polish", "topology"]),
+        ({"num_again": 0}, ["newton", "remesh", "newton", "polish"]),
+    ],
+)
+def test_a_stage_can_be_left_out(settings, expected):
+    assert kinds(make_ladder([0.05], **settings)) == expected
+
+
+def test_a_mesh_of_new_topology_starts_with_remeshing():
+    ladder = make_ladder([0.2, 0.05], first_fine=1)
+    assert ladder.stages[ladder.again_at].kind == "remesh"
+    assert ladder.stages[ladder.again_at + 1].bending == 0.05
+
+
+def test_rungs_of_a_sphere_come_before_the_warm_up():
+    ladder = make_ladder([0.2, 0.05], first_fine=1)
+    assert [stage.bending for stage in ladder.stages][:4] == [0.2, 0.2, 0.05, 0]
+
+
+def test_learning_rates_fall_within_a_rung_and_from_rung_to_rung():
+    ladder = make_ladder([0.05, 0.02], lr=2e-3, lr_per_rung=0.8, lr_within=0.6, polish_steps=5)
+    first, second = (stage for stage in ladder.stages if stage.kind == "polish")
+    assert (first.lr_at(0), first.lr_at(4)) == pytest.approx((2e-3, 1.2e-3))
+    assert second.lr_at(0) == pytest.approx(1.6e-3)
+
+
+def test_no_run_takes_more_steps_than_the_most():
+    ladder = make_ladder([0.05, 0.02], warmup_steps=4, newton_steps=2, polish_steps=9, num_again=1)
+    assert ladder.most_steps == 4 + 2 * (2 * 11)
+
+
+def test_progress_rises_from_0_to_1_in_either_round():
+    ladder = make_ladder([0.05, 0.02], num_again=1)
+    for round_ in (0, 1):
+        position = Position(round=round_)
+        found = []
+        for index, stage in enumerate(ladder.stages):
+            position.go(index)
+            for step in range(stage.steps + 1):
+                position.step = step
+                found.append(ladder.progress_at(position))
+        assert found == sorted(found)
+        assert found[-1] == 1
+    assert ladder.progress_at(Position()) == 0
+
+
+def test_a_new_round_is_not_near_its_end():
+    ladder = make_ladder([0.05, 0.02], num_again=1)
+    assert ladder.progress_at(Position(stage=ladder.again_at, round=1)) == pytest.approx(
+        0.5, abs=0.1
+    )
+
+
+def test_steps_without_gain_are_counted_from_the_last_gain():
+    position = Position()
+    stale = []
+    for energy in (10.0, 9.0, 8.999, 8.998, 5.0, 6.0):
+        position.count(energy, min_gain=1e-3)
+        stale.append(position.stale)
+    assert stale == [0, 0, 1, 2, 0, 1]
+
+
+def test_another_stage_forgets_the_energies_of_the_one_before():
+    position = Position()
+    position.count(1.0, min_gain=0.1)
+    position.go(3)
+    assert (position.stage, position.step, position.stale) == (3, 0, 0)
+    assert math.isinf(position.lowest)
+
+
+def test_a_polish_of_one_step_has_its_first_rate():
+    stage = Stage(kind="polish", name="", steps=1, lr=(1e-3, 1e-4))
+    assert stage.lr_at(0) == pytest.approx(1e-3)
