@@ -12,7 +12,7 @@ from lightning_rast.render.command import main as render
 from lightning_rast.scene import load_mesh, save_mesh, torus
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-QUICK = ["data.num_views=4", "data.num_held_out=2", "data.image_size=48", "schedule.steps=3"]
+QUICK = ["data.num_views=4", "data.num_held_out=2", "data.image_size=48", "start.resolution=32"]
 
 
 @pytest.fixture
