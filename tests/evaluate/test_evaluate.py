@@ -61,6 +61,7 @@ def test_a_smaller_mesh_has_the_scores_of_its_size(folder):
     assert result["surface"]["normal_consistency"] > 0.9
 
 
+@pytest.mark.slow
 def test_the_hull_is_scored_when_asked_for(folder):
     quick = [*QUICK, "data.num_views=8"]
     found = scores(["true.ply", "--config", "ring.yaml", *quick, "--hull"], folder)["scores"]
@@ -144,8 +145,9 @@ def test_a_mesh_that_is_not_finite_is_told_of(folder, capsys):
 
 
 def test_results_do_not_depend_on_the_number_of_threads(folder):
-    found = []
+    before, found = torch.get_num_threads(), []
     for threads in (1, 2):
         torch.set_num_threads(threads)
         found.append(scores(["small.ply", "--config", "ring.yaml", *QUICK], folder))
+    torch.set_num_threads(before)
     assert found[0] == found[1]
