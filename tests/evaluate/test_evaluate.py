@@ -12,7 +12,7 @@ from lightning_rast.render.command import main as render
 from lightning_rast.scene import load_mesh, save_mesh, torus
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-QUICK = ["data.num_views=4", "data.num_held_out=2", "data.image_size=48", "schedule.steps=3"]
+QUICK = ["data.num_views=4", "data.num_held_out=2", "data.image_size=48", "start.resolution=32"]
 
 
 @pytest.fixture
@@ -61,6 +61,14 @@ def test_a_smaller_mesh_has_the_scores_of_its_size(folder):
     assert result["surface"]["normal_consistency"] > 0.9
 
 
+@pytest.mark.slow
+def test_the_hull_is_scored_when_asked_for(folder):
+    quick = [*QUICK, "data.num_views=8"]
+    found = scores(["true.ply", "--config", "ring.yaml", *quick, "--hull"], folder)["scores"]
+    assert list(found) == ["result", "hull 256^3, k = 1", "start"]
+    assert 0.7 < found["hull 256^3, k = 1"]["volume_iou"] < 1
+
+
 def test_a_run_knows_its_views(folder):
     run = folder / "logs" / "ring" / "version_0"
     run.mkdir(parents=True)
@@ -91,7 +99,7 @@ def test_a_reference_may_lie_in_another_frame(folder, mask_folder):
 
 
 def test_folds_train_again_with_each_part_held_out(folder, mask_folder):
-    quick = ["schedule.steps=2", "start.subdivisions=2", "threads=1"]
+    quick = ["preset=sphere", "schedule.steps=2", "start.subdivisions=2", "threads=1"]
     found = scores(["true.ply", "--data", "masks", *quick, "--folds", "2"], folder)
     assert list(found["repeated"]) == ["fold 0, seed 0", "fold 1, seed 0"]
     values = [each["held_out_iou_mean"] for each in found["repeated"].values()]
@@ -137,8 +145,9 @@ def test_a_mesh_that_is_not_finite_is_told_of(folder, capsys):
 
 
 def test_results_do_not_depend_on_the_number_of_threads(folder):
-    found = []
+    before, found = torch.get_num_threads(), []
     for threads in (1, 2):
         torch.set_num_threads(threads)
         found.append(scores(["small.ply", "--config", "ring.yaml", *QUICK], folder))
+    torch.set_num_threads(before)
     assert found[0] == found[1]

@@ -43,8 +43,8 @@ ONE_WRONG = {
 ALL_WRONG = {
     "binary": (damage.binary, 0.02, 0.85),
     "salt and pepper": (damage.salt_and_pepper, 0.05, 0.5),
-    "blobs": (damage.blobby, 0.1, 0.6),
-    "cameras off by half a degree": (damage.turned_cameras, 0.06, 0.7),
+    "blobs": (damage.blobby, 0.12, 0.6),
+    "cameras off by half a degree": (damage.turned_cameras, 0.08, 0.7),
 }
 
 
