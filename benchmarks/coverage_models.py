@@ -2,8 +2,9 @@
 
     python benchmarks/coverage_models.py > docs/benchmarks/coverage_models.md
 
-Everything but `render.coverage` is as in configs/kettle.yaml. All results are measured alike, by
-exact coverage on views that no training saw.
+Everything but `render.coverage` is as in configs/kettle.yaml, from a sphere down the image pyramid:
+where coverage has the whole work to do. All results are measured alike, by exact coverage on views
+that no training saw.
 """
 
 import argparse
@@ -33,6 +34,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "soft-0.25": ("render.coverage=soft", "render.sigma=0.25"),
     "soft-0.5": ("render.coverage=soft", "render.sigma=0.5"),
 }
+SCHEDULE = ("preset=sphere",)
 GOAL = 0.98  # IoU; the kettle's requirement
 EVALUATE_EVERY = 10  # steps
 
@@ -40,8 +42,8 @@ TEXT = """\
 # Coverage models
 
 The kettle (`configs/kettle.yaml`: {num_views} views of {image_size} x {image_size} pixels,
-{steps} steps, up to {num_faces} faces), fitted once with each value of `render.coverage`; made by
-`benchmarks/coverage_models.py`.
+{steps} steps from a sphere down the image pyramid, up to {num_faces} faces), fitted once with each
+value of `render.coverage`; made by `benchmarks/coverage_models.py`.
 {machine}.
 
 {table}
@@ -74,6 +76,7 @@ class Result:
 def fitted(model: str, root: Path, *, overrides: Sequence[str], threads: int) -> Result:
     """Train in a process of its own, then measure what it wrote."""
     settings = (
+        *SCHEDULE,
         f"name={model}",
         f"log.root={root}",
         f"threads={threads}",
@@ -164,7 +167,7 @@ def main() -> int:
             )
             results.append(result)
             print(" | ".join(_cells(result)), file=sys.stderr, flush=True)
-    config = load_config(ROOT / "configs" / "kettle.yaml", options.overrides)
+    config = load_config(ROOT / "configs" / "kettle.yaml", [*SCHEDULE, *options.overrides])
     print(
         TEXT.format(
             machine=", ".join(f"{key} {value}" for key, value in where.items()),

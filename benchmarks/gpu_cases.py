@@ -13,6 +13,7 @@ from lightning_rast.ops import (
     contour_coverage,
     interpolate,
     rasterize,
+    soft_colors,
     soft_coverage,
 )
 from lightning_rast.ops.advice import mark_antialiased
@@ -117,12 +118,26 @@ def _soft_coverage(scene: Scene, camera: Camera) -> Case:
     )
 
 
+def _soft_colors(scene: Scene, camera: Camera) -> Case:
+    verts_clip, faces = _clip(scene, camera), scene.mesh.faces.to(camera.K.device)
+    # Of corners: gathering those of vertices would be timed as well.
+    colours = torch.rand(len(faces), 3, 3, device=camera.K.device).requires_grad_()
+    return Case(
+        lambda: tuple(
+            soft_colors(verts_clip, faces, colours, camera.image_size, sigma=0.5, gamma=0.05)
+        ),
+        (verts_clip, colours),
+        (faces,),
+    )
+
+
 OPERATORS: dict[str, Callable[[Scene, Camera], Case]] = {
     "contour_coverage": _contour_coverage,
     "rasterize": _rasterize,
     "interpolate": _interpolate,
     "antialias": _antialias,
     "soft_coverage": _soft_coverage,
+    "soft_colors": _soft_colors,
 }
 
 

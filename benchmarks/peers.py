@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import torch
-from scenes import DISTANCE, FOV_DEG, Scene
+from scenes import Scene
 from torch import Tensor
 
 from lightning_rast.ops import contour_coverage
@@ -21,18 +21,35 @@ from lightning_rast.scene import Camera
 Peer = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def peers(scene: Scene, camera: Camera, target: Tensor) -> dict[str, Peer]:
-    """All that can be imported and work where `camera` and `target` are; ours is the first."""
-    on_gpu = target.is_cuda
+PEER_NAMES = ("DEODR", "nvdiffrast", "DRTK", "PyTorch3D")
+
+
+def peers(
+    scene: Scene, camera: Camera, target: Tensor, *, only: str | None = None
+) -> dict[str, Peer]:
+    """All that can be imported and work where `camera` and `target` are (or `only` that one);
+    ours is the first."""
+    names = [only] if only else ["lightning_rast", *installed_peers(on_gpu=target.is_cuda)]
     makers = {
-        "lightning_rast": (ours, True),
-        "DEODR": (deodr, not on_gpu and installed("deodr.differentiable_renderer")),
-        "nvdiffrast": (nvdiffrast, on_gpu and installed("nvdiffrast.torch")),
-        # An unrelated package of this name exists.
-        "DRTK": (drtk, installed("drtk.edge_grad_ext")),
-        "PyTorch3D": (pytorch3d, installed("pytorch3d._C")),
+        "lightning_rast": ours,
+        "DEODR": deodr,
+        "nvdiffrast": nvdiffrast,
+        "DRTK": drtk,
+        "PyTorch3D": pytorch3d,
     }
-    return {name: make(scene, camera, target) for name, (make, found) in makers.items() if found}
+    return {name: makers[name](scene, camera, target) for name in names}
+
+
+def installed_peers(*, on_gpu: bool = False) -> list[str]:
+    """Those of `PEER_NAMES` that can be imported and work there."""
+    found = {
+        "DEODR": not on_gpu and installed("deodr.differentiable_renderer"),
+        "nvdiffrast": on_gpu and installed("nvdiffrast.torch"),
+        # An unrelated package of this name exists.
+        "DRTK": installed("drtk.edge_grad_ext"),
+        "PyTorch3D": installed("pytorch3d._C"),
+    }
+    return [name for name in PEER_NAMES if found[name]]
 
 
 def installed(module: str) -> bool:
@@ -169,13 +186,14 @@ def pytorch3d(scene: Scene, camera: Camera, target: Tensor) -> Peer:
     flip = torch.diag(torch.tensor([-1.0, -1.0, 1.0], device=target.device))
     view = camera.world_to_view.float()
     sigma = 1e-4
+    height, _ = camera.image_size  # square, and looking along its axis
     renderer = MeshRenderer(
         rasterizer=MeshRasterizer(
             cameras=FoVPerspectiveCameras(
                 R=(flip @ view[:, :3, :3]).transpose(1, 2),
                 T=view[:, :3, 3] @ flip,
-                fov=FOV_DEG,
-                znear=DISTANCE / 100,
+                fov=math.degrees(2 * math.atan(height / 2 / float(camera.K[0, 1, 1]))),
+                znear=max(camera.near, 1e-2 * float(camera.center_world.norm(dim=1).min())),
                 device=target.device,
             ),
             raster_settings=RasterizationSettings(

@@ -1,322 +1,179 @@
-"""Reconstructions through `train.py` with default settings: accuracy, surface and time.
+"""Reconstructions from silhouettes by all methods that there are: accuracy, surface and time.
 
-    python benchmarks/reconstruction.py                        a page of markdown, in minutes
-    python benchmarks/reconstruction.py --only kettle spot     some of the objects
-    python benchmarks/reconstruction.py --json docs/benchmarks/reconstruction.json \\
-        > docs/benchmarks/reconstruction.md                    the page in the documentation
+    python benchmarks/reconstruction.py --quick                    two shapes, in a minute
+    python benchmarks/reconstruction.py --shapes spot bob --views 8 16 --methods hull best \\
+        --meshes SCANS --json found.json                           a part of it
+    python benchmarks/reconstruction.py --meshes SCANS --masks SETS/* --json found.json \\
+        --page docs/benchmarks/reconstruction.md --figure docs/images/reconstruction_benchmark.png
+                                                                   everything, in hours
 
-The sample meshes always run. Other meshes and sets of photographs' masks run where
-`LRAST_TEST_DATA` names a folder that has them. Everything about a result but its time is measured
-on the mesh file that the run wrote, against views loaded again. Exit code 1: a requirement is
-missed.
+Runs that the JSON file has already are not repeated, so that the whole may be done in parts;
+`--seconds` ends one. All methods get the same views in one process; start-up is not counted.
+Scores are those of `lightning_rast.evaluation`.
 """
 
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from reconstruction_cases import Case, mask_cases, shape_cases, shape_names
+from reconstruction_methods import Method, Outcome, known_methods, methods
+from reconstruction_page import draw, page
 from stopwatch import machine
 
-from lightning_rast.config_file import load_config
-from lightning_rast.data.views import Views
-from lightning_rast.evaluation import chamfer_l1
-from lightning_rast.losses import box_iou
-from lightning_rast.render import render_silhouettes
-from lightning_rast.scene import Mesh, TopologyReport, load_mesh
-from lightning_rast.training import make_views
+from lightning_rast.callbacks.metrics import finite_or_null
+from lightning_rast.evaluation import Scores, score_mesh
+from lightning_rast.runs import write_atomically
 
-ROOT = Path(__file__).resolve().parents[1]
-_VIEWS_AT_ONCE = 4  # of up to 2 million pixels
-
-TEXT = """\
-# Reconstruction
-
-`train.py` with default settings, the same for every object; made by `benchmarks/reconstruction.py`.
-{machine}.
-
-{table}
-
-{soundness}
-
-- Meshes are rendered from {num_views} sides at {image_size} x {image_size} pixels, with held-out
-  views between them. Of photographs' masks every fifth is held out; training sees them at
-  {max_image_size} pixels at most.
-- IoU: in the resolution of the mask files (rendered meshes: of training), both images cut at one
-  half, inside the target's box widened by 8 % of its longer side.
-- Chamfer: mean distance between the surfaces, both ways, in half of the longest side of the
-  reference's box.{millimetres}
-- Seconds: of training until the last step, with evaluation, pictures and checkpoints on the way;
-  in all, from the start of the program to the last file. {load}
-- Genus and components: result / reference. A deformed sphere keeps genus 0 and one component.
-- Folds: edges between faces whose normals are more than 90 degrees apart, result / reference.
-"""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is reconstructed, and what the result has to reach."""
-
-    name: str
-    config: str
-    overrides: tuple[str, ...] = ()
-    reference: Path | None = None  # the true surface where the views come from photographs
-    to_millimetres: Path | None = None  # cameras_sphere.npz of the DTU sets, for its scale_mat
-    least_iou: float | None = None
-    most_seconds: float | None = None
-
-
-@dataclass
-class Surface:
-    """The state of a mesh."""
-
-    topology: TopologyReport
-    is_inside_out: bool
-    folded_edges: float  # share of the edges
-
-    @property
-    def is_sound(self) -> bool:
-        """Closed, manifold, oriented and turned outwards."""
-        return self.topology.genus is not None and not self.is_inside_out
-
-
-@dataclass
-class Result:
-    name: str
-    views: int
-    held_out_views: int
-    image_size: tuple[int, int]
-    iou_mean: float
-    iou_min: float
-    train_iou_mean: float
-    surface: Surface
-    metrics: dict[str, Any]  # what the run says itself
-    reference: Surface | None = None
-    chamfer: float | None = None
-    chamfer_millimetres: float | None = None
-    least_iou: float | None = None
-    most_seconds: float | None = None
-
-    @property
-    def missed(self) -> list[str]:
-        """Requirements that it does not meet, in words."""
-        found = []
-        if self.least_iou is not None and self.iou_mean < self.least_iou:
-            found.append(f"held-out IoU {self.iou_mean:.4f} < {self.least_iou}")
-        seconds = self.metrics["seconds"]["training"]
-        if self.most_seconds is not None and seconds > self.most_seconds:
-            found.append(f"{seconds:.1f} s of training > {self.most_seconds}")
-        return found
-
-
-def subjects() -> Iterator[Subject]:
-    yield Subject("avocado", "avocado")
-    yield Subject("kettle", "kettle", least_iou=0.98, most_seconds=25.0)
-    yield Subject("tree", "tree")
-    data = Path(os.environ.get("LRAST_TEST_DATA", ROOT.parent / "shared" / "data"))
-    meshes = {
-        "spot": "spot/cow.obj",
-        "teapot": "teapot/teapot.obj",
-        "bob": "bob/bob_tri.obj",
-        "avocado_scan": "avocado/Avocado.gltf",
-    }
-    for name, file in meshes.items():
-        path = data / "meshes" / file
-        least = 0.985 if name == "spot" else None
-        if _is_there(path, name):
-            yield Subject(name, "my_mesh", (f"data.mesh={path}",), least_iou=least)
-    for name, least in {"vgg_dino": 0.955, "dtu_scan65": 0.97}.items():
-        folder = data / name
-        if _is_there(folder / "cameras.json", name):
-            subject = Subject(name, "masks", (f"data.folder={folder}",), least_iou=least)
-            skull, frame = data / "meshes" / "skull_nds.obj", folder / "cameras_sphere.npz"
-            if name == "dtu_scan65" and _is_there(skull, f"reference of {name}"):
-                subject = replace(subject, reference=skull, to_millimetres=frame)
-            yield subject
-
-
-def _is_there(path: Path, name: str) -> bool:
-    if not path.is_file():
-        print(
-            f"{name} is left out: no {path}; LRAST_TEST_DATA names another folder", file=sys.stderr
-        )
-    return path.is_file()
-
-
-def reconstructed(subject: Subject, root: Path, *, threads: int) -> Result:
-    """Train in a process of its own, then measure what it wrote."""
-    config_path = ROOT / "configs" / f"{subject.config}.yaml"
-    settings = [f"name={subject.name}", f"log.root={root}", f"threads={threads}"]
-    command = [sys.executable, str(ROOT / "train.py"), "--config", str(config_path)]
-    run = subprocess.run(
-        [*command, *settings, *subject.overrides], capture_output=True, text=True, check=False
-    )
-    if run.returncode:
-        raise SystemExit(f"{subject.name}: train.py failed:\n{run.stdout}{run.stderr}")
-    folder = root / subject.name / "version_0"
-    data = load_config(folder / "config.yaml").data
-    data.max_image_size = 0
-    rendered_from = load_mesh(data.mesh) if data.kind == "synthetic" else None
-    train_views, held_out_views = make_views(data, rendered_from, seed=0)
-    assert held_out_views is not None
-    mesh = load_mesh(folder / "mesh.ply")
-    iou = ious(mesh, held_out_views)
-    result = Result(
-        name=subject.name,
-        views=len(train_views),
-        held_out_views=len(held_out_views),
-        image_size=train_views.image_size,
-        iou_mean=float(iou.mean()),
-        iou_min=float(iou.min()),
-        train_iou_mean=float(ious(mesh, train_views).mean()),
-        surface=surface(mesh),
-        metrics=json.loads((folder / "metrics.json").read_text()),
-        least_iou=subject.least_iou,
-        most_seconds=subject.most_seconds,
-    )
-    if abs(result.iou_mean - result.metrics["iou_mean"]) > 1e-4:
-        raise SystemExit(
-            f"{subject.name}: metrics.json says IoU {result.metrics['iou_mean']:.5f}, the files"
-            f" {result.iou_mean:.5f}"
-        )
-    if rendered_from is not None:
-        compare_surfaces(result, mesh, rendered_from)
-    elif subject.reference is not None and subject.to_millimetres is not None:
-        # The masks' cameras are in a frame where the object fits the unit sphere.
-        frame = torch.from_numpy(np.load(subject.to_millimetres)["scale_mat_0"]).float()
-        verts = mesh.verts @ frame[:3, :3].T + frame[:3, 3]
-        reference = load_mesh(subject.reference)
-        compare_surfaces(result, mesh.with_verts(verts), reference)
-        half_extent = float((reference.bounds[1] - reference.bounds[0]).max()) / 2
-        assert result.chamfer is not None
-        result.chamfer_millimetres = result.chamfer * half_extent
-    return result
-
-
-def compare_surfaces(result: Result, mesh: Mesh, reference: Mesh) -> None:
-    result.reference = surface(reference.weld())
-    result.chamfer = chamfer_l1(mesh, reference)
-
-
-def ious(mesh: Mesh, views: Views) -> torch.Tensor:
-    """IoU of each view, as published for the same masks."""
-    found = []
-    for start in range(0, len(views), _VIEWS_AT_ONCE):
-        group = views[range(start, min(start + _VIEWS_AT_ONCE, len(views)))]
-        coverage = render_silhouettes(mesh, group.cameras)
-        found.append(box_iou(coverage, group.coverage, group.known))
-    return torch.cat(found)
-
-
-def surface(mesh: Mesh) -> Surface:
-    first, second = mesh.face_normals[mesh.topology.face_adjacency.long()].unbind(dim=1)
-    is_folded = (first * second).sum(dim=1) < 0
-    return Surface(mesh.topology.report(), mesh.is_inside_out, float(is_folded.double().mean()))
-
-
-def table(results: Sequence[Result]) -> str:
-    header = [
-        "object", "views, held out", "image", "held-out IoU mean", "min", "required",
-        "training IoU", "Chamfer", "training, in all, s", "steps", "faces", "genus", "components",
-        "folds, %",
-    ]  # fmt: skip
-    lines = [header, ["---"] * len(header), *(_cells(result) for result in results)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cells(result: Result) -> list[str]:
-    seconds, (height, width) = result.metrics["seconds"], result.image_size
-    required = "" if result.least_iou is None else f"{result.least_iou:g}"
-    if result.most_seconds is not None:
-        required += f", {result.most_seconds:g} s"
-    chamfer = "" if result.chamfer is None else f"{result.chamfer:.4f}"
-    states = [result.surface, *([result.reference] if result.reference else [])]
-    genus = ["-" if state.topology.genus is None else str(state.topology.genus) for state in states]
-    return [
-        result.name,
-        f"{result.views}, {result.held_out_views}",
-        f"{width} x {height}",
-        f"{result.iou_mean:.4f}",
-        f"{result.iou_min:.4f}",
-        required + (" (missed)" if result.missed else ""),
-        f"{result.train_iou_mean:.4f}",
-        chamfer,
-        f"{seconds['training']:.1f}, {seconds['total']:.1f}",
-        str(result.metrics["steps"]),
-        str(result.metrics["faces"]),
-        " / ".join(genus),
-        " / ".join(str(state.topology.num_components) for state in states),
-        " / ".join(f"{100 * state.folded_edges:.2f}" for state in states),
-    ]
-
-
-def page(results: Sequence[Result], where: dict[str, str]) -> str:
-    """The whole text, from a run of anything."""
-    unsound = [result.name for result in results if not result.surface.is_sound]
-    soundness = (
-        f"Not closed, manifold and turned outwards: {', '.join(unsound)}."
-        if unsound
-        else "Every result is closed, manifold, consistently wound and turned outwards."
-    )
-    millimetres = "".join(
-        f" For {result.name} it is\n  {result.chamfer_millimetres:.2f} mm, with the side that no"
-        " camera sees."
-        for result in results
-        if result.chamfer_millimetres is not None
-    )
-    data = load_config(ROOT / "configs" / "kettle.yaml").data
-    where = dict(where)
-    load = where.pop("load", "")
-    return TEXT.format(
-        load=f"When the runs began,\n  the system's load average was {load}." if load else "",
-        machine=", ".join(f"{key} {value}" for key, value in where.items()),
-        table=table(results),
-        soundness=soundness,
-        millimetres=millimetres,
-        num_views=data.num_views,
-        image_size=data.image_size,
-        max_image_size=data.max_image_size,
-    )
+_QUICK = {"shapes": ["kettle", "torus"], "views": [8], "sizes": [128]}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="objects to reconstruct")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write all numbers to this file")
-    options = parser.parse_args()
-    chosen = list(subjects())
-    if unknown := set(options.only or ()) - {subject.name for subject in chosen}:
-        parser.error(f"unknown or left out: {', '.join(sorted(unknown))}")
+    options = _options()
     torch.set_num_threads(options.threads)
-    where = machine() | {"threads": str(options.threads)}
-    if hasattr(os, "getloadavg"):  # what else the machine was doing
-        where["load"] = f"{os.getloadavg()[0]:.1f}"
-    results = []
-    with tempfile.TemporaryDirectory() as folder:
-        for subject in chosen:
-            if options.only and subject.name not in options.only:
-                continue
-            result = reconstructed(subject, Path(folder), threads=options.threads)
-            results.append(result)
-            print(" | ".join(_cells(result)), file=sys.stderr, flush=True)
-    print(page(results, where))
-    if options.json is not None:
-        record = {"machine": where, "results": [asdict(result) for result in results]}
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
-    for result in results:
-        for text in result.missed:
-            print(f"{result.name}: {text}", file=sys.stderr)
-    return int(any(result.missed for result in results))
+    record = _read(options.json)
+    record["machine"] = machine() | {"threads": str(options.threads)}
+    for case, name, method in _missing(options, record):
+        if options.seconds and time.perf_counter() - _BEGAN > options.seconds:
+            print("out of time; the same command goes on", file=sys.stderr)
+            break
+        result = measured(case, name, method)
+        record["results"][f"{case.key}, {name}"] = result
+        print(_line(result), file=sys.stderr, flush=True)
+        if options.json is not None:
+            write_atomically(options.json, (json.dumps(record, indent=1) + "\n").encode())
+    text = page(record)
+    print(text)
+    if options.page is not None:
+        options.page.write_text(text)
+    if options.figure is not None:
+        draw(record, options.figure)
+    return 0
 
+
+def measured(case: Case, name: str, method: Method) -> dict[str, Any]:
+    """Run a method on a case and score what comes out; a failure is a result, too."""
+    result: dict[str, Any] = {
+        "kind": case.kind,
+        "name": case.name,
+        "views": len(case.train),
+        "held_out": len(case.held_out),
+        "image_size": list(case.train.image_size),
+        "method": name,
+    }
+    if hasattr(os, "getloadavg"):  # what else the machine was doing
+        result["load"] = round(os.getloadavg()[0], 1)
+    try:
+        outcome = method(case.train, case.held_out)
+        scores = _scored(case, outcome)
+    except (ValueError, RuntimeError) as error:
+        return result | {"error": f"{type(error).__name__}: {error}"[:300]}
+    report = {key: outcome.report[key] for key in _REPORTED if key in outcome.report}
+    result |= {"seconds": round(outcome.seconds, 3), **report}
+    result["scores"] = {key: round(value, 6) for key, value in scores.numbers().items()}
+    state = scores.mesh
+    result["mesh"] = {
+        "faces": state.num_faces,
+        "genus": state.genus,
+        "components": state.num_components,
+        "is_sound": state.is_sound,
+        "self_intersections": state.num_self_intersections,
+        "folded_edges": state.num_folded_edges,
+    }
+    if case.reference is not None:
+        topology = case.reference.topology
+        result["reference"] = {"genus": topology.genus, "components": topology.num_components}
+    return finite_or_null(result)
+
+
+_REPORTED = ("k", "steps", "seconds_of_stages", "disagreeing_views")
+
+
+def _scored(case: Case, outcome: Outcome) -> Scores:
+    if case.to_reference is None:
+        return score_mesh(outcome.mesh, case.train, case.held_out, case.reference)
+    scores = score_mesh(outcome.mesh, case.train, case.held_out)
+    moved = outcome.mesh.verts.double() @ case.to_reference[:3, :3].T + case.to_reference[:3, 3]
+    surface = score_mesh(outcome.mesh.with_verts(moved), case.train[[0]], reference=case.reference)
+    return replace(scores, volume_iou=surface.volume_iou, surface=surface.surface)
+
+
+def _missing(
+    options: argparse.Namespace, record: dict[str, Any]
+) -> Iterator[tuple[Case, str, Method]]:
+    available = methods(options.settings, threads=options.threads)
+    for name in options.methods:
+        if name not in available:
+            print(f"{name} is left out: it is not installed", file=sys.stderr)
+    shapes = shape_cases(options.shapes, options.meshes, options.views, options.sizes)
+    for case in chain(shapes, mask_cases(options.masks, options.reference)):
+        for name in options.methods:
+            if name in available and f"{case.key}, {name}" not in record["results"]:
+                yield case, name, available[name]
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None or not path.is_file():
+        return {"results": {}}
+    return json.loads(path.read_text())
+
+
+def _line(result: dict[str, Any]) -> str:
+    where = f"{result['name']}, {result['views']} views, {result['method']}"
+    if "error" in result:
+        return f"{where}: {result['error']}"
+    scores = result["scores"]
+    numbers = {name: scores[name] for name in _SHOWN if name in scores}
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in numbers.items())
+    return f"{where}: {result['seconds']:.1f} s, {shown}, genus {result['mesh']['genus']}"
+
+
+_SHOWN = ("held_out_iou_mean", "held_out_iou_min", "train_iou_mean", "volume_iou", "chamfer_world")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a small part, in a minute")
+    parser.add_argument("--shapes", nargs="*", choices=shape_names(), metavar="NAME")
+    parser.add_argument("--views", nargs="+", type=int, metavar="N")
+    parser.add_argument("--sizes", nargs="+", type=int, metavar="PX")
+    parser.add_argument("--methods", nargs="+", choices=known_methods(), metavar="NAME")
+    parser.add_argument("--meshes", type=Path, metavar="DIR", help="spot, bob, teapot and others")
+    parser.add_argument("--masks", nargs="+", type=Path, default=[], metavar="DIR")
+    parser.add_argument(
+        "--reference",
+        nargs="+",
+        default=[],
+        metavar="NAME=MESH[,FRAME.npz]",
+        help="true surface of a folder of masks; scale_mat_0 leads to its frame",
+    )
+    parser.add_argument(
+        "--settings", nargs="+", default=[], metavar="key=value", help="on top of the presets"
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=0, help="begin nothing after this time")
+    parser.add_argument("--json", type=Path, help="results are added to this file")
+    parser.add_argument("--page", type=Path, help="write the page of markdown here, too")
+    parser.add_argument("--figure", type=Path, help="draw quality over seconds (needs matplotlib)")
+    options = parser.parse_args()
+    everything = {"shapes": shape_names(), "views": [4, 8, 16, 36], "sizes": [128, 256]}
+    for key, value in (_QUICK if options.quick else everything).items():
+        if getattr(options, key) is None:
+            setattr(options, key, value)
+    if options.methods is None:
+        options.methods = ["hull", "sphere", "fast", "best"] if options.quick else known_methods()
+    return options
+
+
+_BEGAN = time.perf_counter()
 
 if __name__ == "__main__":
     raise SystemExit(main())

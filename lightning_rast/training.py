@@ -37,6 +37,7 @@ from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
+from lightning_rast.ops.advice import warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
@@ -76,13 +77,38 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
+    try:
+        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
+        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
+    except (ViewsError, MeshFileError) as error:
+        raise RunError(str(error)) from None
+    return problem_of(
+        config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
+    )
+
+
+def problem_of(
+    config: Config,
+    train_views: Views,
+    held_out_views: Views | None = None,
+    reference: Mesh | None = None,
+    *,
+    is_resumed: bool = False,
+) -> Problem:
+    """What a config does with views that are there already; `data` in it does not count.
+
+    is_resumed: a checkpoint will bring the mesh.
+
+    Raises:
+        RunError: the views, the start mesh or the device cannot be used.
+    """
+    _quieten_lightning()
+    accelerator_of(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     try:
-        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
-        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-        module = make_module(config, train_views, is_resumed=checkpoint is not None)
+        module = make_module(config, train_views, is_resumed=is_resumed)
     except (ViewsError, MeshFileError) as error:
         raise RunError(str(error)) from None
     datamodule = ViewsDataModule(
@@ -231,7 +257,9 @@ def make_start(start: StartConfig, views: Views) -> Start:
         return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
-        return Start(load_mesh(start.mesh), radius)
+        mesh = load_mesh(start.mesh)
+        warn_about_inside_out(mesh.verts, mesh.topology)
+        return Start(mesh, radius)
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )

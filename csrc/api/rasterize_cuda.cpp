@@ -36,9 +36,9 @@ int64_t lrast_rasterize_cuda_backward_scratch_bytes(int64_t num_views, int64_t n
 #define DEFINE(name, T)                                                                       \
   LRAST_RASTERIZE_CUDA(name, T) {                                                             \
     const lrast::RasterizeArgs<T> args{verts_clip, faces,     face_ranges, face_idx,          \
-                                       bary,       depth,     num_views,   num_verts,         \
-                                       num_faces,  height,    width,       num_layers,        \
-                                       cull,       shared,    1};                             \
+                                       bary,       depth,     nullptr,     num_views,         \
+                                       num_verts,  num_faces, height,      width,             \
+                                       num_layers, cull,      shared,      1};                \
     return lrast::rasterize_cuda(args, scratch, device, stream);                              \
   }
 DEFINE(lrast_rasterize_cuda_f32, float)

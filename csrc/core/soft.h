@@ -42,10 +42,10 @@ LRAST_HD double scaled(double x, double rounded) {
 // each. At the cap a pixel is covered to all digits, and takes no gradient.
 template <typename T> struct Power;
 template <> struct Power<float> {
-  static constexpr float kRound = 0x1.8p23f, kLargest = 62.0f, kCap = 0x1p62f;
+  static constexpr float kRound = 0x1.8p23f, kLargest = 62.0f, kCap = 0x1p62f, kLeast = -100.0f;
 };
 template <> struct Power<double> {
-  static constexpr double kRound = 0x1.8p52, kLargest = 510.0, kCap = 0x1p510;
+  static constexpr double kRound = 0x1.8p52, kLargest = 510.0, kCap = 0x1p510, kLeast = -900.0;
 };
 
 // 2^f = 1 + f q(f) for |f| <= 1/2, least largest relative error: 9.2e-8 and 3.4e-18.
@@ -72,15 +72,15 @@ template <typename V> LRAST_HD V power_fraction(V f, double) {
   return q * f + V(1.0);
 }
 
-/// 2^z for z in about -100 .. Power<T>::kLargest, to 2e-7 (float) or 4e-16 (double) of itself. Beyond
+/// 2^z for z in Power<T>::kLeast .. kLargest, to 2.2e-7 (float) or 2e-16 (double) of itself. Beyond
 /// that range: garbage without side effects. The same bits at every ISA level and on the GPU.
 template <typename T, typename V> LRAST_HD V power_of_two(V z) {
   const V rounded = z + V(Power<T>::kRound);
   return scaled(power_fraction(z - (rounded - V(Power<T>::kRound)), T()), rounded);
 }
 
-/// A pixel in the frame of a side of the outline: distance to its line, positive towards the inside,
-/// and position along it from its middle. `half` is half the side's length.
+/// A pixel in the frame of a side of the outline: distance to its line, positive towards the
+/// inside, and position along it from its middle. `half` is half the side's length.
 template <typename V> LRAST_HD V side_overshoot(V along, V half) {
   return larger(magnitude(along) - half, V(0));
 }
@@ -106,12 +106,15 @@ template <bool kLinear, typename V> LRAST_HD V soft_exponent(V distance2, V inne
   return with_sign(kLinear ? root(distance2) : distance2, inner);
 }
 
-/// What a face does to a pixel, from z: with odds p / (1 - p) the pixel's chance to be free is divided
-/// by `factor`, 1 / (1 - p) = 1 + odds. Odds are 2^z, less `fade` where the distance is linear.
+/// What a face does to a pixel, from z: with odds p / (1 - p) the pixel's chance to be free is
+/// divided by `factor`, 1 / (1 - p) = 1 + odds. Odds are 2^z, less `fade` where the distance is
+/// linear.
 template <typename V> struct SoftChance { V power, odds, factor; };
 template <bool kLinear, typename T, typename V> LRAST_HD SoftChance<V> soft_chance(V z, V fade) {
   SoftChance<V> out;
-  out.power = power_of_two<T>(smaller(z, V(Power<T>::kLargest)));
+  // Distances end at a cut-off that is no less than kLeast; squares may go on, to be counted.
+  const V low = kLinear ? z : larger(z, V(Power<T>::kLeast));
+  out.power = power_of_two<T>(smaller(low, V(Power<T>::kLargest)));
   out.odds = kLinear ? larger(out.power - fade, V(T(0))) : out.power;
   out.factor = V(T(1)) + out.odds;
   return out;
@@ -123,7 +126,8 @@ LRAST_HD void soft_exponent_vjp(V across, V over, V distance2, V inner, V& grad_
                                 V& grad_along) {
   const V turn = V(T(0)) - with_sign(V(T(1)), inner);
   if (kLinear) {
-    // On the side's own stretch z = across, so that the derivative is -1 where the distance is 0 too.
+    // On the side's own stretch z = across, so that the derivative is -1 where the distance is 0
+    // too.
     const V scale = turn / larger(root(distance2), V(T(1e-30)));
     const auto beyond = less(V(T(0)), magnitude(over));
     grad_across = select(beyond, scale * across, V(T(-1)));

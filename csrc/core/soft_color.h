@@ -17,6 +17,39 @@ struct SoftColorModel {
 
 LRAST_BEGIN
 
+/// How far along its edge a corner of a face's visible part is cut: 0 at `from`.
+LRAST_HD double cut_position(const ClipPoint* clip, PolygonCorner corner) {
+  if (corner.to < 0) return 0.0;
+  const double from = near_distance(clip[corner.from]), to = near_distance(clip[corner.to]);
+  return from / (from - to);
+}
+
+/// Adds to the gradients of the ends of an edge that of where it is cut.
+LRAST_HD void add_cut_gradient(ClipPoint from, ClipPoint to, double grad_cut, ClipPoint& grad_from,
+                               ClipPoint& grad_to) {
+  const double da = near_distance(from), db = near_distance(to);
+  const double inverse2 = 1.0 / ((da - db) * (da - db));
+  const double grad_da = -grad_cut * db * inverse2, grad_db = grad_cut * da * inverse2;
+  grad_from.z += grad_da;
+  grad_from.w += grad_da;
+  grad_to.z += grad_db;
+  grad_to.w += grad_db;
+}
+
+/// Colour of a corner of a face's visible part, from those of the face's own.
+template <typename T> LRAST_HD T corner_color(T from, T to, double cut) {
+  return T(from + cut * (double(to) - double(from)));
+}
+
+/// 2^d for d <= 0, and 0 where that is negligible.
+template <typename T, typename V> LRAST_HD V decay(V d) {
+  const V least(sizeof(T) == 4 ? T(-100) : T(-900)), none(T(0));
+  return select(less(d, least), none, power_of_two<T>(larger(d, least)));
+}
+
+/// Odds below which a face's colour takes no gradient through its probability.
+template <typename T> LRAST_HD T smallest_odds() { return sizeof(T) == 4 ? T(1e-30) : T(1e-280); }
+
 /// Whether a view counts as one of a perspective camera. Clip w is 1 all over in an orthographic one;
 /// a flat mesh that faces a perspective camera has one w too, but hardly that.
 LRAST_HD bool colors_in_perspective(bool w_differs, double w) { return w_differs || w != 1.0; }

@@ -9,9 +9,9 @@ LRAST_HD double depth_key(ClipPoint p, bool perspective) {
   return perspective ? 1.0 / p.w : -p.z / p.w;
 }
 
-/// Depth key of a face at any pixel. Of a whole face that of the barycentric coordinates, clipped at
-/// 0 and normalised, as PyTorch3D has it: sum(max(b, 0) key) / sum(max(b, 0)). Of a face that is cut
-/// that of its plane, within the bounds of its corners.
+/// Depth key of a face at any pixel. Of a whole face that of the barycentric coordinates, clipped
+/// at 0 and normalised, as PyTorch3D has it: sum(max(b, 0) key) / sum(max(b, 0)). Of a face that
+/// is cut that of its plane, within the bounds of its corners.
 struct SoftDepth {
   double weight[3], value[3];  // per side: its length up to a factor, and the opposite corner's key
   double x, y, constant;       // plane, screen

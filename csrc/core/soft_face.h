@@ -26,8 +26,8 @@ LRAST_HD double soft_reach(const SoftModel& model) {
   return model.linear ? model.reach : sqrt(model.reach);
 }
 
-/// A corner of a face's visible part: corner `from`, or the cut of the edge from there to the hidden
-/// corner `to`.
+/// A corner of a face's visible part: corner `from`, or the cut of the edge from there to the
+/// hidden corner `to`.
 struct PolygonCorner { int8_t from, to; };
 
 /// Sides shorter than this, relative to the distance from the picture's corner, have no direction:
@@ -87,8 +87,8 @@ LRAST_HD int32_t pixel_between(double x, int32_t size) {
 /// Coordinates beyond this have no finite squares in the arithmetic below.
 constexpr double kFarthest = 1e100;
 
-/// Sets `face`, with sides = 0 if it has no area or is out of reach of every pixel. False if a corner
-/// is too far away.
+/// Sets `face`, with sides = 0 if it has no area or is out of reach of every pixel. False if a
+/// corner is too far away.
 LRAST_HD bool make_soft_face(const ScreenPoint* polygon, int sides, const SoftModel& model,
                              int32_t width, int32_t height, SoftFace& face) {
   face.sides = 0;
@@ -141,8 +141,8 @@ LRAST_HD SoftSide<V> make_soft_side(V ax, V ay, V bx, V by, V turn, const SoftMo
   return side;
 }
 
-/// The stretch of a side within `radius` of the tile's middle, along it from there. The pixels of the
-/// tile see no difference, and numbers stay small enough for float.
+/// The stretch of a side within `radius` of the tile's middle, along it from there. The pixels of
+/// the tile see no difference, and numbers stay small enough for float.
 template <typename V> struct SideStretch { V middle, half; };
 template <typename V>
 LRAST_HD SideStretch<V> stretch_in_tile(const SoftSide<V>& side, double radius) {
@@ -152,8 +152,8 @@ LRAST_HD SideStretch<V> stretch_in_tile(const SoftSide<V>& side, double radius) 
   return {V(0.5) * (low + high), V(0.5) * (high - low)};
 }
 
-/// Sums over pixels of grad z * d z / d (nearest point on a side), across and along the side, and of
-/// these times the point's position along the stretch.
+/// Sums over pixels of grad z * d z / d (nearest point on a side), across and along the side, and
+/// of these times the point's position along the stretch.
 template <typename V> struct SideSums { V across, along, across_moment, along_moment; };
 
 /// Gradients of a side's two ends, screen.

@@ -68,6 +68,8 @@ template <typename View>
 LRAST_HD_LONG PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle& middle) {
   constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
   constexpr double kSlack = 0.25; // px, by which a surface may be off
+  // Keys of a face parallel to the picture are equal but for rounding.
+  const double rounding = 0x1p-40 * fabs(middle.key);
   PieceSides sides{-1, -1};
   double near_distance = kReach, beyond_distance = kReach;
   bool at_depth = false;
@@ -80,14 +82,14 @@ LRAST_HD_LONG PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle
     const FaceKey& key = window.key_of(j);
     const double lead = key_at(key, middle.x - 0.5, middle.y - 0.5) - middle.key;
     if (!is_near) {
-      if (!(lead < 0.0) || distance >= beyond_distance) continue;
+      if (!(lead < -rounding) || distance >= beyond_distance) continue;
       beyond_distance = distance;
       sides.beyond = j;
       continue;
     }
     const double slope = sqrt(key.x * key.x + key.y * key.y);
-    const bool here = lead <= (distance + kSlack) * slope;
-    if (!(lead >= -kSlack * slope) || here < at_depth) continue;
+    const bool here = lead <= (distance + kSlack) * slope + rounding;
+    if (!(lead >= -kSlack * slope - rounding) || here < at_depth) continue;
     if (here == at_depth && distance >= near_distance) continue;
     at_depth = here;
     near_distance = distance;
@@ -286,6 +288,21 @@ LRAST_HD int32_t record_outline(const View& view, int row, const PixelPieces& pi
   return int32_t(chunk.spans.size() - before);
 }
 
+/// The neighbour with whose colour all of the object shows; -1 if it shows in several, or not at all.
+template <typename View> LRAST_HD int find_only_colour(const PixelWindow<View>& window) {
+  int found = window.face[kOwn] >= 0 ? kOwn : -1;
+  for (int j = 0; j < 9; ++j) {
+    if (window.face[j] < 0 || j == found) continue;
+    if (found < 0) {
+      found = j;
+      continue;
+    }
+    for (int c = 0; c < window.view.channels; ++c)
+      if (window.colour(j)[c] != window.colour(found)[c]) return -1;
+  }
+  return found;
+}
+
 /// Colour of one pixel. `pixel` or `crossing` is null where there is none. `chunk` has the pieces, as
 /// RowChunk does, and gets what is recorded.
 template <typename View, typename Chunk>
@@ -293,13 +310,13 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
                           const Crossing* crossing, Chunk& chunk) {
   using T = typename View::Number;
   const int64_t index = int64_t(row) * view.width + column;
+  const bool passed = pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0;
   // Among equal neighbours only a background that is 0, and shows in none of them, makes a change.
-  if (view.plain && view.plain[index] && !(view.premultiplied && pixel)) return;
+  if (view.plain && view.plain[index] && !(view.premultiplied && passed)) return;
   PixelWindow<View> window(view, row, column);
   const bool object = window.face[kOwn] >= 0;
   if (!object) crossing = nullptr;
   int sky = -1;
-  const bool passed = pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0;
   if (passed && view.premultiplied) {
     sky = kSky;
   } else if (passed) {
@@ -310,14 +327,23 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
 
   const double coverage = sky >= 0 ? pixel->coverage : 1.0;
   chunk.borders.clear();
-  if (pixel) find_borders(window, *pixel, sky >= 0, chunk);
-  if (chunk.borders.size() == 0 && !crossing && sky < 0) return;
   double weight[kSky + 1] = {};
   const int64_t num_crossings = chunk.faces.size();
-  const double scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
-  if (scale == 0.0) return chunk.faces.resize(num_crossings);
-  double share[kSky + 1];
-  for (int j = 0; j <= kSky; ++j) share[j] = j < kSky ? weight[j] : 0.0;
+  // Of equal neighbours it does not matter which has the weight, but to the image's gradient.
+  const int only = find_only_colour(window);
+  double scale = 1.0;
+  if (only >= 0 && !view.image_grad) {
+    if (sky < 0) return;
+    weight[only] = coverage;
+  } else {
+    if (pixel) find_borders(window, *pixel, sky >= 0, chunk);
+    if (chunk.borders.size() == 0 && !crossing && sky < 0) return;
+    scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
+    if (scale == 0.0) return chunk.faces.resize(num_crossings);
+  }
+  double share[kSky + 1] = {};
+  if (only >= 0) share[only] = coverage;
+  else for (int j = 0; j < kSky; ++j) share[j] = weight[j];
   if (sky >= 0) share[sky] += 1.0 - coverage;
   if (view.out) write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;

@@ -171,17 +171,14 @@ void mask_pairs(const AntialiasView<T>& view, int row, bool rightwards, uint8_t*
   }
   const uint8_t* const plain = view.plain + int64_t(row) * view.width;
   const uint8_t* const other_plain = plain + (rightwards ? 1 : view.width);
-  constexpr uint64_t kAllPlain = 0x0101010101010101;
-  for (int begin = 0; begin < count; begin += 8) {
-    const int end = smaller(begin + 8, count);
-    if (end == begin + 8) {
-      uint64_t here, there;
-      memcpy(&here, plain + begin, 8);
-      memcpy(&there, other_plain + begin, 8);
-      if ((here & there) == kAllPlain) {
-        memset(mask + begin, 0, 8);
-        continue;
-      }
+  constexpr int kBlock = 64;
+  for (int begin = 0; begin < count; begin += kBlock) {
+    const int end = smaller(begin + kBlock, count);
+    uint8_t all = 1;
+    for (int i = begin; i < end; ++i) all &= plain[i] & other_plain[i];
+    if (all) {
+      memset(mask + begin, 0, size_t(end - begin));
+      continue;
     }
     for (int i = begin; i < end; ++i)
       mask[i] = uint8_t(is_pair(face[i], other[i]) & !(plain[i] & other_plain[i]));

@@ -35,6 +35,7 @@ template <typename T> struct AntialiasBackwardWork {
         sums(scratch, num_targets, 8 * a.capacity + 6 * scene.num_views * scene.num_pixels),
         adds(false) {
     scene.first.record = true;
+    scene.first.image_grad = a.op.grad_image != nullptr;
     borders = scratch.take<Border>(a.capacity);
     spans = scratch.take<OutlineSpan<T>>(a.capacity);
     border_pieces = scratch.take<BorderPiece<T>>(a.capacity);

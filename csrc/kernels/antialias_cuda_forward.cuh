@@ -21,6 +21,7 @@ template <typename T> struct AntialiasForwardWork {
                  args.op.cull, args.op.face_ranges},
                 scratch, tape) {
     scene.first.out = args.op.out;
+    scene.first.image_grad = args.op.image_grad != 0;
     outline.tape.totals = tape.totals;
     outline.tape.edges = tape.ends;
     outline.tape.pieces = scratch.take<CudaTapePiece<T>>(args.capacity);

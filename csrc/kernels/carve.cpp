@@ -118,7 +118,8 @@ class Carver {
                m[4 * r + 3];
   }
 
-  /// Distance at a position in the image, bilinear between centres, constant beyond the last.
+  /// Distance at a position in the image, bilinear between centres, constant beyond the last; kFar
+  /// beside an unknown pixel.
   float sample(int view, double x, double y) const {
     const float u = clamped(float(x - 0.5), 0.0f, float(args_.width - 1));
     const float v = clamped(float(y - 0.5), 0.0f, float(args_.height - 1));
@@ -126,13 +127,14 @@ class Carver {
     const int row = smaller(int(v), larger(args_.height - 2, 0));
     const int right = args_.width > 1, below = args_.height > 1 ? args_.width : 0;
     const float* const at = args_.distance + view * num_pixels_ + int64_t(row) * args_.width + column;
-    const float a = finite(at[0]), b = finite(at[right]);
-    const float c = finite(at[below]), d = finite(at[below + right]);
+    const float a = bounded(at[0]), b = bounded(at[right]);
+    const float c = bounded(at[below]), d = bounded(at[below + right]);
+    if (larger(larger(a, b), larger(c, d)) == kFar) return kFar;  // unknown
     const float s = u - float(column), t = v - float(row);
     const float upper = a + s * (b - a), lower = c + s * (d - c);
     return upper + t * (lower - upper);
   }
-  static float finite(float value) { return clamped(value, -kFar, kFar); }
+  static float bounded(float value) { return clamped(value, -kFar, kFar); }
 
   /// False if no point of the block is seen. A cell more on every side, so that of neighbours on
   /// different sides of the surface neither is in a block that was decided as a whole.
@@ -252,7 +254,7 @@ class Carver {
             const double scale = 1 / image[2], px = image[0] * scale, py = image[1] * scale;
             if (!(px >= 0 && py >= 0 && px <= args_.width && py <= args_.height)) continue;
             const float distance = sample(view, px, py);
-            if (distance >= kFar / 2) continue;  // unknown
+            if (distance == kFar) continue;  // unknown
             ++num_seen[point];
             smallest[point].add(distance);
           }

@@ -12,8 +12,8 @@ template <typename T> cudaError_t launch_forward(const ForwardWork<T>& work) {
   const int64_t capacity = args.capacity;
   if (const cudaError_t error = launch_outline(work)) return error;
   Launcher<ForwardWork<T>> launch(work, args.stream);
-  launch(cover_few<T>, blocks_for(capacity, kFewBlock), kFewBlock);
-  launch(cover_many<T>, blocks_for(capacity / (kFewPieces + 1), kManyBlock), kManyBlock);
+  const int64_t most_many = capacity / (kFewPieces + 1);
+  launch(cover_pixels<T>, blocks_for(capacity + most_many, kFewBlock), kFewBlock);
   if (args.needed) launch.to_host(args.needed, &work.tape.totals->needed, sizeof(Count));
   return launch.error();
 }

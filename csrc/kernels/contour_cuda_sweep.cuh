@@ -171,27 +171,27 @@ __device__ void cover_pixel(const ForwardWork<T>& work, TouchedPixel pixel, Piec
   }
 }
 
+/// Pixels with few pieces, whose scratch is local, then the others; one kernel, because what is in it
+/// takes long to compile.
 template <typename T>
-__global__ void __launch_bounds__(kFewBlock) cover_few(const ForwardWork<T> work) {
-  const int64_t entry = thread_number();
-  if (entry >= work.num_touched()) return;
-  const TouchedPixel pixel = work.touched[entry];
-  if (pixel.count > kFewPieces) return;
+__global__ void __launch_bounds__(kFewBlock)
+    cover_pixels(const __grid_constant__ ForwardWork<T> work) {
+  const int64_t thread = thread_number(), capacity = work.args.capacity;
+  const bool expects_few = thread < capacity;
+  if (expects_few ? thread >= work.num_touched()
+                  : thread - capacity >= int64_t(work.tape.totals->many))
+    return;
+  const TouchedPixel pixel =
+      work.touched[expects_few ? thread : int64_t(work.many[thread - capacity])];
+  if (expects_few && pixel.count > kFewPieces) return;
   Piece pieces[kFewPieces];
   int32_t order[kFewPieces];
   ActiveSide sides[kFewPieces];
   VisibleSpan visible[kFewPieces];
-  cover_pixel(work, pixel, pieces, order, sides, visible);
-}
-
-template <typename T>
-__global__ void __launch_bounds__(kManyBlock) cover_many(const ForwardWork<T> work) {
-  const int64_t i = thread_number();
-  if (i >= int64_t(work.tape.totals->many)) return;
-  const TouchedPixel pixel = work.touched[work.many[i]];
   const int32_t first = pixel.first;
-  cover_pixel(work, pixel, work.sorted + first, work.order + first, work.sides + first,
-              work.visible + first);
+  cover_pixel(work, pixel, expects_few ? pieces : work.sorted + first,
+              expects_few ? order : work.order + first, expects_few ? sides : work.sides + first,
+              expects_few ? visible : work.visible + first);
 }
 
 LRAST_END

@@ -7,7 +7,7 @@
 LRAST_BEGIN
 
 constexpr int kFewPieces = 8;  // a pixel with more takes its scratch from global memory
-constexpr int kFewBlock = 128, kManyBlock = 32;     // threads of kernels with one per pixel
+constexpr int kFewBlock = 128;  // threads of kernels with one per pixel that has pieces
 constexpr int64_t kMaxCapacity = int64_t(1) << 28;  // numbers of four contributions fit an int32
 
 /// Numbers that only the device knows.

@@ -147,8 +147,10 @@ class Outline {
         if (has[2]) px[2] = x + crossing(d, c), py[2] = float(y + 1);
         if (has[3]) px[3] = float(x), py[3] = y + crossing(a, d);
         if (has[0] && has[1] && has[2] && has[3]) {
-          // Of the bilinear interpolant: its saddle tells which two corners are joined.
-          const bool around_b = value(a) * value(c) > value(b) * value(d);
+          // Of the bilinear interpolant: its saddle tells which two corners are joined, the two
+          // inside ones where it is at the level itself.
+          const float ac = value(a) * value(c), bd = value(b) * value(d);
+          const bool around_b = ia ? ac >= bd : ac > bd;
           segment(px[0], py[0], px[around_b ? 1 : 3], py[around_b ? 1 : 3]);
           segment(px[2], py[2], px[around_b ? 3 : 1], py[around_b ? 3 : 1]);
         } else {

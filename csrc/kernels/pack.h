@@ -59,7 +59,8 @@ using DoubleMask = PackMask<double>;
 
 // Operand order: min_ps(b, a) is b < a ? b : a, as smaller(a, b) of numbers.
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
-// With a mask of all lanes, because GCC 12 warns of the undefined registers in the plain intrinsics.
+// With a mask of all lanes, because GCC 12 warns of the undefined registers in the plain
+// intrinsics.
 constexpr __mmask16 kAll16 = 0xffff;
 constexpr __mmask8 kAll8 = 0xff;
 inline Floats smaller(Floats a, Floats b) { return _mm512_maskz_min_ps(kAll16, b.v, a.v); }

@@ -1,7 +1,6 @@
 // csrc/kernels/soft_backward.h: gradient of a tile's soft coverage (CPU).
 #pragma once
 #include "soft_nearest.h"
-#include "soft_tile.h"
 
 LRAST_BEGIN
 
@@ -91,9 +90,10 @@ template <int kSides, typename T, typename V> struct SidePoint {
   }
 };
 
+/// Sums over the pixels of a tile; kLimited: in some only the nearest faces count.
 template <bool kLinear, int kSides, bool kLimited, typename T>
-void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
-                const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
+void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+                     const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
   using Two = Twin<Pack<T>>;
   const Pack<T> none(T(0));
   const FaceConstants<kSides, T> constants(tile, face);
@@ -141,6 +141,15 @@ void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>
     sum_lanes(lines, totals);
     for (int i = 0; i < kSums; ++i) out.at[k][i][face.at] = totals[i];
   }
+}
+
+template <bool kLinear, int kSides, typename T>
+void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+                const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
+  if (depth)
+    sum_some_pixels<kLinear, kSides, true>(tile, entry, face, depth, space, out);
+  else
+    sum_some_pixels<kLinear, kSides, false>(tile, entry, face, depth, space, out);
 }
 
 /// From sums to gradients of the corners of those faces of a group that have so many sides, screen.
@@ -204,7 +213,7 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
                    CornerGradients<T>* gradients) {
   const Tile<T> tile = make_tile(view, number);
   read_tile(args, view, tile, space);
-  CornerGradients<T>* out = gradients + front.tile_begin[number];
+  CornerGradients<T>* out = gradients + front.place_of(number);
   const int64_t num_entries = front.tile_begin[number + 1] - front.tile_begin[number];
   if (!space.live) {
     memset(static_cast<void*>(out), 0, size_t(num_entries) * sizeof(*out));
@@ -222,10 +231,10 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
     for (int i = 0; i < count; ++i) {
       const TileDepth<T>* depth = space.limited ? &space.depths[group + i] : nullptr;
       const FaceInTile<T> face = space.faces.face(group + i);
-      const auto sum = entries[i].sides == 3
-                           ? (depth ? sum_pixels<kLinear, 3, true, T> : sum_pixels<kLinear, 3, false, T>)
-                           : (depth ? sum_pixels<kLinear, 4, true, T> : sum_pixels<kLinear, 4, false, T>);
-      sum(tile, entries[i], face, depth, space, sums);
+      if (entries[i].sides == 3)
+        sum_pixels<kLinear, 3>(tile, entries[i], face, depth, space, sums);
+      else
+        sum_pixels<kLinear, 4>(tile, entries[i], face, depth, space, sums);
     }
     for (int sides = 3; sides <= corners.sides; ++sides)
       finish_group(sides, corners, view.model, tile, entries, count, sums, out + group);

@@ -5,8 +5,8 @@
 
 LRAST_BEGIN
 
-/// A face's gradient from one tile is so many numbers: of each corner of its visible part x, y on the
-/// screen, depth key and colour.
+/// A face's gradient from one tile is so many numbers: of each corner of its visible part x, y on
+/// the screen, depth key and colour.
 inline int color_gradient_size(int channels) { return kMaxSides * (3 + channels); }
 
 /// Scratch of a thread.
@@ -43,9 +43,6 @@ template <typename T> LRAST_INLINE void add_to_row(T* sums, int row, int part, P
   store(load(at) + value, at);
 }
 
-/// Odds below which a face's colour takes no gradient through its probability.
-template <typename T> constexpr T smallest_odds() { return sizeof(T) == 4 ? T(1e-30) : T(1e-280); }
-
 /// Gradients by way of one half of a face; returns d loss / d ln p.
 template <typename T>
 Pack<T> unblend(const ColorTriangle<T>& triangle, int half, const T* corner_colors,
@@ -60,7 +57,7 @@ Pack<T> unblend(const ColorTriangle<T>& triangle, int half, const T* corner_colo
       point.key * Pack<T>(T(model.slope[perspective])) + Pack<T>(T(model.offset[perspective]));
   const Pack<T> below = smaller(exponent - load(space.largest.at[block] + first), none);
   const Pack<T> weight = select(
-      counts, p * decay(below) * load(space.scale.at[block] + first), none);
+      counts, p * decay<T>(below) * load(space.scale.at[block] + first), none);
 
   // Of the face's own colour less the picture's.
   Pack<T> excess = load(space.grad(channels, block) + first) - load(space.base.at[block] + first);
@@ -242,7 +239,7 @@ void backward_color_tile(const SoftColorsBackwardArgs<T>& args, const SoftView<T
       totals[row] = sum_of_lanes(space.sums.data() + row * kBlockPixels);
     finish_color_face(front.faces[entry.number], corners, member, view.model, tile,
                       space.colors[i], rows, totals.data(),
-                      gradients + (front.tile_begin[number] + i) * size);
+                      gradients + (front.place_of(number) + i) * size);
   }
 }
 

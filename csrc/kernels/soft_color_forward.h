@@ -27,10 +27,10 @@ void blend(const ColorTriangle<T>& triangle, const T* corner_colors, int channel
   T* largest = space.largest.at[block] + first;
   const Pack<T> before = load(largest);
   const Pack<T> now = select(counts, larger(before, exponent), before);
-  const Pack<T> weight = select(counts, p * decay(exponent - now), Pack<T>(T(0)));
+  const Pack<T> weight = select(counts, p * decay<T>(exponent - now), Pack<T>(T(0)));
   if (bits_of(less(before, now))) {
     // A new maximum: what is there already loses weight. Lanes without one multiply by 1.
-    const Pack<T> scale = decay(before - now);
+    const Pack<T> scale = decay<T>(before - now);
     store(now, largest);
     T* total = space.total.at[block] + first;
     store(load(total) * scale, total);

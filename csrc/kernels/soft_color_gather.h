@@ -1,4 +1,5 @@
-// csrc/kernels/soft_color_gather.h: from gradients of faces in tiles to those of vertices and colours.
+// csrc/kernels/soft_color_gather.h: from gradients of faces in tiles to those of vertices and
+// colours.
 #pragma once
 #include "soft_color_backward.h"
 
@@ -7,7 +8,7 @@ LRAST_BEGIN
 /// Scratch of a view.
 template <typename T> struct ColorGatherSpace {
   Buffer<T> gradients;  // as front.tile_faces, color_gradient_size() each
-  Buffer<double> sums;  // of one face
+  Buffer<double> faces; // (F, color_gradient_size()), over the bands so far
   Buffer<double> clip;  // (V, 4)
 };
 
@@ -47,33 +48,36 @@ void add_corner(const SoftColorsBackwardArgs<T>& args, const SoftFront& front,
   const ClipPoint a = polygon.clip[corner.from], b = polygon.clip[corner.to];
   ClipPoint grad_a, grad_b;
   clip_at_near_vjp(a, b, grad, grad_a, grad_b);
-  const double da = near_distance(a), db = near_distance(b);
-  const double inverse2 = 1.0 / ((da - db) * (da - db));
-  const double grad_da = -grad_cut * db * inverse2, grad_db = grad_cut * da * inverse2;
-  grad_a.z += grad_da;
-  grad_a.w += grad_da;
-  grad_b.z += grad_db;
-  grad_b.w += grad_db;
+  add_cut_gradient(a, b, grad_cut, grad_a, grad_b);
   add_clip(clip + 4 * int64_t(face[corner.from]), grad_a);
   add_clip(clip + 4 * int64_t(face[corner.to]), grad_b);
 }
 
-/// Sums over tiles, then over faces, each in order; so the bits do not depend on threads.
+/// Sums over a band's tiles, in order, so that the bits do not depend on threads.
+template <typename T>
+void add_color_band(const SoftView<T>& view, const SoftFront& front, int64_t size,
+                    ColorGatherSpace<T>& space) {
+  for (int64_t i = 0; i < view.num_faces; ++i) {
+    double* const sums = space.faces.data() + i * size;
+    for (int64_t j = front.face_begin[i]; j < front.face_begin[i + 1]; ++j) {
+      const T* const grads = space.gradients.data() + front.face_places[j] * size;
+      for (int64_t k = 0; k < size; ++k) sums[k] += grads[k];
+    }
+  }
+}
+
+/// Sums over faces, in order.
 template <typename T>
 void gather_color_gradients(const SoftColorsBackwardArgs<T>& args, const SoftView<T>& view,
                             const SoftFront& front, ColorGatherSpace<T>& space) {
-  const int stride = 3 + args.color_model.num_channels, size = kMaxSides * stride;
+  const int64_t stride = 3 + args.color_model.num_channels, size = kMaxSides * stride;
   space.clip.zero(4 * view.num_verts);
   for (int64_t i = 0; i < view.num_faces; ++i) {
     if (front.faces[i].sides == 0) continue;
-    space.sums.zero(size);
-    for (int64_t j = front.face_begin[i]; j < front.face_begin[i + 1]; ++j) {
-      const T* grads = space.gradients.data() + front.face_places[j] * size;
-      for (int k = 0; k < size; ++k) space.sums[k] += grads[k];
-    }
+    const double* const sums = space.faces.data() + i * size;
     const ColorPolygon polygon(view, front, view.faces + 3 * i);
     for (int k = 0; k < polygon.sides; ++k)
-      add_corner(args, front, polygon, k, i, space.sums.data() + k * stride, space.clip.data());
+      add_corner(args, front, polygon, k, i, sums + k * stride, space.clip.data());
   }
   T* out = args.grad_verts_clip + 4 * view.num_verts * view.index;
   for (int64_t i = 0; i < 4 * view.num_verts; ++i) out[i] = T(space.clip[i]);

@@ -2,7 +2,6 @@
 #pragma once
 #include "soft_colors.h"
 #include "soft_nearest.h"
-#include "soft_tile.h"
 
 LRAST_BEGIN
 
@@ -11,13 +10,6 @@ template <typename T> struct ColorFace {
   ColorTriangle<T> half[2];
   int32_t halves;
 };
-
-/// How far along its edge a corner of a face's visible part is cut: 0 at `from`.
-inline double cut_position(const ClipPoint* clip, PolygonCorner corner) {
-  if (corner.to < 0) return 0.0;
-  const double from = near_distance(clip[corner.from]), to = near_distance(clip[corner.to]);
-  return from / (from - to);
-}
 
 /// The visible part of a face once more, with what colours need.
 struct ColorPolygon {
@@ -58,7 +50,7 @@ void list_colors(const SoftView<T>& view, const SoftFront& front, const T* color
       const T* from = colors + (3 * number + c.from) * channels;
       const T* to = c.to < 0 ? from : colors + (3 * number + c.to) * channels;
       for (int j = 0; j < channels; ++j)
-        out[k * channels + j] = T(from[j] + polygon.cut[k] * (double(to[j]) - double(from[j])));
+        out[k * channels + j] = corner_color(from[j], to[j], polygon.cut[k]);
     }
     const SoftFace& face = front.faces[number];
     faces[i].halves = polygon.sides - 2;
@@ -68,8 +60,8 @@ void list_colors(const SoftView<T>& view, const SoftFront& front, const T* color
   }
 }
 
-/// Where a pixel sees this half of a face: the halves meet at the diagonal from corner 0 to 2, which
-/// the coordinate of corner 1 in the first half is 0 on.
+/// Where a pixel sees this half of a face: the halves meet at the diagonal from corner 0 to 2,
+/// which the coordinate of corner 1 in the first half is 0 on.
 template <typename T>
 PackMask<T> in_half(const ColorFace<T>& face, int half, Pack<T> x, Pack<T> y,
                     PackMask<T> counts) {
@@ -79,12 +71,6 @@ PackMask<T> in_half(const ColorFace<T>& face, int half, Pack<T> x, Pack<T> y,
                        Pack<T>(first.constant[1]);
   const PackMask<T> other = less(side, Pack<T>(T(0)));
   return half == 0 ? without(counts, other) : both(counts, other);
-}
-
-/// 2^d for d <= 0, and 0 where that is negligible.
-template <typename T> Pack<T> decay(Pack<T> d) {
-  const Pack<T> least(sizeof(T) == 4 ? T(-100) : T(-900)), none(T(0));
-  return select(less(d, least), none, power_of_two<T>(larger(d, least)));
 }
 
 LRAST_END

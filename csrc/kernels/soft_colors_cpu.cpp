@@ -1,5 +1,5 @@
-// csrc/kernels/soft_colors_cpu.cpp: drives soft colours over views, tiles and threads.  Compiled per
-// ISA level.
+// csrc/kernels/soft_colors_cpu.cpp: drives soft colours over views, tiles and threads.  Compiled
+// per ISA level.
 #include "soft_colors.h"
 
 #include "soft_color_backward.h"
@@ -12,8 +12,8 @@ namespace {
 
 /// prepare_view(), and how colours see the view.
 template <typename T>
-SoftStatus prepare_colors(const SoftView<T>& view, SoftFront& front, bool for_gradient) {
-  const SoftStatus status = prepare_view(view, front, for_gradient);
+SoftStatus prepare_colors(const SoftView<T>& view, SoftFront& front) {
+  const SoftStatus status = prepare_view(view, front);
   if (view.num_verts > 0)
     front.perspective = colors_in_perspective(front.perspective, view.verts[3]);
   return status;
@@ -22,15 +22,17 @@ SoftStatus prepare_colors(const SoftView<T>& view, SoftFront& front, bool for_gr
 template <typename T> SoftStatus forward_view(const SoftColorsArgs<T>& args, SoftView<T> view) {
   static thread_local SoftFront own_front;
   SoftFront& front = own_front;  // other threads must not resolve it themselves
-  const SoftStatus status = prepare_colors(view, front, false);
+  const SoftStatus status = prepare_colors(view, front);
   if (status.code != SoftStatus::kOk) return status;
-  over_all_tiles(view, [&](int64_t tile) {
+  const auto nothing = [](TileBand) {};
+  const auto tile_forward = [&](int64_t tile) {
     static thread_local ColorForwardSpace<T> space;
     if (view.model.linear)
       forward_color_tile<true>(args, view, front, tile, space);
     else
       forward_color_tile<false>(args, view, front, tile, space);
-  });
+  };
+  over_bands(view, front, sizeof(int32_t), false, nothing, tile_forward, nothing);
   return status;
 }
 
@@ -40,17 +42,21 @@ SoftStatus backward_view(const SoftColorsBackwardArgs<T>& args, SoftView<T> view
   static thread_local ColorGatherSpace<T> own_space;
   SoftFront& front = own_front;
   ColorGatherSpace<T>& gather = own_space;
-  const SoftStatus status = prepare_colors(view, front, true);
+  const SoftStatus status = prepare_colors(view, front);
   if (status.code != SoftStatus::kOk) return status;
-  gather.gradients.resize(front.tile_faces.size() *
-                          color_gradient_size(args.color_model.num_channels));
-  over_all_tiles(view, [&](int64_t tile) {
+  const int64_t size = color_gradient_size(args.color_model.num_channels);
+  const int64_t bytes = sizeof(int32_t) + sizeof(int64_t) + size * int64_t(sizeof(T));
+  gather.faces.zero(view.num_faces * size);
+  const auto make_room = [&](TileBand) { gather.gradients.resize(front.tile_faces.size() * size); };
+  const auto tile_backward = [&](int64_t tile) {
     static thread_local ColorBackwardSpace<T> space;
     if (view.model.linear)
       backward_color_tile<true>(args, view, front, tile, space, gather.gradients.data());
     else
       backward_color_tile<false>(args, view, front, tile, space, gather.gradients.data());
-  });
+  };
+  const auto add = [&](TileBand) { add_color_band(view, front, size, gather); };
+  over_bands(view, front, bytes, true, make_room, tile_backward, add);
   gather_color_gradients(args, view, front, gather);
   return status;
 }

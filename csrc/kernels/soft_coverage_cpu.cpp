@@ -13,15 +13,17 @@ namespace {
 template <typename T> SoftStatus forward_view(const SoftCoverageArgs<T>& args, SoftView<T> view) {
   static thread_local SoftFront own_front;
   SoftFront& front = own_front;  // other threads must not resolve it themselves
-  const SoftStatus status = prepare_view(view, front, false);
+  const SoftStatus status = prepare_view(view, front);
   if (status.code != SoftStatus::kOk) return status;
-  over_all_tiles(view, [&](int64_t tile) {
+  const auto nothing = [](TileBand) {};
+  const auto tile_forward = [&](int64_t tile) {
     static thread_local ForwardSpace<T> space;
     if (view.model.linear)
       forward_tile<true>(args, view, front, tile, space);
     else
       forward_tile<false>(args, view, front, tile, space);
-  });
+  };
+  over_bands(view, front, sizeof(int32_t), false, nothing, tile_forward, nothing);
   return status;
 }
 
@@ -31,16 +33,20 @@ SoftStatus backward_view(const SoftCoverageBackwardArgs<T>& args, SoftView<T> vi
   static thread_local GatherSpace<T> own_space;
   SoftFront& front = own_front;
   GatherSpace<T>& gather = own_space;
-  const SoftStatus status = prepare_view(view, front, true);
+  const SoftStatus status = prepare_view(view, front);
   if (status.code != SoftStatus::kOk) return status;
-  gather.gradients.resize(front.tile_faces.size());
-  over_all_tiles(view, [&](int64_t tile) {
+  const int64_t bytes = sizeof(int32_t) + sizeof(int64_t) + sizeof(CornerGradients<T>);
+  gather.faces.zero(view.num_faces);
+  const auto make_room = [&](TileBand) { gather.gradients.resize(front.tile_faces.size()); };
+  const auto tile_backward = [&](int64_t tile) {
     static thread_local BackwardSpace<T> space;
     if (view.model.linear)
       backward_tile<true>(args, view, front, tile, space, gather.gradients.data());
     else
       backward_tile<false>(args, view, front, tile, space, gather.gradients.data());
-  });
+  };
+  const auto add = [&](TileBand) { add_band(view, front, gather); };
+  over_bands(view, front, bytes, true, make_room, tile_backward, add);
   gather_gradients(view, front, gather,
                    args.grad_verts_clip + 4 * view.num_verts * view.index);
   return status;

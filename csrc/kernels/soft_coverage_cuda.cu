@@ -5,16 +5,16 @@
 #include "soft_cuda_forward.cuh"
 
 LRAST_BEGIN
-namespace {
-
-/// From vertices to bins.
-template <typename Work, typename Scene> void set_up(Launcher<Work>& launch, const Scene& scene) {
+template <typename T> cudaError_t launch_scene(const SoftScene<T>& scene, void* stream) {
+  Launcher<SoftScene<T>> launch(scene, stream);
   launch.set(scene.bits, 0, scene.zeroed_bytes);
-  launch(find_perspective<Work>, blocks_for(scene.num_views * scene.num_verts, kBlock));
-  launch(place_faces<Work>, blocks_for(scene.num_views * scene.num_faces, kBlock));
+  launch(find_perspective<T>, blocks_for(scene.num_views * scene.num_verts, kBlock));
+  launch(place_faces<T>, blocks_for(scene.num_views * scene.num_faces, kBlock));
+  return launch.error();
 }
+template cudaError_t launch_scene<float>(const SoftScene<float>&, void*);
+template cudaError_t launch_scene<double>(const SoftScene<double>&, void*);
 
-}  // namespace
 LRAST_END
 
 namespace lrast {
@@ -38,8 +38,8 @@ int soft_coverage_cuda(const SoftCoverageArgs<T>& args, uint8_t* scratch, int32_
   if (const cudaError_t error = cudaSetDevice(device)) return error;
   Arena arena(scratch);
   const SoftForwardWork<T> work(args, arena);
+  if (const cudaError_t error = launch_scene(work.scene, stream)) return error;
   Launcher<SoftForwardWork<T>> launch(work, stream);
-  set_up(launch, work.scene);
   launch(cover_tiles<T>, work.scene.num_tiles());
   return launch.error();
 }
@@ -50,8 +50,8 @@ int soft_coverage_cuda(const SoftCoverageBackwardArgs<T>& args, uint8_t* scratch
   if (const cudaError_t error = cudaSetDevice(device)) return error;
   Arena arena(scratch);
   SoftBackwardWork<T> work(args, arena);
+  if (const cudaError_t error = launch_scene(work.scene, stream)) return error;
   Launcher<SoftBackwardWork<T>> launch(work, stream);
-  set_up(launch, work.scene);
   launch.set(work.sums.memory(), 0, work.sums.bytes());
   launch(sum_gradients<T>, work.scene.num_tiles());
   work.adds = true;

@@ -38,7 +38,7 @@ LRAST_HD double from_ordered_bits(uint64_t bits) {
 
 /// Calls visit(pixel, factor, key, number) for the faces that count at the thread's pixels.
 template <typename T, typename Visit>
-__device__ void visit_keys(const SoftScene<T>& scene, const SoftTile<T>& tile, FaceBatch<T>& batch,
+__device__ void visit_keys(const SoftScene<T>& scene, const SoftTile<T>& tile, DepthBatch<T>& batch,
                            Visit visit) {
   visit_faces(scene, tile, true, batch, [&](int i) {
     if (!batch.may_reach(tile, i)) return;
@@ -59,7 +59,7 @@ __device__ void visit_keys(const SoftScene<T>& scene, const SoftTile<T>& tile, F
 /// count those with larger keys, and to multiply.
 template <typename T>
 __device__ void limit_to_nearest(const SoftScene<T>& scene, const SoftTile<T>& tile,
-                                 FaceBatch<T>& batch, const int* count, T* product, T* last_key,
+                                 DepthBatch<T>& batch, const int* count, T* product, T* last_key,
                                  int32_t* last_face) {
   using Bits = decltype(ordered_bits(T()));
   constexpr int kCounting = 4 * int(sizeof(T)), kMultiplying = kCounting + 1;
@@ -105,7 +105,7 @@ __device__ void limit_to_nearest(const SoftScene<T>& scene, const SoftTile<T>& t
 
 template <typename T>
 __global__ void __launch_bounds__(kBlock) cover_tiles(const __grid_constant__ SoftForwardWork<T> work) {
-  __shared__ FaceBatch<T> batch;
+  __shared__ DepthBatch<T> batch;
   __shared__ int any_limited;
   const SoftScene<T>& scene = work.scene;
   const SoftTile<T> tile(scene, blockIdx.x);

@@ -34,8 +34,8 @@ template <typename T> struct SoftTile {
     middle_v = (kSoftTile * tile_y + 0.5 * kSoftTile) * model.scale_y;
     radius = 0.51 * kSoftTile * sqrt(model.scale_x * model.scale_x + model.scale_y * model.scale_y);
     reach = T(model.reach);
+    fade = T(model.fade);
     linear = model.linear != 0;
-    fade = linear ? T(model.fade) : T(0);
   }
   /// The middle of the thread's block, and a pixel of its row, from the middle of the tile.
   __device__ T middle_x() const { return T(kRow * block_x + (kRow - kSoftTile) / 2); }
@@ -59,7 +59,6 @@ template <typename T> struct BatchSide {
 /// Faces of a tile that its threads share.
 template <typename T> struct FaceBatch {
   BatchSide<T> side[kBatch][kMaxSides];
-  TileDepth<T> depth[kBatch];
   int32_t number[kBatch];
   int8_t sides[kBatch], first_x[kBatch], first_y[kBatch], last_x[kBatch], last_y[kBatch];
 
@@ -68,6 +67,11 @@ template <typename T> struct FaceBatch {
     return tile.block_x >= first_x[i] && tile.block_x <= last_x[i] && tile.block_y >= first_y[i] &&
            tile.block_y <= last_y[i];
   }
+};
+
+/// The same with depths.
+template <typename T> struct DepthBatch : FaceBatch<T> {
+  TileDepth<T> depth[kBatch];
 };
 
 /// One side, in the frame of the tile.
@@ -109,10 +113,10 @@ __noinline__ __device__ TileDepth<T> make_batch_depth(const SoftScene<T>& scene,
                           kSoftTile * tile.tile_y + 0.5 * kSoftTile);
 }
 
-/// Places the faces batch.number[0..count).
-template <typename T>
+/// Places the faces batch.number[0..count), and calls place(i, k) for side k of face i.
+template <typename T, typename Place>
 __device__ void place_batch(const SoftScene<T>& scene, const SoftTile<T>& tile, int count,
-                            bool with_depth, FaceBatch<T>& batch) {
+                            FaceBatch<T>& batch, Place place) {
   const int i = int(threadIdx.x) / kMaxSides, k = int(threadIdx.x) % kMaxSides;
   if (i >= count) return;
   const SoftFace& face = scene.placed[tile.view * scene.num_faces + batch.number[i]];
@@ -125,7 +129,7 @@ __device__ void place_batch(const SoftScene<T>& scene, const SoftTile<T>& tile, 
     batch.last_x[i] = int8_t(smaller(face.last_x - x, kSoftTile - 1) / kRow);
     batch.last_y[i] = int8_t(smaller(face.last_y - y, kSoftTile - 1) / kRow);
   }
-  if (with_depth && k == 1) batch.depth[i] = make_batch_depth(scene, tile, batch.number[i]);
+  place(i, k);
 }
 
 /// The faces among 32 of the tile's bin that reach the tile itself.
@@ -147,27 +151,37 @@ __device__ uint32_t faces_in_tile(const SoftScene<T>& scene, const SoftTile<T>& 
 }
 
 /// Calls visit(i) for all faces of a tile, in the order of their numbers, each being face i of the
-/// batch. For all threads of the block.
-template <typename T, typename Visit>
-__device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile, bool with_depth,
-                            FaceBatch<T>& batch, Visit visit) {
+/// batch, and place(i, k) before that. For all threads of the block.
+template <typename T, typename Place, typename Visit>
+__device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile,
+                            FaceBatch<T>& batch, Place place, Visit visit) {
   for (int64_t base = 0; base < scene.num_words; base += kBlock) {
     const int64_t word = base + threadIdx.x;
     const uint32_t found = faces_in_tile(scene, tile, word);
     Count sum;
     const int first = int(block_exclusive_sum(Count(__popc(found)), sum)), total = int(sum);
     for (int begin = 0; begin < total; begin += kBatch) {
-      int place = first - begin;
-      for (uint32_t rest = found; rest && place < kBatch; rest &= rest - 1, ++place)
-        if (place >= 0) batch.number[place] = int32_t(32 * word + __ffs(int(rest)) - 1);
+      int at = first - begin;
+      for (uint32_t rest = found; rest && at < kBatch; rest &= rest - 1, ++at)
+        if (at >= 0) batch.number[at] = int32_t(32 * word + __ffs(int(rest)) - 1);
       __syncthreads();
       const int count = smaller(kBatch, total - begin);
-      place_batch(scene, tile, count, with_depth, batch);
+      place_batch(scene, tile, count, batch, place);
       __syncthreads();
       for (int i = 0; i < count; ++i) visit(i);
       __syncthreads();
     }
   }
+}
+
+/// The same with depths, if asked for.
+template <typename T, typename Visit>
+__device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile, bool with_depth,
+                            DepthBatch<T>& batch, Visit visit) {
+  const auto place = [&](int i, int k) {
+    if (with_depth && k == 1) batch.depth[i] = make_batch_depth(scene, tile, batch.number[i]);
+  };
+  visit_faces(scene, tile, batch, place, visit);
 }
 
 /// A thread's pixels in the frames of a face's sides, of which there are three or four.
@@ -205,10 +219,12 @@ template <typename T> struct RowFrames {
   }
   /// Squared distance of the pixel to each side and to the outline, and outline_distance()'s `inner`.
   __device__ void find_distances(T* distance2s, T& distance2, T& inner) const {
+    distance2 = side_distance2(across[0], along[0], half[0]);
+    inner = across[0];
     each([&](int k) {
       distance2s[k] = side_distance2(across[k], along[k], half[k]);
-      distance2 = k == 0 ? distance2s[0] : smaller(distance2, distance2s[k]);
-      inner = k == 0 ? across[0] : smaller(inner, across[k]);
+      distance2 = smaller(distance2, distance2s[k]);
+      inner = smaller(inner, across[k]);
     });
   }
 };
@@ -218,9 +234,8 @@ template <typename T> __device__ T exponent_at(const SoftTile<T>& tile, T distan
   return tile.linear ? soft_exponent<true>(distance2, inner)
                      : soft_exponent<false>(distance2, inner);
 }
-/// Nothing fades where `fade` is 0: the formula of the linear distance serves both.
 template <typename T> __device__ SoftChance<T> chance_at(const SoftTile<T>& tile, T z) {
-  return soft_chance<true, T>(z, tile.fade);
+  return tile.linear ? soft_chance<true, T>(z, tile.fade) : soft_chance<false, T>(z, tile.fade);
 }
 
 /// A face's chance at a pixel; false where it does not count.

@@ -77,20 +77,21 @@ template <typename T> struct SoftScene {
   }
 };
 
-template <typename Work>
-__global__ void __launch_bounds__(kBlock) find_perspective(const Work work) {
+/// Launches what leads from vertices to bins.
+template <typename T> cudaError_t launch_scene(const SoftScene<T>& scene, void* stream);
+
+template <typename T>
+__global__ void __launch_bounds__(kBlock) find_perspective(const SoftScene<T> scene) {
   const int64_t i = thread_number();
-  if (i >= work.scene.num_views * work.scene.num_verts) return;
-  const int64_t view = i / work.scene.num_verts;
-  const auto* verts = work.scene.verts(view);
-  const auto w = work.scene.verts_clip[4 * i + 3];
-  if (is_finite(w) && w != verts[3]) work.scene.perspective[view] = 1;
+  if (i >= scene.num_views * scene.num_verts) return;
+  const int64_t view = i / scene.num_verts;
+  const T w = scene.verts_clip[4 * i + 3];
+  if (is_finite(w) && w != scene.verts(view)[3]) scene.perspective[view] = 1;
 }
 
-template <typename Work>
-__global__ void __launch_bounds__(kBlock) place_faces(const Work work) {
+template <typename T>
+__global__ void __launch_bounds__(kBlock) place_faces(const SoftScene<T> scene) {
   const int64_t i = thread_number();
-  const auto& scene = work.scene;
   if (i >= scene.num_views * scene.num_faces) return;
   const int64_t view = i / scene.num_faces, number = i - view * scene.num_faces;
   ClipPoint clip[3];

@@ -1,7 +1,6 @@
 // csrc/kernels/soft_forward.h: soft coverage of a tile (CPU).
 #pragma once
 #include "soft_nearest.h"
-#include "soft_tile.h"
 
 LRAST_BEGIN
 
@@ -109,13 +108,12 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
       space.done = find_done(space, counting, T(view.model.faces_per_pixel));
     const TileEntry& entry = space.faces.entries[i];
     const FaceInTile<T> face = space.faces.face(i);
-    if (counting)
-      space.blocks[i] = entry.sides == 3 ? multiply_face<kLinear, 3, true>(tile, entry, face, space)
-                                         : multiply_face<kLinear, 4, true>(tile, entry, face, space);
-    else if (entry.sides == 3)
-      multiply_face<kLinear, 3, false>(tile, entry, face, space);
-    else
-      multiply_face<kLinear, 4, false>(tile, entry, face, space);
+    const auto multiply =
+        entry.sides == 3
+            ? (counting ? multiply_face<kLinear, 3, true, T> : multiply_face<kLinear, 3, false, T>)
+            : (counting ? multiply_face<kLinear, 4, true, T> : multiply_face<kLinear, 4, false, T>);
+    const uint64_t reached = multiply(tile, entry, face, space);
+    if (counting) space.blocks[i] = reached;
   }
   if (args.last.key) {
     const TileLast<T, T, int32_t> last(args.last, view, tile);

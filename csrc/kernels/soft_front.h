@@ -14,12 +14,16 @@ constexpr int kTilePixels = kTile * kTile;
 struct SoftFront {
   Buffer<ScreenPoint> screen;   // (V,)
   Buffer<SoftFace> faces;       // (F,)
-  Buffer<int64_t> tile_begin;   // (tiles + 1,) into:
+  Buffer<int64_t> tile_begin;   // (tiles + 1,): sums of the numbers of faces
+  int64_t first_place = 0;      // where the band of tiles begins that is listed in:
   Buffer<int32_t> tile_faces;   // ascending in each tile
   Buffer<int64_t> face_begin;   // (F + 1,) into:
   Buffer<int64_t> face_places;  // places in tile_faces, in the order of tiles
   Buffer<int64_t> cursor, bad;
   bool perspective = true;
+
+  /// Where a tile of the band begins in tile_faces.
+  int64_t place_of(int64_t tile) const { return tile_begin[tile] - first_place; }
 };
 
 /// The view that a call works on.
@@ -130,28 +134,52 @@ template <typename T> SoftStatus set_up_faces(const SoftView<T>& view, SoftFront
   return {SoftStatus::kOk, 0, 0};
 }
 
-/// Calls body(tile) for each tile within reach of a face, row by row.
-template <typename Body> void over_tiles(const SoftFace& face, int tiles_x, Body&& body) {
+/// Consecutive tiles whose faces are listed at once, so that memory has a bound.
+struct TileBand { int64_t begin, end; };
+
+/// Calls body(tile) for each tile of a band within reach of a face, row by row.
+template <typename Body>
+void over_tiles(const SoftFace& face, int tiles_x, TileBand band, Body&& body) {
   if (face.sides == 0) return;
-  for (int y = face.first_y / kTile; y <= face.last_y / kTile; ++y)
-    for (int x = face.first_x / kTile; x <= face.last_x / kTile; ++x)
-      body(int64_t(y) * tiles_x + x);
+  const int top = larger(face.first_y / kTile, int(band.begin / tiles_x));
+  const int bottom = smaller(face.last_y / kTile, int((band.end - 1) / tiles_x));
+  for (int y = top; y <= bottom; ++y)
+    for (int x = face.first_x / kTile; x <= face.last_x / kTile; ++x) {
+      const int64_t tile = int64_t(y) * tiles_x + x;
+      if (tile >= band.begin && tile < band.end) body(tile);
+    }
 }
 
-/// Sorts the faces into tiles by counting; `for_gradient` also lists the places of each face.
-template <typename T>
-void sort_into_tiles(const SoftView<T>& view, SoftFront& front, bool for_gradient) {
-  const int tiles_x = view.tiles_x();
+/// Counts the faces of all tiles: front.tile_begin.
+template <typename T> void count_in_tiles(const SoftView<T>& view, SoftFront& front) {
   const int64_t num_tiles = view.num_tiles();
   front.tile_begin.zero(num_tiles + 1);
   for (int64_t i = 0; i < view.num_faces; ++i)
-    over_tiles(front.faces[i], tiles_x, [&](int64_t tile) { ++front.tile_begin[tile + 1]; });
+    over_tiles(front.faces[i], view.tiles_x(), {0, num_tiles},
+               [&](int64_t tile) { ++front.tile_begin[tile + 1]; });
   for (int64_t tile = 0; tile < num_tiles; ++tile)
     front.tile_begin[tile + 1] += front.tile_begin[tile];
-  const int64_t total = front.tile_begin[num_tiles];
+}
+
+/// As many tiles from `begin` on as hold `most` faces, and at least one.
+template <typename T>
+TileBand find_band(const SoftView<T>& view, const SoftFront& front, int64_t begin, int64_t most) {
+  int64_t end = begin + 1;
+  while (end < view.num_tiles() && front.tile_begin[end + 1] - front.tile_begin[begin] <= most)
+    ++end;
+  return {begin, end};
+}
+
+/// Sorts the faces into the tiles of a band; `for_gradient` also lists the places of each face.
+template <typename T>
+void sort_into_tiles(const SoftView<T>& view, SoftFront& front, TileBand band, bool for_gradient) {
+  const int tiles_x = view.tiles_x();
+  front.first_place = front.tile_begin[band.begin];
+  const int64_t total = front.tile_begin[band.end] - front.first_place;
   front.tile_faces.resize(total);
-  front.cursor.resize(num_tiles);
-  for (int64_t tile = 0; tile < num_tiles; ++tile) front.cursor[tile] = front.tile_begin[tile];
+  front.cursor.resize(band.end - band.begin);
+  for (int64_t tile = band.begin; tile < band.end; ++tile)
+    front.cursor[tile - band.begin] = front.place_of(tile);
   if (for_gradient) {
     front.face_begin.resize(view.num_faces + 1);
     front.face_places.resize(total);
@@ -159,8 +187,8 @@ void sort_into_tiles(const SoftView<T>& view, SoftFront& front, bool for_gradien
   int64_t next = 0;
   for (int64_t i = 0; i < view.num_faces; ++i) {
     if (for_gradient) front.face_begin[i] = next;
-    over_tiles(front.faces[i], tiles_x, [&](int64_t tile) {
-      const int64_t place = front.cursor[tile]++;
+    over_tiles(front.faces[i], tiles_x, band, [&](int64_t tile) {
+      const int64_t place = front.cursor[tile - band.begin]++;
       front.tile_faces[place] = int32_t(i);
       if (for_gradient) front.face_places[next++] = place;
     });
@@ -181,12 +209,11 @@ SoftDepth depth_of_face(const SoftView<T>& view, const SoftFront& front, int32_t
                          view.width, view.height);
 }
 
-/// From vertices to sorted faces.
-template <typename T>
-SoftStatus prepare_view(const SoftView<T>& view, SoftFront& front, bool for_gradient) {
+/// From vertices to faces and how many there are in each tile.
+template <typename T> SoftStatus prepare_view(const SoftView<T>& view, SoftFront& front) {
   SoftStatus status = place_vertices(view, front);
   if (status.code == SoftStatus::kOk) status = set_up_faces(view, front);
-  if (status.code == SoftStatus::kOk) sort_into_tiles(view, front, for_gradient);
+  if (status.code == SoftStatus::kOk) count_in_tiles(view, front);
   return status;
 }
 

@@ -4,9 +4,13 @@
 
 LRAST_BEGIN
 
+/// Gradients of the corners of a face's visible part, screen.
+struct FaceSums { ScreenPoint at[kMaxSides]; };
+
 /// Scratch of a view.
 template <typename T> struct GatherSpace {
   Buffer<CornerGradients<T>> gradients;  // as front.tile_faces
+  Buffer<FaceSums> faces;                // (F,), over the bands so far
   Buffer<ScreenPoint> screen;            // per vertex
   Buffer<ClipPoint> clip;                // per vertex, of faces cut at the near plane
 };
@@ -43,7 +47,23 @@ void add_cut_face(const SoftView<T>& view, const SoftFront& front, const int32_t
   }
 }
 
-/// Sums over tiles, then over faces, each in order; so the bits do not depend on threads.
+/// Sums over a band's tiles, in order, so that the bits do not depend on threads.
+template <typename T>
+void add_band(const SoftView<T>& view, const SoftFront& front, GatherSpace<T>& space) {
+  for (int64_t i = 0; i < view.num_faces; ++i) {
+    const int sides = front.faces[i].sides;
+    ScreenPoint* const sums = space.faces[i].at;
+    for (int64_t j = front.face_begin[i]; j < front.face_begin[i + 1]; ++j) {
+      const CornerGradients<T>& grads = space.gradients[front.face_places[j]];
+      for (int k = 0; k < sides; ++k) {
+        sums[k].x += grads.at[2 * k];
+        sums[k].y += grads.at[2 * k + 1];
+      }
+    }
+  }
+}
+
+/// Sums over faces, in order.
 template <typename T>
 void gather_gradients(const SoftView<T>& view, const SoftFront& front, GatherSpace<T>& space,
                       T* grad_verts_clip) {
@@ -52,14 +72,7 @@ void gather_gradients(const SoftView<T>& view, const SoftFront& front, GatherSpa
   for (int64_t i = 0; i < view.num_faces; ++i) {
     const int sides = front.faces[i].sides;
     if (sides == 0) continue;
-    ScreenPoint sums[kMaxSides] = {};
-    for (int64_t j = front.face_begin[i]; j < front.face_begin[i + 1]; ++j) {
-      const CornerGradients<T>& grads = space.gradients[front.face_places[j]];
-      for (int k = 0; k < sides; ++k) {
-        sums[k].x += grads.at[2 * k];
-        sums[k].y += grads.at[2 * k + 1];
-      }
-    }
+    const ScreenPoint* const sums = space.faces[i].at;
     const int32_t* face = view.faces + 3 * i;
     bool whole = true;
     for (int k = 0; k < 3; ++k) whole = whole && !is_hidden(front.screen[face[k]]);

@@ -1,8 +1,6 @@
 // csrc/kernels/soft_nearest.h: pixels in which only the nearest faces count (CPU).
 #pragma once
-#include <limits.h>
-
-#include "soft_tile.h"
+#include "soft_window.h"
 
 LRAST_BEGIN
 
@@ -114,8 +112,8 @@ template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t c
   return found;
 }
 
-/// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and -1
-/// where no more faces than that have a key. Returns whether numbers decide in any lane.
+/// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and
+/// -1 where no more faces than that have a key. Returns whether numbers decide in any lane.
 template <typename T>
 bool find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T* last_key,
                int32_t* last_face) {

@@ -1,17 +1,41 @@
 // csrc/kernels/soft_views.h: loops over views and over the tiles of one (CPU).
 #pragma once
+#include <stdlib.h>
+
 #include "parallel.h"
 #include "soft_front.h"
 
 LRAST_BEGIN
 
-/// Calls body(tile) for all tiles of a view.
-template <typename T, typename Body> void over_all_tiles(const SoftView<T>& view, Body&& body) {
-  const int64_t tiles = view.num_tiles();
-  const int chunks = view.threads <= 1 ? 1 : int(tiles);
-  parallel_chunks(tiles, chunks, view.threads, [&](int, int64_t begin, int64_t end) {
-    for (int64_t tile = begin; tile < end; ++tile) body(tile);
-  });
+/// Bytes of lists and gradients that a view may take at once, beyond those of one tile; tests set
+/// few in the environment.
+inline int64_t band_bytes() {
+  static const int64_t bytes = [] {
+    const char* const text = getenv("LRAST_SOFT_BAND_BYTES");
+    const int64_t asked = text ? atoll(text) : 0;
+    return asked > 0 ? asked : int64_t(1) << 28;
+  }();
+  return bytes;
+}
+
+/// Goes over bands of tiles whose faces take band_bytes() at `bytes` each: lists their faces, calls
+/// start(band), then body(tile) for all its tiles, then end(band).
+template <typename T, typename Start, typename Body, typename End>
+void over_bands(const SoftView<T>& view, SoftFront& front, int64_t bytes, bool for_gradient,
+                Start&& start, Body&& body, End&& end) {
+  const int64_t most = larger<int64_t>(band_bytes() / bytes, 1);
+  for (int64_t first = 0; first < view.num_tiles();) {
+    const TileBand band = find_band(view, front, first, most);
+    sort_into_tiles(view, front, band, for_gradient);
+    start(band);
+    const int64_t tiles = band.end - band.begin;
+    const int chunks = view.threads <= 1 ? 1 : int(tiles);
+    parallel_chunks(tiles, chunks, view.threads, [&](int, int64_t begin, int64_t end) {
+      for (int64_t tile = begin; tile < end; ++tile) body(band.begin + tile);
+    });
+    end(band);
+    first = band.end;
+  }
 }
 
 /// Calls body(view) for every view: threads over the views where there are enough of them and they

@@ -44,6 +44,33 @@ def time_rows(kind: str) -> Rows:
     ]
 
 
+def ratio_rows(kind: str, ours: str) -> Rows:
+    """By how much `ours` is faster than each peer, with one thread and with two."""
+    rows = json.loads(TIMES.read_text())[kind]
+    cases = dict.fromkeys((row["mesh"], row["faces"], row["size"]) for row in rows)
+    times = {
+        ((row["mesh"], row["faces"], row["size"]), row["threads"]): row["times"] for row in rows
+    }
+    peers = ["llvmpipe"] if kind == "visibility" else []
+    header = ["DEODR, 1 : 1", "DEODR, 1 : 2", "DRTK *, 2 : 2"]
+    for peer in peers:
+        header += [f"{peer}, 1 : 1", f"{peer}, 2 : 2"]
+    out: Rows = [["mesh", "faces", "image", *header]]
+    for case in cases:
+        one, two = times[case, 1], times[case, 2]
+        pairs = [
+            (one.get("DEODR"), one[ours]),
+            (one.get("DEODR"), two[ours]),
+            (two.get("DRTK, 2 threads *"), two[ours]),
+        ]
+        for peer in peers:
+            pairs += [(one.get(peer), one[ours]), (two.get(peer), two[ours])]
+        out.append(
+            [*case, *("-" if peer is None else f"{peer / mine:.1f}" for peer, mine in pairs)]
+        )
+    return out
+
+
 def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
@@ -57,6 +84,8 @@ def tables(numbers: dict) -> dict[str, Rows]:
         "accuracy": accuracy_rows(),
         "cosines": cosine_rows(),
         **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
+        "visibility_ratios": ratio_rows("visibility", "lightning_rast"),
+        "silhouette_ratios": ratio_rows("silhouette", "antialias"),
     }
 
 

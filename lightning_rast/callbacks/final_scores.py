@@ -26,6 +26,7 @@ class FinalScores(pl.Callback):
             "is_sound": float(report.is_sound),
             "num_components": float(report.num_components),
             "num_degenerate_faces": float(report.num_degenerate_faces),
+            "num_self_intersections": float(report.num_self_intersections),
             "num_folded_edges": float(report.num_folded_edges),
         }
         if report.genus is not None:

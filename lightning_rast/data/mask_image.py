@@ -14,6 +14,10 @@ from lightning_rast.data.views import ViewsError
 _LEAST_PEAK = 0.5
 
 
+class EmptyMaskError(ViewsError):
+    """A mask image without an object."""
+
+
 def read_mask(path: Path) -> Float[Tensor, "H W"]:
     """The object's coverage in an image file: white or opaque is 1, black or transparent 0.
 
@@ -22,7 +26,7 @@ def read_mask(path: Path) -> Float[Tensor, "H W"]:
     they are the fractions of antialiased masks.
 
     Raises:
-        ViewsError: if the file is missing, no image, or its mask is empty.
+        ViewsError: if the file is missing, no image, or (EmptyMaskError) its mask is empty.
     """
     try:
         with Image.open(path) as image:
@@ -34,7 +38,7 @@ def read_mask(path: Path) -> Float[Tensor, "H W"]:
     peak = float(coverage.max())
     if peak < _LEAST_PEAK:
         hint = "it is black everywhere" if peak == 0 else f"its brightest pixel is {peak:.3g} of 1"
-        raise ViewsError(f"empty mask: {path} ({hint}; the object must be white or opaque)")
+        raise EmptyMaskError(f"empty mask: {path} ({hint}; the object must be white or opaque)")
     return torch.from_numpy(coverage)
 
 

@@ -31,12 +31,14 @@ from torch import Tensor
 
 from lightning_rast.data.area import area_average
 from lightning_rast.data.fitted_sphere import seen_center
-from lightning_rast.data.mask_image import read_mask
+from lightning_rast.data.mask_image import EmptyMaskError, read_mask
 from lightning_rast.data.views import NEAR_OF_DISTANCE, Views, ViewsError
 from lightning_rast.scene import Camera
 
 PixelCenters = Literal["auto", "integer", "half"]
 
+# Of all masks. A few are a segmentation's failures; with more, the folder is not what it should be.
+_MOST_EMPTY = 0.25
 # Below the darkest white that compression leaves of an object's inside.
 _LEAST_CONVINCING_PEAK = 0.98
 
@@ -57,6 +59,7 @@ def load_mask_views(
     Images whose longer side exceeds `max_image_size` (0 = no limit) are area-averaged to it,
     their cameras with them. Images of different sizes are padded at the right and below to
     the largest one; padding is unknown. `pixel_centers` other than "auto" overrides the file.
+    A view whose mask is empty is left out with a warning, if not more than a quarter of them are.
 
     Raises:
         ViewsError: names the file and the view for anything missing, malformed or inconsistent.
@@ -71,8 +74,15 @@ def load_mask_views(
     entries = _entries(path, content)
     _check_every_mask_has_a_camera(path, entries)
     coverages, cameras = [], []
+    empty: list[EmptyMaskError] = []
+    used: list[_Entry] = []
     for entry in entries:
-        coverage = read_mask(entry.mask)
+        try:
+            coverage = read_mask(entry.mask)
+        except EmptyMaskError as error:
+            empty.append(error)
+            continue
+        used.append(entry)
         _check_size(entry, coverage)
         for doubt in _doubts(coverage):
             warnings.warn(f"{entry.mask}: {doubt}", stacklevel=2)
@@ -81,9 +91,13 @@ def load_mask_views(
         image_size = _limited_size(native_size, max_image_size)
         coverages.append(area_average(coverage[None], image_size)[0])
         cameras.append(camera.resized(image_size))
-    views = _stacked(coverages, cameras, tuple(entry.name for entry in entries))
-    views = replace(views, files=tuple(entry.mask for entry in entries))
-    views = _facing_the_object(views, ["P" in entry.fields for entry in entries])
+    if not used or len(empty) > _MOST_EMPTY * len(entries):
+        raise empty[0]
+    for error in empty:
+        warnings.warn(f"{error}; this view is left out", stacklevel=2)
+    views = _stacked(coverages, cameras, tuple(entry.name for entry in used))
+    views = replace(views, files=tuple(entry.mask for entry in used))
+    views = _facing_the_object(views, ["P" in entry.fields for entry in used])
     return replace(views, cameras=_with_near_planes(views))
 
 

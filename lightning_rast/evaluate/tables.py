@@ -39,6 +39,7 @@ _MESHES: dict[str, _Cell] = {
         scores.mesh.is_oriented and not scores.mesh.is_inside_out
     ),
     "degenerate faces": lambda scores: scores.mesh.num_degenerate_faces,
+    "self-intersections": lambda scores: scores.mesh.num_self_intersections,
     "folded edges": lambda scores: scores.mesh.num_folded_edges,
 }
 

@@ -4,6 +4,7 @@
 from lightning_rast.ops import antialias_cuda as antialias_cuda
 from lightning_rast.ops import interpolate_cuda as interpolate_cuda
 from lightning_rast.ops import rasterize_cuda as rasterize_cuda
+from lightning_rast.ops import soft_colors_cuda as soft_colors_cuda
 from lightning_rast.ops import soft_coverage_cuda as soft_coverage_cuda
 from lightning_rast.ops import thin_parts_cuda as thin_parts_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda

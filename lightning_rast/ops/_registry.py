@@ -1,5 +1,7 @@
 """What every operator shares: its registration with torch and the errors of the C ABI."""
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -57,6 +59,21 @@ def check_image_size(op: str, image_size: tuple[int, int]) -> None:
         raise ValueError(
             f"{op}: image_size must be (H, W), whole numbers of at least 1 with H * W < 2**31, "
             f"got {image_size!r}"
+        )
+
+
+def check_memory(op: str, device: torch.device, num_bytes: int, remedy: str) -> None:
+    """Refuse what cannot fit into the machine's memory; asking for it could end the process."""
+    if device.type != "cpu" or torch.compiler.is_compiling():
+        return  # CUDA says so itself, and a graph has no sizes to look at
+    names = os.sysconf_names if hasattr(os, "sysconf") else {}
+    if not {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= set(names):
+        return
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if num_bytes > present > 0:
+        raise MemoryError(
+            f"{op}: the result needs {num_bytes / 2**30:.1f} GiB, this machine has "
+            f"{present / 2**30:.1f}; {remedy}"
         )
 
 

@@ -89,7 +89,10 @@ def antialias(
 
     Raises:
         ValueError: a shape, dtype or device does not fit, a vertex is not finite, or `face_idx`
-            names a face that is not there.
+            names a face that is not there. On CUDA, where looking would stall the device, faces
+            with such a vertex have no outline, numbers of faces that are not there count as
+            background, and room for outlines is kept as for `contour_coverage`
+            (`reserve_contour_pieces`).
     """
     check_antialias_inputs(image, fragments, verts_clip, topology, cull, face_ranges)
     if verts_clip.dim() == 2:

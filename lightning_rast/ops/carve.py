@@ -32,7 +32,8 @@ def carve(
 
     Args:
         distances: of the masks' pixels to their outlines, px, positive inside, as `mask_distance`
-            makes them; +inf is unknown. Interpolated bilinearly between pixel centres.
+            makes them. Interpolated bilinearly between pixel centres; +inf is unknown, and so are
+            points between it and others.
         project: takes a world point (x, y, z, 1) to (column d, row d, d) in px, d the depth (1
             for parallel rays).
         origin: world position of grid point (0, 0, 0); `cell` is the spacing, world units.

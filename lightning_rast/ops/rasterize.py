@@ -10,7 +10,7 @@ from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, raise_status
+from lightning_rast.ops._registry import OPERATORS, check_image_size, check_memory, raise_status
 from lightning_rast.ops.advice import watch_fragments, watch_hard_image
 
 
@@ -78,6 +78,7 @@ def rasterize(
         ValueError: a shape, dtype or device does not fit, or (CPU) a vertex is not finite or a face
             names one that is not there. On CUDA, where looking would stall the device, such faces
             are left out.
+        MemoryError: so many layers of so many pixels do not fit into the machine's memory.
     """
     _check("rasterize", verts_clip, faces, face_ranges)
     check_image_size("rasterize", image_size)
@@ -85,6 +86,14 @@ def rasterize(
         raise ValueError(f'rasterize: cull must be "none", "back" or "front", got {cull!r}')
     if num_layers is not None and not (type(num_layers) is int and num_layers >= 1):
         raise ValueError(f"rasterize: num_layers must be None or at least 1, got {num_layers!r}")
+    num_views = len(verts_clip) if face_ranges is None else len(face_ranges)
+    num_pixels = num_views * (num_layers or 1) * image_size[0] * image_size[1]
+    check_memory(
+        "rasterize",
+        verts_clip.device,
+        num_pixels * (4 + 4 * verts_clip.element_size()),
+        "take fewer layers or views at once, or a smaller picture",
+    )
     bary, depth, face_idx = torch.ops.lightning_rast.rasterize(
         verts_clip, faces, face_ranges, image_size[0], image_size[1], cull, num_layers
     )

@@ -12,7 +12,12 @@ from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import OPERATORS
-from lightning_rast.ops.soft_coverage import check_soft_inputs, raise_soft_status, soft_model
+from lightning_rast.ops.soft_coverage import (
+    check_magnitude,
+    check_soft_inputs,
+    raise_soft_status,
+    soft_model,
+)
 
 
 class SoftColors(NamedTuple):
@@ -69,15 +74,18 @@ def soft_colors(
 
     Raises:
         ValueError: a shape, dtype, device or number does not fit; a vertex is not finite; a face
-            has a vertex that is not there.
+            has a vertex that is not there. On CUDA, where looking would stall the device, such
+            faces are left out.
 
     Source: Liu, Li, Chen, Li, "Soft Rasterizer", ICCV 2019, eq. 3 and 4.
     """
     check_soft_inputs("soft_colors", verts_clip, faces, image_size)
     if semantics not in ("pixel", "softras"):
         raise ValueError(f'soft_colors: semantics must be "pixel" or "softras", got {semantics!r}')
-    model = soft_model("soft_colors", image_size, sigma, semantics, cutoff, None, None)
-    color_model = _color_model(gamma, near, far, background_depth)
+    model = soft_model(
+        "soft_colors", image_size, sigma, semantics, cutoff, None, None, verts_clip.dtype
+    )
+    color_model = _color_model(gamma, near, far, background_depth, verts_clip.dtype)
     corners = _corner_colors(colors, verts_clip, faces)
     blended, coverage, *_ = torch.ops.lightning_rast.soft_colors(
         verts_clip, faces, corners, *image_size, *model, *color_model
@@ -98,7 +106,9 @@ class _ColorModel(NamedTuple):
     background: float
 
 
-def _color_model(gamma: float, near: float, far: float, background_depth: float) -> _ColorModel:
+def _color_model(
+    gamma: float, near: float, far: float, background_depth: float, dtype: torch.dtype
+) -> _ColorModel:
     if not 0 < gamma < math.inf:
         raise ValueError(f"soft_colors: gamma must be positive and finite, got {gamma}")
     if not 0 < near < far:
@@ -106,7 +116,15 @@ def _color_model(gamma: float, near: float, far: float, background_depth: float)
     if not math.isfinite(background_depth):
         raise ValueError(f"soft_colors: background_depth must be finite, got {background_depth}")
     bits = 1 / (gamma * math.log(2))
-    perspective = bits / (1 / near - 1 / far)
+    check_magnitude("soft_colors", "gamma", gamma, bits, dtype)
+    between = 1 / near - 1 / far
+    if not between > 0:
+        raise ValueError(f"soft_colors: near and far are too close to each other: {near}, {far}")
+    perspective = bits / between
+    check_magnitude("soft_colors", "(near, far)", (near, far), perspective, dtype)
+    check_magnitude(
+        "soft_colors", "background_depth", background_depth, background_depth * bits, dtype
+    )
     return _ColorModel(bits / 2, perspective, bits / 2, -perspective / far, background_depth * bits)
 
 

@@ -73,7 +73,14 @@ def soft_coverage(
     """
     check_soft_inputs("soft_coverage", verts_clip, faces, image_size)
     model = soft_model(
-        "soft_coverage", image_size, sigma, semantics, cutoff, blur_radius, faces_per_pixel
+        "soft_coverage",
+        image_size,
+        sigma,
+        semantics,
+        cutoff,
+        blur_radius,
+        faces_per_pixel,
+        verts_clip.dtype,
     )
     return torch.ops.lightning_rast.soft_coverage(verts_clip, faces, *image_size, *model)[0]
 
@@ -98,8 +105,10 @@ def soft_model(
     cutoff: float,
     blur_radius: float | None,
     faces_per_pixel: int | None,
+    dtype: torch.dtype = torch.float32,
 ) -> SoftModel:
-    """The numbers behind a semantics; `op` is who complains about wrong ones."""
+    """The numbers behind a semantics, for what is computed in `dtype`; `op` is who complains about
+    wrong ones."""
     if not 0 < sigma < math.inf:
         raise ValueError(f"{op}: sigma must be positive and finite, got {sigma}")
     if not 0 < cutoff < 0.5:
@@ -111,11 +120,14 @@ def soft_model(
     height, width = image_size
     # The kernel's exponents are powers of two, which saves it a product per pixel.
     bits = 1 / math.log(2)
-    reach = math.log(1 / cutoff - 1) * bits
+    # Where p is less than 2^-100 it changes no digit of float32, nor less than 2^-900 of float64.
+    reach = min(math.log(1 / cutoff - 1) * bits, 100.0 if dtype == torch.float32 else 900.0)
     if semantics == "pixel":
         scale = bits / sigma
+        check_magnitude(op, "sigma", sigma, scale, dtype)
         return SoftModel(scale, scale, reach, cutoff / (1 - cutoff), 0.0, True, 0)
     unit = 2 * math.sqrt(bits / sigma)
+    check_magnitude(op, "sigma", sigma, unit, dtype)
     if semantics == "softras":
         return SoftModel(unit / width, unit / height, reach, 0.0, 0.0, False, 0)
     if semantics != "pytorch3d":
@@ -136,6 +148,19 @@ def soft_model(
     return SoftModel(
         scale, scale, blur_radius / sigma * bits, 0.0, min_area, False, faces_per_pixel
     )
+
+
+def check_magnitude(op: str, name: str, value: object, follows: float, dtype: torch.dtype) -> None:
+    """Refuse parameters that lead to numbers so large or small that `dtype` cannot hold what is
+    computed with them, squares included."""
+    most = 1e15 if dtype == torch.float32 else 1e150
+    if not abs(follows) <= most:
+        extreme = "small" if name in ("sigma", "gamma") else "large"
+    elif name == "sigma" and follows < 1 / most:
+        extreme = "large"
+    else:
+        return
+    raise ValueError(f"{op}: {name} = {value} is too {extreme} to compute with in {dtype}")
 
 
 def check_soft_inputs(

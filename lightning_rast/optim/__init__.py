@@ -17,6 +17,7 @@ from lightning_rast.optim.remesh import Remeshed as Remeshed
 from lightning_rast.optim.remesh import RemeshReport as RemeshReport
 from lightning_rast.optim.remesh import SurfacePoints as SurfacePoints
 from lightning_rast.optim.remesh import remesh as remesh
+from lightning_rast.optim.revoxelize import other_topology as other_topology
 from lightning_rast.optim.revoxelize import retopologized as retopologized
 from lightning_rast.optim.revoxelize import revoxelized as revoxelized
 from lightning_rast.optim.schedule import Schedule as Schedule

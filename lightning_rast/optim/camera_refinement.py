@@ -44,7 +44,7 @@ def refine_cameras(
     *,
     bending: float,
     rounds: int = 30,
-    prior: float = 0.02,
+    prior: float = 0.005,
     needed: float = 0.85,
     weights: Float[Tensor, " N"] | None = None,
 ) -> CameraRefinement:

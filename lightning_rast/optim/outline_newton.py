@@ -196,7 +196,7 @@ def outline_step(
 
 
 def view_weights(
-    rows: OutlineRows, *, tolerance: float = 2.0, floor_px: float = 0.5
+    rows: OutlineRows, *, tolerance: float = 3.0, floor_px: float = 0.5
 ) -> Float[Tensor, " N"]:
     """Weights that take away the say of views which disagree with most of the others.
 

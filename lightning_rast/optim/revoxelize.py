@@ -12,7 +12,7 @@ from lightning_rast.optim.carving import carved
 from lightning_rast.optim.hidden_bars import hidden_bars
 from lightning_rast.optim.occupancy import Voxels
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
-from lightning_rast.optim.topology import part_genus
+from lightning_rast.optim.topology import compare_topology, needs_revoxelizing, part_genus
 from lightning_rast.scene import Mesh
 
 _MOST_OUTSIDE = 1.0  # px
@@ -90,6 +90,29 @@ def retopologized(
             best, voxels = candidate, without
             coarse = replace(coarse, inside=coarse.inside & ~hidden)
     return best.to(mesh.verts.device)
+
+
+def other_topology(
+    mesh: Mesh,
+    targets: Targets,
+    *,
+    resolution: int = 192,
+    blur: float = 0.8,
+    num_disagreeing: int = 0,
+) -> Mesh | None:
+    """`retopologized` where the masks ask for it, None where it would change nothing.
+
+    They do where the mesh has handles or parts that no mask shows, or lacks a hole that one does.
+    """
+    before = compare_topology(mesh, targets)
+    if not needs_revoxelizing(before):
+        return None
+    changed = retopologized(
+        mesh, targets, resolution=resolution, blur=blur, num_disagreeing=num_disagreeing
+    )
+    after = compare_topology(changed, targets)
+    same = sorted(after.genus) == sorted(before.genus)
+    return None if same and len(after.missing_holes) >= len(before.missing_holes) else changed
 
 
 def _with_skin(piece: Bool[Tensor, "X Y Z"], voxels: Voxels) -> Bool[Tensor, "X Y Z"]:

@@ -167,16 +167,16 @@ def carved_hull(
     space = _Space(distances.detach().cpu(), cameras.to("cpu"), _LEAST_SEEN[0])
     k = num_disagreeing + 1
 
-    def carved(bounds: Tensor) -> tuple[Mesh, float]:
+    def carved(bounds: Tensor, resolution: int) -> tuple[Mesh, float]:
         fields, origin, cell = space.fields(bounds, resolution, (k, k))
         mesh = extract_surface(fields[0], origin=origin, cell=cell)
         kept = drop_small_parts(mesh, smallest=_SMALLEST_PART)[0] if mesh.num_faces else mesh
         return kept, cell
 
-    rough, cell = carved(space.bounds)
+    rough, cell = carved(space.bounds, _BOX_RESOLUTION)
     if rough.num_faces == 0:
         return rough
-    return carved(_widened(rough.bounds.double(), _BOX_MARGIN * cell))[0]
+    return carved(_widened(rough.bounds.double(), _BOX_MARGIN * cell), resolution)[0]
 
 
 class _Space:

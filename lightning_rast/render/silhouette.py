@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lightning_rast.ops import antialias, contour_coverage, soft_coverage, visible_faces
+from lightning_rast.ops.advice import warn_about_seams
 from lightning_rast.scene import Camera, Mesh
 
 CoverageKind = Literal["contour", "soft", "antialias"]
@@ -40,10 +41,17 @@ def render_silhouettes(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
     Differentiable in `mesh.verts`, `camera.K` and `camera.world_to_view`.
     `contour_coverage` says how it is computed and where it is not differentiable.
     """
+    _warn(mesh)
     return contour_coverage(camera.world_to_clip(mesh.verts), mesh.topology, camera.image_size)
 
 
+def _warn(mesh: Mesh) -> None:
+    if mesh.verts.requires_grad:
+        warn_about_seams(mesh.verts, mesh.topology)
+
+
 def _antialiased_mask(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
+    _warn(mesh)
     verts_clip = camera.world_to_clip(mesh.verts)
     seen = visible_faces(verts_clip, mesh.faces, camera.image_size)
     mask = seen.coverage[..., None]

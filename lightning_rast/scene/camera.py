@@ -294,6 +294,24 @@ class Camera:
         return replace(self, K=self.K - shift, image_size=image_size)
 
     def _clip_from_world(self) -> Tensor:
+        """Kept from call to call while nobody writes to, or differentiates, what it is made of.
+
+        Not on a GPU, where a captured graph must make it anew each time it is replayed.
+        """
+        parts = (self.world_to_view, self.K)
+        if torch.compiler.is_compiling() or any(
+            part.requires_grad or part.is_inference() or part.device.type != "cpu" for part in parts
+        ):
+            return self._make_clip_from_world()
+        state = [part._version for part in parts]
+        kept = self.__dict__.get("_kept_clip_from_world")
+        if kept is None or kept[0] != state or torch.is_inference_mode_enabled():
+            kept = (state, self._make_clip_from_world())
+            if not torch.is_inference_mode_enabled():
+                object.__setattr__(self, "_kept_clip_from_world", kept)
+        return kept[1]
+
+    def _make_clip_from_world(self) -> Tensor:
         projection = clip_from_view(
             self.K.double(),
             self.image_size,

@@ -8,6 +8,7 @@ import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from lightning_rast.scene.intersections import self_intersections
 from lightning_rast.scene.mesh import Mesh
 from lightning_rast.scene.topology import Topology
 
@@ -54,6 +55,7 @@ class MeshReport:
     num_boundary_loops: separate borders, where faces end.
     num_degenerate_faces: faces that name a vertex twice, or without area (twice the area below
         1e-6 of the longest side's square).
+    num_self_intersections: pairs of faces that meet in more than shared corners.
     num_folded_edges: edges between faces whose normals are more than 90 degrees apart.
     volume: enclosed, negative if inside out; None unless closed and oriented.
     bounds: lowest and highest corner. Lengths are in world units.
@@ -71,6 +73,7 @@ class MeshReport:
     genus: int | None
     num_boundary_loops: int
     num_degenerate_faces: int
+    num_self_intersections: int
     num_folded_edges: int
     volume: float | None
     area: float
@@ -104,6 +107,7 @@ class MeshReport:
             *([] if self.is_oriented else ["inconsistently wound"]),
             *(["inside out"] if self.is_inside_out else []),
             *([f"{n} degenerate faces"] if (n := self.num_degenerate_faces) else []),
+            *([f"{n} pairs of faces cross"] if (n := self.num_self_intersections) else []),
         ]
         genus = "" if self.genus is None else f", genus {self.genus}"
         return f"{self.num_faces} faces, {self.num_components} component(s){genus}; " + (
@@ -144,6 +148,7 @@ def mesh_report(mesh: Mesh) -> MeshReport:
         genus=topology.genus,
         num_boundary_loops=_num_loops(topology),
         num_degenerate_faces=int(_is_degenerate(mesh).sum()),
+        num_self_intersections=len(self_intersections(mesh)),
         num_folded_edges=_num_folded_edges(mesh),
         volume=float(mesh.volume) if has_volume else None,
         area=float(mesh.area),

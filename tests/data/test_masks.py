@@ -160,6 +160,18 @@ def test_an_empty_mask_is_named(folder):
     assert "empty mask" in refusal(folder)
 
 
+def test_a_single_empty_mask_among_good_ones_is_left_out_with_a_warning(folder):
+    for index in range(3, 5):
+        write_mask(folder / "masks" / f"{index}.png")
+    write_cameras(folder, [view(index) for index in range(5)])
+    Image.new("L", (WIDTH, HEIGHT)).save(folder / "masks" / "2.png")
+    with pytest.warns(UserWarning, match=r"empty mask: .*2\.png .*left out"):
+        views = load_mask_views(folder)
+    assert views.names == ("0", "1", "3", "4")
+    distances = views.cameras.center_world.norm(dim=1).tolist()
+    assert distances == pytest.approx([3, 4, 6, 7])
+
+
 def test_an_image_without_a_camera_is_named(folder):
     write_mask(folder / "masks" / "extra.png")
     message = refusal(folder)

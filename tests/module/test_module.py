@@ -8,8 +8,9 @@ from lightning_rast.config import Config
 from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.losses import box_iou
+from lightning_rast.ops import LightningRastWarning, advice
 from lightning_rast.pyramid_module import PyramidModule
-from lightning_rast.scene import icosphere, save_mesh
+from lightning_rast.scene import Mesh, icosphere, save_mesh
 from lightning_rast.training import build
 
 COVERAGE_MODELS = ("contour", "soft", "antialias")
@@ -146,3 +147,37 @@ def test_the_scale_is_the_objects_whatever_the_start(tmp_path):
     config.start.kind, config.start.mesh = "mesh", str(tmp_path / "tiny.ply")
     save_mesh(config.start.mesh, icosphere(1, radius=0.01))
     assert build(config).module.scale == from_sphere == pytest.approx(0.7, rel=0.05)
+
+
+@pytest.fixture
+def nothing_said_yet(monkeypatch):
+    monkeypatch.setattr(advice, "_given", set())
+
+
+def test_a_start_that_is_inside_out_is_warned_of(tmp_path, nothing_said_yet):
+    config = Config(name="test", device="cpu")
+    config.schedule.kind = "pyramid"
+    config.data.mesh = str(tmp_path / "object.ply")
+    config.data.num_views, config.data.num_held_out, config.data.image_size = 4, 0, 16
+    sphere = icosphere(2, radius=0.7)
+    save_mesh(config.data.mesh, sphere)
+    config.start.kind, config.start.mesh = "mesh", str(tmp_path / "start.ply")
+    save_mesh(config.start.mesh, Mesh(sphere.verts, sphere.faces.flip(1)))
+    with pytest.warns(LightningRastWarning, match=r"inside out.*faces\.flip\(1\)"):
+        build(config)
+
+
+def test_seams_of_a_mesh_that_is_fitted_are_warned_of_once(nothing_said_yet):
+    module, datamodule = make_problem()
+    sphere = icosphere(1, radius=0.5)
+    split = Mesh(sphere.corners.reshape(-1, 3), torch.arange(240).reshape(-1, 3))
+    module = PyramidModule(module.config, split, scale=1.0)
+    datamodule.setup("fit")
+
+    def take_steps() -> None:
+        for step in range(2):
+            module.training_step(datamodule.batch_of_step(step), 0)
+
+    with pytest.warns(LightningRastWarning, match=r"Mesh\.weld") as found:
+        take_steps()
+    assert len(found) == 1

@@ -163,3 +163,11 @@ def test_arguments_on_another_device(name: str):
     arguments[name] = arguments[name].to("meta")
     with pytest.raises(ValueError, match=f"verts_clip is on cpu, {name} on meta"):
         rasterize(VERTS, arguments["faces"], (8, 8), face_ranges=arguments["face_ranges"])
+
+
+def test_more_layers_than_memory_can_hold_are_refused():
+    verts_clip = torch.zeros(1, 3, 4)
+    verts_clip[..., 3] = 1
+    faces = torch.tensor([[0, 1, 2]], dtype=torch.int32)
+    with pytest.raises(MemoryError, match=r"needs .* GiB, this machine has .*fewer layers"):
+        rasterize(verts_clip, faces, (4096, 4096), num_layers=10**6)

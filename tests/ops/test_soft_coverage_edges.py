@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
+from lightning_rast.ops.soft_coverage import Semantics
 from tests.ops.contour_meshes import icosphere
 from tests.ops.contour_views import on_screen, seen_from
 from tests.ops.soft_scenes import SOFTNESS, options
@@ -163,6 +164,19 @@ def test_views_do_not_touch_each_other(semantics: str):
         image, grad = render(verts_clip[view][None], mesh.faces, (18, 35), **options(semantics))
         assert torch.equal(images[view], image[0])
         assert torch.equal(grads[view], grad[0])
+
+
+@ALL
+def test_many_layers_match_the_reference(semantics: Semantics):
+    # A hundred copies saturate whole blocks of pixels, from which on faces are left out.
+    xy = torch.tensor([[3.1, 2.2], [57.3, 5.4], [19.6, 41.7]]).double()
+    verts_clip = on_screen(xy, (48, 60))[None]
+    many = numbered(1).expand(100, 3).contiguous()
+    chosen = options(semantics, faces_per_pixel=7)
+    layers = 7 if semantics == "pytorch3d" else 100
+    image, _ = render(verts_clip, many, (48, 60), **chosen)
+    one, _ = render(verts_clip, numbered(1), (48, 60), **chosen)
+    torch.testing.assert_close(image, 1 - (1 - one) ** layers, rtol=0, atol=1e-9)
 
 
 def test_more_faces_cover_more():

@@ -245,3 +245,13 @@ def test_pictures_that_would_not_fit_in_memory_are_refused(render):
     assert code == 2
     assert error.count("\n") == 1
     assert "lower one of them" in error
+
+
+def test_a_mesh_inside_out_is_told_of_once(mesh_path, render, monkeypatch):
+    monkeypatch.setattr(advice, "_given", set())
+    box = load_mesh(mesh_path)
+    save_mesh(mesh_path, box.__class__(box.verts, box.faces.flip(1)))
+    code, out, _ = render(*SMALL, "--outputs", "color,normals")
+    assert code == 0
+    assert out.count("note: the mesh is inside out") == 1
+    assert "faces.flip(1)" in out

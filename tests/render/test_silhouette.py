@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from lightning_rast.ops import LightningRastWarning, advice
 from lightning_rast.render import coverage_model, render_silhouettes
 from lightning_rast.scene import Camera, Mesh, cube, grid, icosphere, quad
 
@@ -110,3 +111,21 @@ def test_sigma_is_the_width_of_the_soft_outline_in_pixels():
 def test_an_unknown_coverage_model_is_refused(unchecked):
     with pytest.raises(ValueError, match='"contour", "soft" or "antialias", got \'sharp\''):
         coverage_model("sharp")
+
+
+@pytest.mark.parametrize("kind", ["contour", "antialias"])
+def test_seams_are_warned_of_once_where_a_fit_would_open_them(kind, monkeypatch):
+    monkeypatch.setattr(advice, "_given", set())
+    sphere = icosphere(1)
+    split = Mesh(sphere.corners.reshape(-1, 3), torch.arange(240).reshape(-1, 3))
+    fitted = split.with_verts(split.verts.clone().requires_grad_())
+    camera = Camera.look_at(EYES, fov_deg=60, image_size=(16, 16))
+    model = coverage_model(kind)
+
+    def look() -> None:
+        for _ in range(2):
+            model(fitted, camera)
+
+    with pytest.warns(LightningRastWarning, match=r"Mesh\.weld") as found:
+        look()
+    assert len(found) == 1

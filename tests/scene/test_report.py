@@ -105,6 +105,17 @@ def test_a_sheet_folded_onto_itself_has_a_folded_edge():
     assert report.num_folded_edges == 1
 
 
+def test_solids_that_overlap_cross():
+    report = mesh_report(joined(cube(), cube(center=(0.5, 0.4, 0.3))))
+    assert report.is_sound
+    assert report.num_self_intersections > 0
+    assert "cross" in str(report)
+
+
+def test_a_sphere_does_not_cross_itself():
+    assert mesh_report(icosphere(2)).num_self_intersections == 0
+
+
 def test_it_is_json():
     report = mesh_report(icosphere(1))
     assert json.loads(json.dumps(report.as_json(), allow_nan=False))["genus"] == 0
