@@ -45,6 +45,7 @@ def make_ladder_of(config: Config) -> Ladder:
         lr_within=ladder.lr_within,
         first_fine=len(first),
         remeshes=config.remesh.enabled,
+        cameras_at=config.cameras.bending if config.cameras.enabled else 0.0,
         num_again=int(config.topology.enabled),
     )
 

@@ -6,14 +6,15 @@ record that a checkpoint holds, so that a resumed run goes on where the other st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
-StageKind = Literal["newton", "remesh", "polish", "topology"]
+StageKind = Literal["newton", "remesh", "polish", "cameras", "topology"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stretch of steps of one kind; remeshing and topology take none of their own.
+    """A stretch of steps of one kind; remeshing, cameras and topology take none of their own.
 
     bending: length in units of the object (the longest half extent of its box is 0.9).
     lr: of a polish, first and last, in units of the object.
@@ -90,12 +91,14 @@ def make_ladder(
     lr_within: float = 0.6,
     first_fine: int = 0,
     remeshes: bool = True,
+    cameras_at: float = 0.0,
     num_again: int = 1,
 ) -> Ladder:
     """Warm up, remesh, then for every bending length Gauss-Newton steps and a polish; topology.
 
     first_fine: rungs before this one are those that a start far from the object needs; they come
         first of all, and again no more when the topology changes.
+    cameras_at: cameras are corrected, once, after the last rung that is not finer; 0 = never.
     num_again: how often the topology may be changed; 0 leaves that stage out.
     """
     rungs = [
@@ -128,7 +131,13 @@ def make_ladder(
     if remeshes:
         stages.append(Stage(kind="remesh", name="remeshing"))
     again_at = len(stages) - remeshes
-    climb(rungs[first_fine:])
+    fine = rungs[first_fine:]
+    num_coarse = sum(1 for _ in takewhile(lambda rung: rung.bending >= cameras_at > 0, fine))
+    climb(fine[:num_coarse])
+    if num_coarse:
+        last = fine[num_coarse - 1].bending
+        stages.append(Stage(kind="cameras", name="cameras", bending=last))
+    climb(fine[num_coarse:])
     if num_again:
         stages.append(Stage(kind="topology", name="topology"))
     return Ladder(stages=tuple(stages), again_at=again_at, num_again=num_again)

@@ -44,6 +44,12 @@ def test_rungs_of_a_sphere_come_before_the_warm_up():
     assert [stage.bending for stage in ladder.stages][:4] == [0.2, 0.2, 0.05, 0]
 
 
+def test_cameras_are_corrected_after_the_last_coarse_rung():
+    ladder = make_ladder([0.05, 0.02, 0.01], polish_steps=0, cameras_at=0.018)
+    assert kinds(ladder) == ["newton", "remesh", *["newton"] * 2, "cameras", "newton", "topology"]
+    assert ladder.stages[4].bending == 0.02
+
+
 def test_learning_rates_fall_within_a_rung_and_from_rung_to_rung():
     ladder = make_ladder([0.05, 0.02], lr=2e-3, lr_per_rung=0.8, lr_within=0.6, polish_steps=5)
     first, second = (stage for stage in ladder.stages if stage.kind == "polish")
