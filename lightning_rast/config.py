@@ -74,6 +74,8 @@ class LossConfig:
 
     silhouette_l2: float = 1.0
     silhouette_l1: float = 0.0
+
+    # pyramid: a ladder has its bending lengths, in `ladder`
     laplacian: float = 1.0  # bending, over the length that the schedule says
     normal_consistency: float = 0.0
     edge_length: float = 0.0
@@ -157,7 +159,8 @@ class LadderConfig:
     lr_within: float = 0.6  # at a rung's end, of its beginning
     smoothing: float = 4.0  # of the gradient, as optimizer.smoothing_*
     betas: tuple[float, float] = (0.9, 0.95)
-    # A rung ends early when its energy has not fallen by this fraction for `patience` steps.
+    # A rung ends early when its energy has not fallen by this fraction for `patience` steps; not
+    # where each step sees other views.
     min_gain: float = 0.001
     patience: int = 8
 

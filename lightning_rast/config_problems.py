@@ -78,8 +78,8 @@ def _start_problems(start: StartConfig) -> Iterator[tuple[str, str]]:
         yield "start.mesh", "is needed when start.kind is mesh: a path of an OBJ, GLB or PLY"
     if not 8 <= start.resolution <= 512:
         yield "start.resolution", f"must be between 8 and 512, got {start.resolution}"
-    if start.max_disagreeing < 0:
-        yield "start.max_disagreeing", f"must be 0 or more, got {start.max_disagreeing}"
+    if not 0 <= start.max_disagreeing <= 2:  # MOST_DISAGREEING of ops/carve.py, less one
+        yield "start.max_disagreeing", f"must be between 0 and 2, got {start.max_disagreeing}"
     if not 0 <= start.subdivisions <= 8:
         yield "start.subdivisions", f"must be between 0 and 8, got {start.subdivisions}"
     if not _positive(start.radius_scale):
@@ -147,12 +147,13 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
         "remesh.edge",
         "remesh.thickness",
         "ladder.smoothing",
-        "ladder.min_gain",
         "topology.blur",
         "topology.max_iou_loss",
     ):
         if not _finite(_value(config, key), at_least=0.0):
             yield key, f"must be 0 or more, got {_value(config, key)}"
+    if not 0 <= ladder.min_gain < 1:
+        yield "ladder.min_gain", f"must be between 0 and 1 (1 excluded), got {ladder.min_gain}"
     if not all(0 <= beta < 1 for beta in ladder.betas):
         yield "ladder.betas", f"must be between 0 and 1 (1 excluded), got {ladder.betas}"
     if not 0 < config.cameras.needed <= 1:
@@ -164,6 +165,12 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
     if config.schedule.kind == "ladder":
         if not ladder.bending:
             yield "ladder.bending", "must hold a length or more"
+        elif config.cameras.enabled and config.cameras.bending > ladder.bending[0]:
+            yield (
+                "cameras.bending",
+                f"must not be more than the first of ladder.bending, {ladder.bending[0]:g}, got "
+                f"{config.cameras.bending}: cameras would never be corrected",
+            )
         if not newton.steps and not ladder.polish_steps:
             yield "ladder.polish_steps", "and newton.steps are both 0: nothing would move"
     if topology.enabled and topology.resolution > 512:

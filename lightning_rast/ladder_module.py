@@ -96,6 +96,10 @@ class LadderModule(ReconstructionModule):
         again = "again " if self.position.round else ""
         return f"step {self.global_step} {again}{self.stage.name}"
 
+    @property
+    def step_size(self) -> tuple[str, float]:
+        return "ladder.lr", self.config.ladder.lr
+
     def scalars(self) -> dict[str, float]:
         if self.is_finished:
             return {}
@@ -283,9 +287,8 @@ class LadderModule(ReconstructionModule):
         """From a stage that is over to the next step, through all that takes no steps."""
         while not self.is_finished:
             stage, position = self.stage, self.position
-            ladder = self.config.ladder
             if stage.kind == "newton" or stage.kind == "polish":
-                is_stale = stage.kind == "polish" and position.stale >= ladder.patience
+                is_stale = stage.kind == "polish" and self._is_stale
                 if position.step < stage.steps and not is_stale:
                     return
                 following = position.stage + 1
@@ -306,6 +309,12 @@ class LadderModule(ReconstructionModule):
             self._write_log(stage.kind, stage.name, steps=position.step, seconds=self._seconds)
             self._seconds, self._num_held_back, self._hold = 0.0, 0, None
             position.go(following)
+
+    @property
+    def _is_stale(self) -> bool:
+        """Whether a polish gains nothing any more: energies of different views would not tell."""
+        sees_all = not 0 < self.config.schedule.views_per_step < len(self._views)
+        return sees_all and self.position.stale >= self.config.ladder.patience
 
     def _correct_cameras(self, stage: Stage) -> None:
         settings = self.config.cameras

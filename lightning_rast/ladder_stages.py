@@ -20,6 +20,7 @@ from lightning_rast.optim.topology import (
     needs_revoxelizing,
     part_genus,
 )
+from lightning_rast.runs import RunError
 from lightning_rast.scene import Camera, Mesh
 
 
@@ -77,17 +78,24 @@ def outlines_of(
 
 def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) -> Mesh:
     """The same surface with triangles of even size, as fine as the views can tell; unchanged
-    where it is no oriented manifold, as a start mesh may be."""
+    where it is no oriented manifold, as a start mesh may be.
+
+    Raises:
+        RunError: there would be more faces than anyone can want, or no view looks at the mesh.
+    """
     if not (mesh.topology.is_manifold and mesh.topology.is_oriented):
         return mesh
-    target = target_edges(
-        mesh,
-        views.cameras,
-        footprint_px=settings.edge_px,
-        min_edge=settings.edge * unit,
-        thickness_factor=settings.thickness,
-    )
-    return remesh(mesh, target, iterations=settings.iterations).mesh
+    try:
+        target = target_edges(
+            mesh,
+            views.cameras,
+            footprint_px=settings.edge_px,
+            min_edge=settings.edge * unit,
+            thickness_factor=settings.thickness,
+        )
+        return remesh(mesh, target, iterations=settings.iterations).mesh
+    except ValueError as error:
+        raise RunError(f"{error} (remesh.edge_px, remesh.edge; remesh.enabled=false)") from None
 
 
 def mesh_of_shown_topology(

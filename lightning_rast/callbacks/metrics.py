@@ -86,7 +86,8 @@ class Metrics(pl.Callback):
             results["training_seconds"] = metrics["seconds"]["training"]
             found = {f"result/{name}": value for name, value in results.items()}
             add_scalars(trainer, {tag: value for tag, value in found.items() if value is not None})
-            _warn_of_misfit(metrics["train_iou_mean"])
+            module, _ = parts(trainer, pl_module)
+            _warn_of_misfit(metrics["train_iou_mean"], module.step_size[0])
             _tell_of_stages(metrics)
 
     @outlives_write_failure
@@ -136,11 +137,11 @@ class Metrics(pl.Callback):
         return {key: round(self._earlier[key] + spent, 3) for key, spent in session.items()}
 
 
-def _warn_of_misfit(train_iou: float) -> None:
+def _warn_of_misfit(train_iou: float, key: str) -> None:
     if train_iou < _MISFIT:
         print(
             f"warning: the mesh does not fit its views (mean IoU {train_iou:.4f}): it was lost on"
-            " the way, lower optimizer.lr; or the cameras do not belong to the images",
+            f" the way, lower {key}; or the cameras do not belong to the images",
             file=sys.stderr,
         )
 

@@ -1,5 +1,6 @@
 """What the evaluate command does, without the command line."""
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,9 +123,12 @@ def _frame(request: Request) -> torch.Tensor | None:
     if path is None:
         return None
     try:
-        with np.load(path) as content:
+        content = np.load(path)
+        if not isinstance(content, np.lib.npyio.NpzFile):
+            raise ValueError("the file is one array, no .npz")
+        with content:
             matrix = torch.from_numpy(np.asarray(content["scale_mat_0"], dtype=np.float64))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"{path}: cannot read scale_mat_0 from it: {error}") from None
     if matrix.shape != (4, 4):
         raise RunError(f"{path}: scale_mat_0 must be (4, 4), got {tuple(matrix.shape)}")

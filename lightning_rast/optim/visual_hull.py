@@ -108,7 +108,7 @@ def visual_hull(
 
     Raises:
         HullError: no k leaves anything inside; the message says which views disagree most.
-        ValueError: shapes do not fit, or fewer than two masks hold anything.
+        ValueError: shapes do not fit, or fewer than two masks show an outline.
 
     Source: Laurentini, "The visual hull concept for silhouette-based image understanding", 1994.
     """

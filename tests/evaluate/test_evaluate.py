@@ -98,6 +98,21 @@ def test_a_reference_may_lie_in_another_frame(folder, mask_folder):
     assert result["held_out_iou_min"] > 0.98
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"", "cannot read"), (b"PK\x03\x04", "cannot read"), (None, "is one array")],
+)
+def test_a_frame_that_is_none_is_refused(folder, capsys, content, expected):
+    with (folder / "frame.npz").open("wb") as file:
+        if content is None:
+            np.save(file, np.eye(4))
+        else:
+            file.write(content)
+    arguments = ["true.ply", "--reference", "true.ply", "--reference-frame", "frame.npz"]
+    assert main([*arguments, "--config", "ring.yaml", *QUICK]) == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_folds_train_again_with_each_part_held_out(folder, mask_folder):
     quick = ["preset=sphere", "schedule.steps=2", "start.subdivisions=2", "threads=1"]
     found = scores(["true.ply", "--data", "masks", *quick, "--folds", "2"], folder)

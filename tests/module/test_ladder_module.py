@@ -9,7 +9,7 @@ from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.evaluation import view_ious
 from lightning_rast.optim.schedule import Schedule
-from lightning_rast.runs import Run
+from lightning_rast.runs import Run, RunError
 from lightning_rast.scene import icosphere, save_mesh
 from lightning_rast.training import make_module, make_trainer, make_views
 
@@ -38,7 +38,12 @@ def views(config) -> tuple[Views, Views]:
 def fitted(config, train, folder):
     save_mesh(config.data.mesh, icosphere(1))
     module = make_module(config, train)
-    datamodule = ViewsDataModule(train, None, schedule=Schedule(steps=1))
+    datamodule = ViewsDataModule(
+        train,
+        None,
+        schedule=Schedule(steps=1),
+        views_per_step=config.schedule.views_per_step,
+    )
     make_trainer(config, Run(folder / "test" / "version_0"), []).fit(module, datamodule=datamodule)
     return module
 
@@ -80,3 +85,17 @@ def test_masks_that_leave_nothing_are_refused_with_a_way_out(config, views):
     train, _ = views
     with pytest.raises(ViewsError, match="start.kind=sphere needs no hull"):
         make_module(config, train[[0]])
+
+
+def test_edges_of_no_sensible_length_are_refused_by_their_keys(config, views, tmp_path):
+    config.remesh.edge, config.remesh.edge_px = 0.0, 1e-4
+    with pytest.raises(RunError, match="20000000 are allowed.*remesh.edge_px"):
+        fitted(config, views[0], tmp_path)
+
+
+def test_steps_that_see_other_views_each_do_not_end_a_polish(config, views, tmp_path):
+    config.schedule.views_per_step, config.ladder.patience = 2, 1
+    config.ladder.min_gain, config.topology.enabled = 0.9, False
+    module = fitted(config, views[0], tmp_path)
+    polishes = [entry["steps"] for entry in module.stage_log if entry["kind"] == "polish"]
+    assert polishes == [10, 10]
