@@ -50,7 +50,7 @@ CLAY, BLUE_CLAY = (0.83, 0.68, 0.57), (0.55, 0.68, 0.80)  # original, reconstruc
 
 
 def trained(name: str, root: Path) -> Path:
-    """The folder of a finished run of `configs/<name>.yaml`, with a checkpoint of every fourth step."""
+    """The folder of a finished run of `configs/<name>.yaml`, a checkpoint every 4 steps."""
     folder = root / name / "version_0"
     if not (folder / "metrics.json").is_file():
         settings = ["log.checkpoint_every_n_steps=4", "log.num_checkpoints=999"]
