@@ -204,7 +204,7 @@ class LogConfig:
 PRESETS: dict[str, dict[str, bool | int | float | str | list[float]]] = {
     "best": {},  # the defaults below
     # Gauss-Newton alone, on twice as many rungs: what the polish does between two lengths, shorter
-    # strides do too, at a third of the time and with held-out IoUs up to .005 lower.
+    # strides do too, at about half the time and with held-out IoUs up to .005 lower.
     "fast": {
         "ladder.polish_steps": 0,
         "newton.steps": 2,
