@@ -14,16 +14,19 @@ template <typename T> struct ForwardSpace {
   uint64_t done;  // blocks that no further face changes
 };
 
-/// Blocks whose pixels are all at the cap, or in which more faces count than may.
+/// Blocks that need no further face: all their pixels are at the cap, or more faces count in one of
+/// them than may, so that choose_nearest() begins anew.
 template <typename T> uint64_t find_done(const ForwardSpace<T>& space, bool counting, T most) {
-  const TilePixels<T>& pixels = counting ? space.count : space.product;
-  const Pack<T> least(counting ? most + T(1) : Power<T>::kCap);
+  const Pack<T> limit(most), cap(Power<T>::kCap);
   uint64_t done = 0;
   for (int block = 0; block < kBlocks; ++block) {
-    unsigned open = 0;
+    unsigned open = 0, over = 0;
     for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes)
-      open |= bits_of(less(load(pixels.at[block] + first), least));
-    done |= uint64_t(open == 0) << block;
+      if (counting)
+        over |= bits_of(less(limit, load(space.count.at[block] + first)));
+      else
+        open |= bits_of(less(load(space.product.at[block] + first), cap));
+    done |= uint64_t(counting ? over != 0 : open == 0) << block;
   }
   return done;
 }

@@ -104,12 +104,19 @@ void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>&
                                  front.perspective, tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
 }
 
+/// How many keys are `least` or more. Sums of whole numbers are the same in any order: four at once
+/// wait less for each other.
 template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t count) {
   const Pack<T> one(T(1)), none(T(0));
-  Pack<T> found = none;
-  for (int64_t i = 0; i < count; ++i)
-    found = found + select(less(load(keys + kBlockPixels * i), least), none, one);
-  return found;
+  const auto at = [&](int64_t i) {
+    return select(less(load(keys + kBlockPixels * i), least), none, one);
+  };
+  Pack<T> found[4] = {none, none, none, none};
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    for (int j = 0; j < 4; ++j) found[j] = found[j] + at(i + j);
+  for (; i < count; ++i) found[0] = found[0] + at(i);
+  return (found[0] + found[1]) + (found[2] + found[3]);
 }
 
 /// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and
@@ -203,7 +210,7 @@ void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, int block,
       const PackMask<T> chosen = both(less(Pack<T>(T(-INFINITY)), key),
                                       among_nearest(block_last, part, key, space.numbers[i]));
       const Pack<T> factor = load(space.factors.data() + kBlockPixels * i + first);
-      p = select(chosen, smaller(p * factor, Pack<T>(Power<T>::kCap)), p);
+      p = smaller(p * select(chosen, factor, Pack<T>(T(1))), Pack<T>(Power<T>::kCap));
     }
     store(p, product + first);
   }
