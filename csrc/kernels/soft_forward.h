@@ -121,15 +121,11 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   if (args.last.key) {
     const TileLast<T, T, int32_t> last(args.last, view, tile);
     last.clear();
-    bool listed = false;
-    for (int block = 0; counting && block < kBlocks; ++block) {
-      T most = T(0);
-      for (int i = 0; i < kBlockPixels; ++i) most = larger(most, space.count.at[block][i]);
-      if (!(most > T(view.model.faces_per_pixel))) continue;
-      if (!listed) list_depths(view, front, tile, space.faces, space.nearest.depths);
-      listed = true;
-      choose_nearest<kLinear>(view, tile, block, space.faces, space.blocks, space.nearest,
-                              space.product.at[block], last);
+    const uint64_t crowded = counting ? find_done(space, true, T(view.model.faces_per_pixel)) : 0;
+    if (crowded) {
+      list_depths(view, front, tile, space.faces, space.nearest.depths);
+      choose_nearest<kLinear>(view, tile, crowded, space.faces, space.blocks, space.nearest,
+                              space.product, last);
     }
   }
   write_tile(args, view, tile, space.product, space.count);
