@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lightning_rast.ops.soft_coverage import SoftModel
 
-_CHUNK = 4_000_000  # pairs looked at together
+_CHUNK = 100_000  # pairs looked at together: what caches hold
 
 
 def count_pairs(verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel) -> int:

@@ -61,10 +61,31 @@ template <typename T> struct NearestSpace {
   Buffer<T> keys, factors;      // (rows, pixels); keys are -inf where a face does not count
   Buffer<int32_t> numbers;      // (rows,)
   int64_t begin[kBlocks], end[kBlocks];  // rows
+  Buffer<uint64_t> reached;              // per face of the tile: the blocks that it may reach
+  int64_t reaching[kBlocks];             // per block: these faces
 };
 
 /// So many rows are filled at once, or those of a single block: 2 MB of floats, which caches hold.
 constexpr int64_t kMostRows = 1 << 14;
+
+/// Fills `reached` and `reaching`.
+template <typename T> void find_reached(const TileFaces<T>& faces, NearestSpace<T>& space) {
+  space.reached.resize(faces.entries.size());
+  memset(space.reaching, 0, sizeof(space.reaching));
+  for (int64_t i = 0; i < space.reached.size(); ++i) {
+    space.reached[i] = block_box(faces.entries[i]);
+    for (uint64_t left = space.reached[i]; left; left &= left - 1)
+      ++space.reaching[__builtin_ctzll(left)];
+  }
+}
+
+/// Blocks that more than so many faces may reach.
+template <typename T> uint64_t blocks_above(const NearestSpace<T>& space, double faces) {
+  uint64_t blocks = 0;
+  for (int block = 0; block < kBlocks; ++block)
+    blocks |= uint64_t(double(space.reaching[block]) > faces) << block;
+  return blocks;
+}
 
 /// Pixels of a block of the tile, from its middle.
 template <typename T> void block_pixels(int block, int part, Pack<T>& x, Pack<T>& y) {
@@ -226,30 +247,26 @@ void choose_in_block(int block, int faces_per_pixel, const NearestSpace<T>& spac
   }
 }
 
-/// The same for a set of blocks. `reached` has the blocks that each face reaches.
+/// The same for a set of blocks.
 template <bool kLinear, typename T>
 void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, uint64_t blocks,
-                    const TileFaces<T>& faces, const Buffer<uint64_t>& reached,
-                    NearestSpace<T>& space, TilePixels<T>& product,
+                    const TileFaces<T>& faces, NearestSpace<T>& space, TilePixels<T>& product,
                     const TileLast<T, T, int32_t>& last) {
-  int64_t rows[kBlocks] = {};
-  for (int64_t i = 0; i < reached.size(); ++i)
-    for (uint64_t left = reached[i] & blocks; left; left &= left - 1) ++rows[__builtin_ctzll(left)];
   while (blocks) {
     uint64_t batch = 0;
     int64_t total = 0;
     do {
       const int block = __builtin_ctzll(blocks);
       space.begin[block] = space.end[block] = total;
-      total += rows[block];
+      total += space.reaching[block];
       batch |= blocks & -blocks;
       blocks &= blocks - 1;
-    } while (blocks && total + rows[__builtin_ctzll(blocks)] <= kMostRows);
+    } while (blocks && total + space.reaching[__builtin_ctzll(blocks)] <= kMostRows);
     space.keys.resize(kBlockPixels * total);
     space.factors.resize(kBlockPixels * total);
     space.numbers.resize(total);
-    for (int64_t i = 0; i < reached.size(); ++i) {
-      if (!(reached[i] & batch)) continue;
+    for (int64_t i = 0; i < space.reached.size(); ++i) {
+      if (!(space.reached[i] & batch)) continue;
       const TileEntry& entry = faces.entries[i];
       const auto list = entry.sides == 3 ? list_keys<kLinear, 3, T> : list_keys<kLinear, 4, T>;
       list(tile, entry, faces.face(i), space.depths[i], batch, space);
