@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 # As `train.py` has it: idle threads sleep, so that they take nothing from whoever is busy.
@@ -29,10 +30,12 @@ from coverage import table
 from cpu_visibility import visibility_peers
 from peers import Peer, peers, squared_error_grad
 from scenes import Scene, cameras, disc, folded_scan, smooth_sphere
+from soft_pairs import count_pairs
 from stopwatch import best_ms, best_stages_ms, copy_ms, machine
 from torch import Tensor
 
 from lightning_rast.ops import antialias, interpolate, rasterize, soft_coverage, visible_faces
+from lightning_rast.ops.soft_coverage import Semantics, soft_model
 from lightning_rast.scene import Camera
 
 VIEWS = 4
@@ -43,6 +46,7 @@ CASES = [
 ]  # fmt: skip
 SOFT_CASES = [(3, 128), (4, 128), (5, 128), (4, 256), (5, 256), (4, 512)]
 SIGMA = 1e-4
+SOFT_SETTINGS: dict[Semantics, float] = {"pytorch3d": SIGMA, "softras": SIGMA, "pixel": 0.5}
 
 
 @dataclass
@@ -131,24 +135,36 @@ def antialiased(scene: Scene, camera: Camera, target: Tensor) -> Peer:
 
 
 def soft_rows(options: argparse.Namespace) -> Iterator[Row]:
-    """Soft coverage with PyTorch3D's meaning and its tutorial's settings, and with our own."""
+    """Soft coverage with PyTorch3D's meaning and its tutorial's settings, and with our own.
+
+    With one thread also ns per pair of a pixel and a face within reach of it, forward.
+    """
     for scene, size in scenes(SOFT_CASES):
         verts_clip = cameras(VIEWS, size).world_to_clip(scene.mesh.verts).contiguous()
+        pairs = {name: pairs_of(verts_clip, scene, size, name) for name in SOFT_SETTINGS}
         for threads in options.threads:
             row = row_of(scene, size, threads)
-            for name, settings in {
-                "pytorch3d": {"semantics": "pytorch3d", "sigma": SIGMA},
-                "softras": {"semantics": "softras", "sigma": SIGMA},
-                "pixel": {"semantics": "pixel", "sigma": 0.5},
-            }.items():
-
-                def draw(verts: Tensor, scene=scene, size=size, settings=settings) -> Tensor:
-                    return soft_coverage(verts, scene.mesh.faces, (size, size), **settings)
-
+            for name, sigma in SOFT_SETTINGS.items():
+                draw = partial(
+                    soft_coverage,
+                    faces=scene.mesh.faces,
+                    image_size=(size, size),
+                    sigma=sigma,
+                    semantics=name,
+                )
                 forward, backward = forward_and_backward(draw, verts_clip, options)
                 row.times[f"{name} forward"], row.times[f"{name} backward"] = forward, backward
+                if threads == 1:
+                    row.notes[f"{name} pairs"] = pairs[name]
+                    row.notes[f"{name} ns per pair"] = 1e6 * forward / pairs[name]
             row.times.update(elsewhere("soft", row))
             yield row
+
+
+def pairs_of(verts_clip: Tensor, scene: Scene, size: int, name: Semantics) -> float:
+    """Of a view, on average."""
+    model = soft_model("benchmark", (size, size), SOFT_SETTINGS[name], name, 1e-4, None, None)
+    return count_pairs(verts_clip, scene.mesh.faces, size, model) / VIEWS
 
 
 def other_rows(options: argparse.Namespace) -> Iterator[Row]:

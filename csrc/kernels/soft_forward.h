@@ -9,38 +9,37 @@ template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
   TilePixels<T> count;    // of faces, if only some may count; then coverage
   TileFaces<T> faces;
-  Buffer<uint64_t> blocks;  // per entry: those it may reach
   NearestSpace<T> nearest;
-  uint64_t done;  // blocks that no further face changes
 };
 
-/// Blocks whose pixels are all at the cap, or in which more faces count than may.
+/// Where so many times more faces may reach a block than may count in a pixel, most blocks have a
+/// pixel in which too many count, and counting is wasted on them.
+constexpr double kSurelyCrowded = 2.0;
+
+/// Blocks that need no further face: all their pixels are at the cap, or more faces count in one of
+/// them than may, so that choose_nearest() begins anew.
 template <typename T> uint64_t find_done(const ForwardSpace<T>& space, bool counting, T most) {
-  const TilePixels<T>& pixels = counting ? space.count : space.product;
-  const Pack<T> least(counting ? most + T(1) : Power<T>::kCap);
+  const Pack<T> limit(most), cap(Power<T>::kCap);
   uint64_t done = 0;
   for (int block = 0; block < kBlocks; ++block) {
-    unsigned open = 0;
+    unsigned open = 0, over = 0;
     for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes)
-      open |= bits_of(less(load(pixels.at[block] + first), least));
-    done |= uint64_t(open == 0) << block;
+      if (counting)
+        over |= bits_of(less(limit, load(space.count.at[block] + first)));
+      else
+        open |= bits_of(less(load(space.product.at[block] + first), cap));
+    done |= uint64_t(counting ? over != 0 : open == 0) << block;
   }
   return done;
 }
 
-/// Multiplies a face's factors. Returns the blocks it may reach, if counting.
+/// Multiplies a face's factors in those of the `blocks` that it reaches.
 template <bool kLinear, int kSides, bool kCounting, typename T>
-uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
-                       ForwardSpace<T>& space) {
+void multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+                   uint64_t blocks, ForwardSpace<T>& space) {
   const Pack<T> cap(Power<T>::kCap), one(T(1)), none(T(0));
   const FaceConstants<kSides, T> constants(tile, face);
-  uint64_t reached = 0;
-  const uint64_t looked_at = kCounting ? ~uint64_t(0) : ~space.done;
-  for (WindowWalk<kSides, T> walk(entry, looked_at); walk.next(tile, face);) {
-    if (kCounting) {
-      reached |= walk.wanted_in_tile();
-      walk.leave_out(space.done);
-    }
+  for (WindowWalk<kSides, T> walk(entry, blocks); walk.next(tile, face);) {
     const unsigned deep = walk.wanted & walk.window.deep;
     for (unsigned left = deep; left; left &= left - 1) {
       const int block = walk.block(__builtin_ctz(left));
@@ -51,25 +50,24 @@ uint64_t multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceIn
     }
     for (unsigned left = walk.wanted & ~deep; left;) {
       const BlockPair pair(left);
-      const int blocks[2] = {walk.block(pair.first), walk.block(pair.second)};
+      const int at_block[2] = {walk.block(pair.first), walk.block(pair.second)};
       for (int part = 0; part < kParts<T>; ++part) {
         const FaceChance<Twin<Pack<T>>> f = face_chance<kLinear, kSides, T>(
             constants, walk.window.at(constants.lanes[part], pair.first, pair.second));
         const int at = part * Pack<T>::kLanes;
-        T* product[2] = {space.product.at[blocks[0]] + at, space.product.at[blocks[1]] + at};
+        T* product[2] = {space.product.at[at_block[0]] + at, space.product.at[at_block[1]] + at};
         const Twin<Pack<T>> before(load(product[0]), load(product[1]));
         const Twin<Pack<T>> after =
             select(f.counts, smaller(before * f.chance.factor, Twin<Pack<T>>(cap)), before);
         store(after.first, product[0]);
         if (pair.two) store(after.second, product[1]);
         if (!kCounting) continue;
-        T* count[2] = {space.count.at[blocks[0]] + at, space.count.at[blocks[1]] + at};
+        T* count[2] = {space.count.at[at_block[0]] + at, space.count.at[at_block[1]] + at};
         store(load(count[0]) + select(f.counts.first, one, none), count[0]);
         if (pair.two) store(load(count[1]) + select(f.counts.second, one, none), count[1]);
       }
     }
   }
-  return reached;
 }
 
 template <typename T>
@@ -97,36 +95,37 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
   const int64_t num_entries = space.faces.entries.size();
-  const bool counting = args.last.key && num_entries > view.model.faces_per_pixel;
-  if (counting) {
-    memset(&space.count, 0, sizeof(space.count));
-    space.blocks.resize(num_entries);
+  const double most = view.model.faces_per_pixel;
+  uint64_t crowded = 0;  // blocks in which only the nearest faces count
+  bool counting = false;
+  if (args.last.key && double(num_entries) > most) {
+    find_reached(space.faces, space.nearest);
+    crowded = blocks_above(space.nearest, kSurelyCrowded * most);
+    counting = (blocks_above(space.nearest, most) & ~crowded) != 0;
+    if (counting) memset(&space.count, 0, sizeof(space.count));
   }
-  space.done = 0;
+  const bool knows_blocks = counting || crowded;
+  uint64_t done = crowded;  // blocks that no further face changes
   for (int64_t i = 0; i < num_entries; ++i) {
-    if (i % kGroup == 0 && i > 0)
-      space.done = find_done(space, counting, T(view.model.faces_per_pixel));
+    if (i % kGroup == 0 && i > 0) done |= find_done(space, counting, T(most));
+    const uint64_t blocks = (knows_blocks ? space.nearest.reached[i] : ~uint64_t(0)) & ~done;
+    if (!blocks) continue;
     const TileEntry& entry = space.faces.entries[i];
     const FaceInTile<T> face = space.faces.face(i);
     const auto multiply =
         entry.sides == 3
             ? (counting ? multiply_face<kLinear, 3, true, T> : multiply_face<kLinear, 3, false, T>)
             : (counting ? multiply_face<kLinear, 4, true, T> : multiply_face<kLinear, 4, false, T>);
-    const uint64_t reached = multiply(tile, entry, face, space);
-    if (counting) space.blocks[i] = reached;
+    multiply(tile, entry, face, blocks, space);
   }
   if (args.last.key) {
     const TileLast<T, T, int32_t> last(args.last, view, tile);
     last.clear();
-    bool listed = false;
-    for (int block = 0; counting && block < kBlocks; ++block) {
-      T most = T(0);
-      for (int i = 0; i < kBlockPixels; ++i) most = larger(most, space.count.at[block][i]);
-      if (!(most > T(view.model.faces_per_pixel))) continue;
-      if (!listed) list_depths(view, front, tile, space.faces, space.nearest.depths);
-      listed = true;
-      choose_nearest<kLinear>(view, tile, block, space.faces, space.blocks, space.nearest,
-                              space.product.at[block], last);
+    if (counting) crowded |= find_done(space, true, T(most));
+    if (crowded) {
+      list_depths(view, front, tile, space.faces, space.nearest.depths);
+      choose_nearest<kLinear>(view, tile, crowded, space.faces, space.nearest, space.product,
+                              last);
     }
   }
   write_tile(args, view, tile, space.product, space.count);

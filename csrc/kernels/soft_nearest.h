@@ -54,12 +54,38 @@ PackMask<T> among_nearest(const BlockLast<T>& last, int part, Pack<T> key, int32
   return less(Pack<T>(T(0)), load(chosen));
 }
 
-/// Scratch of choose_nearest().
+/// Scratch of choose_nearest(). A face has a row of pixels in each block that it reaches, and the
+/// rows of a block follow each other.
 template <typename T> struct NearestSpace {
   Buffer<TileDepth<T>> depths;  // of the tile's faces
-  Buffer<T> keys, factors;  // per entry and pixel of the block; -inf where a face does not count
-  Buffer<int32_t> numbers;
+  Buffer<T> keys, factors;      // (rows, pixels); keys are -inf where a face does not count
+  Buffer<int32_t> numbers;      // (rows,)
+  int64_t begin[kBlocks], end[kBlocks];  // rows
+  Buffer<uint64_t> reached;              // per face of the tile: the blocks that it may reach
+  int64_t reaching[kBlocks];             // per block: these faces
 };
+
+/// So many rows are filled at once, or those of a single block: 2 MB of floats, which caches hold.
+constexpr int64_t kMostRows = 1 << 14;
+
+/// Fills `reached` and `reaching`.
+template <typename T> void find_reached(const TileFaces<T>& faces, NearestSpace<T>& space) {
+  space.reached.resize(faces.entries.size());
+  memset(space.reaching, 0, sizeof(space.reaching));
+  for (int64_t i = 0; i < space.reached.size(); ++i) {
+    space.reached[i] = block_box(faces.entries[i]);
+    for (uint64_t left = space.reached[i]; left; left &= left - 1)
+      ++space.reaching[__builtin_ctzll(left)];
+  }
+}
+
+/// Blocks that more than so many faces may reach.
+template <typename T> uint64_t blocks_above(const NearestSpace<T>& space, double faces) {
+  uint64_t blocks = 0;
+  for (int block = 0; block < kBlocks; ++block)
+    blocks |= uint64_t(double(space.reaching[block]) > faces) << block;
+  return blocks;
+}
 
 /// Pixels of a block of the tile, from its middle.
 template <typename T> void block_pixels(int block, int part, Pack<T>& x, Pack<T>& y) {
@@ -69,29 +95,43 @@ template <typename T> void block_pixels(int block, int part, Pack<T>& x, Pack<T>
   y = Pack<T>(T(kBlock * (block / kBlocksX) + middle)) + load(kPixelLanes<T>.y + first);
 }
 
+/// Fills a face's rows in those of the `blocks` that it reaches.
 template <bool kLinear, int kSides, typename T>
-void list_keys(const Tile<T>& tile, const FaceInTile<T>& face, const TileDepth<T>& depth,
-               int block, T* keys, T* factors) {
-  const T x = T(kBlock * (block % kBlocksX) + (kBlock - kTile) / 2);
-  const T y = T(kBlock * (block / kBlocksX) + (kBlock - kTile) / 2);
+__attribute__((flatten)) void list_keys(const Tile<T>& tile, const TileEntry& entry,
+                                        const FaceInTile<T>& face, const TileDepth<T>& depth,
+                                        uint64_t blocks, NearestSpace<T>& space) {
+  using Two = Twin<Pack<T>>;
   const FaceConstants<kSides, T> constants(tile, face);
-  for (int part = 0; part < kParts<T>; ++part) {
-    SideFrames<kSides, Pack<T>> frames = constants.lanes[part];
-    for (int k = 0; k < kSides; ++k) {
-      // In the order of Window::look(), for the same bits.
-      const T across = (x * face.across_x(k) + y * face.across_y(k)) + face.across_0(k);
-      const T along = (x * face.along_x(k) + y * face.along_y(k)) + face.along_0(k);
-      frames.across[k] = frames.across[k] + Pack<T>(across);
-      frames.along[k] = frames.along[k] + Pack<T>(along);
+  for (WindowWalk<kSides, T> walk(entry, blocks); walk.next(tile, face);)
+    for (unsigned left = walk.wanted; left;) {
+      const BlockPair pair(left);
+      const int at[2] = {walk.block(pair.first), walk.block(pair.second)};
+      const int64_t row[2] = {space.end[at[0]], space.end[at[1]]};
+      unsigned any[2] = {0, 0};
+      for (int part = 0; part < kParts<T>; ++part) {
+        const SideFrames<kSides, Two> frames =
+            walk.window.at(constants.lanes[part], pair.first, pair.second);
+        const FaceChance<Two> f = face_chance<kLinear, kSides, T>(constants, frames);
+        Two x, y;
+        block_pixels(at[0], part, x.first, y.first);
+        block_pixels(at[1], part, x.second, y.second);
+        const Two key =
+            select(f.counts, key_at(depth, frames.across, x, y), Two(T(-INFINITY)));
+        const int first = part * Pack<T>::kLanes;
+        any[0] |= bits_of(f.counts.first);
+        store(key.first, space.keys.data() + kBlockPixels * row[0] + first);
+        store(f.chance.factor.first, space.factors.data() + kBlockPixels * row[0] + first);
+        if (!pair.two) continue;
+        any[1] |= bits_of(f.counts.second);
+        store(key.second, space.keys.data() + kBlockPixels * row[1] + first);
+        store(f.chance.factor.second, space.factors.data() + kBlockPixels * row[1] + first);
+      }
+      // A row without any pixel is overwritten by the next.
+      for (int i = 0; i < 1 + int(pair.two); ++i) {
+        space.numbers[row[i]] = entry.number;
+        space.end[at[i]] += any[i] != 0;
+      }
     }
-    const FaceChance<Pack<T>> f = face_chance<kLinear, kSides, T>(constants, frames);
-    Pack<T> pixel_x, pixel_y;
-    block_pixels(block, part, pixel_x, pixel_y);
-    const Pack<T> key = key_at(depth, frames.across, pixel_x, pixel_y);
-    const int first = part * Pack<T>::kLanes;
-    store(select(f.counts, key, Pack<T>(T(-INFINITY))), keys + first);
-    store(f.chance.factor, factors + first);
-  }
 }
 
 /// Depths of the faces of a tile.
@@ -104,12 +144,19 @@ void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>&
                                  front.perspective, tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
 }
 
+/// How many keys are `least` or more. Sums of whole numbers are the same in any order: four at once
+/// wait less for each other.
 template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t count) {
   const Pack<T> one(T(1)), none(T(0));
-  Pack<T> found = none;
-  for (int64_t i = 0; i < count; ++i)
-    found = found + select(less(load(keys + kBlockPixels * i), least), none, one);
-  return found;
+  const auto at = [&](int64_t i) {
+    return select(less(load(keys + kBlockPixels * i), least), none, one);
+  };
+  Pack<T> found[4] = {none, none, none, none};
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    for (int j = 0; j < 4; ++j) found[j] = found[j] + at(i + j);
+  for (; i < count; ++i) found[0] = found[0] + at(i);
+  return (found[0] + found[1]) + (found[2] + found[3]);
 }
 
 /// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and
@@ -169,41 +216,26 @@ bool find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T
   return tied != 0;
 }
 
-/// Finds the last faces of a block's pixels, and their product again.
-template <bool kLinear, typename T>
-void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, int block,
-                    const TileFaces<T>& faces, const Buffer<uint64_t>& blocks,
-                    NearestSpace<T>& space, T* product, const TileLast<T, T, int32_t>& last) {
-  space.keys.clear();
-  space.factors.clear();
-  space.numbers.clear();
-  for (int64_t i = 0; i < faces.entries.size(); ++i) {
-    if (!(blocks[i] >> block & 1)) continue;
-    T* keys = space.keys.reserve(kBlockPixels);
-    T* factors = space.factors.reserve(kBlockPixels);
-    if (faces.entries[i].sides == 3)
-      list_keys<kLinear, 3>(tile, faces.face(i), space.depths[i], block, keys, factors);
-    else
-      list_keys<kLinear, 4>(tile, faces.face(i), space.depths[i], block, keys, factors);
-    space.keys.resize(space.keys.size() + kBlockPixels);
-    space.factors.resize(space.factors.size() + kBlockPixels);
-    space.numbers.push(faces.entries[i].number);
-  }
-  const int64_t count = space.numbers.size();
+/// Finds the last faces of a block's pixels from its rows, and the product of these faces.
+template <typename T>
+void choose_in_block(int block, int faces_per_pixel, const NearestSpace<T>& space, T* product,
+                     const TileLast<T, T, int32_t>& last) {
+  const int64_t begin = space.begin[block], count = space.end[block] - begin;
+  const int32_t* numbers = space.numbers.data() + begin;
   BlockLast<T> block_last;
   for (int part = 0; part < kParts<T>; ++part) {
     const int first = part * Pack<T>::kLanes;
-    const T* keys = space.keys.data() + first;
-    block_last.ties =
-        find_last(keys, space.numbers.data(), count, T(view.model.faces_per_pixel),
-                  block_last.key + first, block_last.face + first);
+    const T* keys = space.keys.data() + kBlockPixels * begin + first;
+    const T* factors = space.factors.data() + kBlockPixels * begin + first;
+    block_last.ties = find_last(keys, numbers, count, T(faces_per_pixel), block_last.key + first,
+                                block_last.face + first);
     Pack<T> p(T(1));
     for (int64_t i = 0; i < count; ++i) {
       const Pack<T> key = load(keys + kBlockPixels * i);
       const PackMask<T> chosen = both(less(Pack<T>(T(-INFINITY)), key),
-                                      among_nearest(block_last, part, key, space.numbers[i]));
-      const Pack<T> factor = load(space.factors.data() + kBlockPixels * i + first);
-      p = select(chosen, smaller(p * factor, Pack<T>(Power<T>::kCap)), p);
+                                      among_nearest(block_last, part, key, numbers[i]));
+      const Pack<T> factor = load(factors + kBlockPixels * i);
+      p = smaller(p * select(chosen, factor, Pack<T>(T(1))), Pack<T>(Power<T>::kCap));
     }
     store(p, product + first);
   }
@@ -212,6 +244,37 @@ void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, int block,
     if (place < 0) continue;
     last.last.key[place] = block_last.key[lane];
     last.last.face[place] = block_last.face[lane];
+  }
+}
+
+/// The same for a set of blocks.
+template <bool kLinear, typename T>
+void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, uint64_t blocks,
+                    const TileFaces<T>& faces, NearestSpace<T>& space, TilePixels<T>& product,
+                    const TileLast<T, T, int32_t>& last) {
+  while (blocks) {
+    uint64_t batch = 0;
+    int64_t total = 0;
+    do {
+      const int block = __builtin_ctzll(blocks);
+      space.begin[block] = space.end[block] = total;
+      total += space.reaching[block];
+      batch |= blocks & -blocks;
+      blocks &= blocks - 1;
+    } while (blocks && total + space.reaching[__builtin_ctzll(blocks)] <= kMostRows);
+    space.keys.resize(kBlockPixels * total);
+    space.factors.resize(kBlockPixels * total);
+    space.numbers.resize(total);
+    for (int64_t i = 0; i < space.reached.size(); ++i) {
+      if (!(space.reached[i] & batch)) continue;
+      const TileEntry& entry = faces.entries[i];
+      const auto list = entry.sides == 3 ? list_keys<kLinear, 3, T> : list_keys<kLinear, 4, T>;
+      list(tile, entry, faces.face(i), space.depths[i], batch, space);
+    }
+    for (uint64_t left = batch; left; left &= left - 1) {
+      const int block = __builtin_ctzll(left);
+      choose_in_block(block, view.model.faces_per_pixel, space, product.at[block], last);
+    }
   }
 }
 

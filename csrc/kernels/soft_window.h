@@ -91,20 +91,20 @@ template <int kSides, typename T> struct Window {
   }
 };
 
-/// Bits of `blocks`, a set of blocks of the tile, that fall into a window, row by row.
+/// Bits of `blocks`, a set of blocks of the tile, that fall into a window, row by row. Those beyond
+/// the tile's right edge are bits of the next row's beginning.
 inline unsigned window_bits(uint64_t blocks, int block_x, int block_y) {
-  unsigned bits = 0;
-  for (int j = 0; j < kBlock && block_y + j < kBlocksX; ++j)
-    bits |= unsigned(blocks >> (kBlocksX * (block_y + j) + block_x) & 15) << (kBlock * j);
-  return bits;
+  unsigned bits = unsigned(blocks >> (kBlocksX * block_y + block_x)) & 0x0f0f0f0fu;
+  bits = (bits | bits >> 4) & 0x00ff00ffu;
+  return (bits | bits >> 8) & 0xffffu;
 }
 
-/// Set of the blocks from first to last, inclusive.
-inline uint64_t block_box(int first_x, int first_y, int last_x, int last_y) {
-  const uint64_t row = (uint64_t(2) << last_x) - (uint64_t(1) << first_x);
-  uint64_t box = 0;
-  for (int y = first_y; y <= last_y; ++y) box |= row << (kBlocksX * y);
-  return box;
+/// Set of the blocks in a face's box.
+inline uint64_t block_box(const TileEntry& entry) {
+  static_assert(kBlocksX == 8, "a row is a byte");
+  const uint64_t row = (uint64_t(2) << entry.last_x) - (uint64_t(1) << entry.first_x);
+  return row * 0x0101010101010101u & ~uint64_t(0) << 8 * entry.first_y &
+         ~uint64_t(0) >> 8 * (kBlocksX - 1 - entry.last_y);
 }
 
 /// Walks over the windows that hold some of the blocks that a face may reach.
@@ -115,7 +115,7 @@ template <int kSides, typename T> class WindowWalk {
   int first_block;      // of the tile
 
   WindowWalk(const TileEntry& entry, uint64_t blocks)
-      : blocks_(blocks & block_box(entry.first_x, entry.first_y, entry.last_x, entry.last_y)),
+      : blocks_(blocks & block_box(entry)),
         first_x_(entry.first_x),
         last_x_(entry.last_x),
         last_y_(entry.last_y),
@@ -141,17 +141,6 @@ template <int kSides, typename T> class WindowWalk {
   }
   int block(int in_window) const {
     return first_block + kBlocksX * (in_window / kBlock) + in_window % kBlock;
-  }
-  /// Without some blocks of the tile.
-  void leave_out(uint64_t blocks) {
-    wanted &= ~window_bits(blocks, first_block % kBlocksX, first_block / kBlocksX);
-  }
-  /// As a set of blocks of the tile.
-  uint64_t wanted_in_tile() const {
-    uint64_t blocks = 0;
-    for (int j = 0; j < kBlock; ++j)
-      blocks |= uint64_t(wanted >> (kBlock * j) & 15) << (kBlocksX * j);
-    return blocks << first_block;
   }
 
  private:

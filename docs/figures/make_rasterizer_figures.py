@@ -71,6 +71,21 @@ def ratio_rows(kind: str, ours: str) -> Rows:
     return out
 
 
+def pair_rows() -> Rows:
+    """Pairs of a pixel and a face within its reach in a view, thousands, and ns for each."""
+    rows = [row for row in json.loads(TIMES.read_text())["soft"] if row["threads"] == 1]
+    names = [name.removesuffix(" pairs") for name in rows[0]["notes"] if name.endswith(" pairs")]
+    columns = [f"{name} {column}" for name in names for column in ("pairs, 10³", "ns per pair")]
+    out: Rows = [["mesh", "faces", "image", *columns]]
+    for row in rows:
+        line: list[object] = [row["mesh"], row["faces"], row["size"]]
+        for name in names:
+            line.append(f"{row['notes'][f'{name} pairs'] / 1000:.0f}")
+            line.append(f"{row['notes'][f'{name} ns per pair']:.2f}")
+        out.append(line)
+    return out
+
+
 def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
@@ -84,6 +99,7 @@ def tables(numbers: dict) -> dict[str, Rows]:
         "accuracy": accuracy_rows(),
         "cosines": cosine_rows(),
         **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
+        "soft_pairs": pair_rows(),
         "visibility_ratios": ratio_rows("visibility", "lightning_rast"),
         "silhouette_ratios": ratio_rows("silhouette", "antialias"),
     }

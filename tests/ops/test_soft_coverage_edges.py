@@ -145,7 +145,7 @@ def test_huge_softness_is_even(semantics: str, dtype: torch.dtype):
 
 @ALL
 @BOTH
-@pytest.mark.parametrize("sigma", [1e-12, 1e-20])
+@pytest.mark.parametrize("sigma", [1e-12, 1e-14])
 def test_tiny_softness_is_hard(sigma: float, semantics: str, dtype: torch.dtype):
     xy = torch.tensor([[3.1, 2.2], [27.3, 5.4], [9.6, 21.7]]).double()
     verts_clip = on_screen(xy, (24, 30))[None]
