@@ -12,14 +12,9 @@ from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
 from lightning_rast.optim.remesh import remesh
-from lightning_rast.optim.revoxelize import retopologized
+from lightning_rast.optim.revoxelize import other_topology
 from lightning_rast.optim.thickness import target_edges
-from lightning_rast.optim.topology import (
-    compare_topology,
-    judge,
-    needs_revoxelizing,
-    part_genus,
-)
+from lightning_rast.optim.topology import judge
 from lightning_rast.runs import RunError
 from lightning_rast.scene import Camera, Mesh
 
@@ -101,27 +96,21 @@ def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) 
 def mesh_of_shown_topology(
     mesh: Mesh, views: Views, settings: TopologyConfig, *, num_disagreeing: int
 ) -> Mesh | None:
-    """The mesh with other handles, parts or holes where the masks show other ones than it has; None
-    where all is as they show, where it cannot be changed, and of an open mesh."""
+    """The mesh with other handles, parts or holes where it has some that no mask shows or lacks some
+    that one does; None where it is as they show or cannot be changed, and of an open mesh."""
     topology = mesh.topology
     if not (topology.is_closed and topology.is_oriented and topology.is_manifold):
         return None
-    targets = _cpu_targets(views)
-    mesh = Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu())
-    comparison = compare_topology(mesh, targets)
-    if not needs_revoxelizing(comparison):
-        return None
     try:
-        other = retopologized(
-            mesh,
-            targets,
+        return other_topology(
+            Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()),
+            _cpu_targets(views),
             resolution=settings.resolution,
             blur=settings.blur,
             num_disagreeing=num_disagreeing,
         )
     except ValueError:  # nothing is left of so thin an object
         return None
-    return None if part_genus(other) == comparison.genus else other
 
 
 def is_accepted(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig) -> bool:
