@@ -148,6 +148,7 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
         "remesh.thickness",
         "ladder.smoothing",
         "ladder.min_gain",
+        "ladder.noise_px",
         "topology.blur",
         "topology.max_iou_loss",
     ):
@@ -155,6 +156,8 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
             yield key, f"must be 0 or more, got {_value(config, key)}"
     if not all(0 <= beta < 1 for beta in ladder.betas):
         yield "ladder.betas", f"must be between 0 and 1 (1 excluded), got {ladder.betas}"
+    if not 0 <= ladder.least_fall < 1:
+        yield "ladder.least_fall", f"must be between 0 and 1 (1 excluded), got {ladder.least_fall}"
     if not 0 < config.cameras.needed <= 1:
         yield "cameras.needed", f"must be between 0 and 1, got {config.cameras.needed}"
     for key in ("bending", "bending_from_sphere"):
