@@ -163,6 +163,12 @@ class LadderConfig:
     # where each step sees other views.
     min_gain: float = 0.001
     patience: int = 8
+    # Where the outlines' residual is above noise_px at half of the longest bending length and has
+    # not fallen by least_fall of its highest, masks contradict each other, and less bending would
+    # only follow their errors: the rest is Gauss-Newton steps with the longest length again, and
+    # noise_px as newton.huber_px. least_fall 0 = never.
+    noise_px: float = 0.3
+    least_fall: float = 0.15
 
 
 @dataclass(kw_only=True)

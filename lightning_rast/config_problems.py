@@ -147,6 +147,7 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
         "remesh.edge",
         "remesh.thickness",
         "ladder.smoothing",
+        "ladder.noise_px",
         "topology.blur",
         "topology.max_iou_loss",
     ):
@@ -156,6 +157,8 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
         yield "ladder.min_gain", f"must be between 0 and 1 (1 excluded), got {ladder.min_gain}"
     if not all(0 <= beta < 1 for beta in ladder.betas):
         yield "ladder.betas", f"must be between 0 and 1 (1 excluded), got {ladder.betas}"
+    if not 0 <= ladder.least_fall < 1:
+        yield "ladder.least_fall", f"must be between 0 and 1 (1 excluded), got {ladder.least_fall}"
     if not 0 < config.cameras.needed <= 1:
         yield "cameras.needed", f"must be between 0 and 1, got {config.cameras.needed}"
     for key in ("bending", "bending_from_sphere"):

@@ -114,7 +114,8 @@ class LadderModule(ReconstructionModule):
     def report(self) -> dict[str, Any]:
         """Seconds by kind of stage, all stages in order (held_back: vertices whose moves were
         shortened, counted in every step), pairs of faces that cross and faces that look backwards
-        at the end, and the views that disagree with most of the others."""
+        at the end, the views that disagree with most of the others, and the residual (px, 0 = none)
+        at which it was seen that the masks contradict each other."""
         seconds: dict[str, float] = {}
         for entry in self.stage_log:
             seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
@@ -131,6 +132,7 @@ class LadderModule(ReconstructionModule):
         return {
             **of_cameras,
             "disagreeing_views": disagreeing,
+            "noise_px": round(self.position.noise, 3),
             "self_intersections": self.stage_log[-1]["self_intersections"],
             "flipped_faces": self.stage_log[-1]["flipped_faces"],
             "seconds_of_stages": {kind: round(value, 3) for kind, value in seconds.items()},
@@ -209,13 +211,26 @@ class LadderModule(ReconstructionModule):
 
     @torch.no_grad()
     def _newton_step(self, stage: Stage) -> dict[str, Tensor]:
-        newton = self.config.newton
+        newton, ladder = self.config.newton, self.config.ladder
         rows, _ = outlines_of(self.mesh(), self._targets, newton)
+        if self.position.step == 0 and self.position.stage >= self.ladder.again_at:
+            self.position.begin_rung(
+                rows.rms_px,
+                is_judged=stage.bending == self.ladder.judged_at,
+                noise_px=ladder.noise_px,
+                least_fall=ladder.least_fall,
+            )
+        bending = stage.bending
+        if self.position.noise:
+            # What most of the masks agree on: stiff, and larger residuals count linearly.
+            bending = self.ladder.longest
+            robust = replace(newton, huber_px=min(newton.huber_px, ladder.noise_px))
+            rows, _ = outlines_of(self.mesh(), self._targets, robust)
         step = outline_step(
             self.verts,
             self._topology,
             rows,
-            bending=stage.bending * self.scale,
+            bending=bending * self.scale,
             edge=self._mean_edge(),
             smoothing=newton.smoothing,
         )
@@ -288,8 +303,9 @@ class LadderModule(ReconstructionModule):
         while not self.is_finished:
             stage, position = self.stage, self.position
             if stage.kind == "newton" or stage.kind == "polish":
-                is_stale = stage.kind == "polish" and self._is_stale
-                if position.step < stage.steps and not is_stale:
+                # A polish follows exact coverage, errors and all.
+                is_over = stage.kind == "polish" and (self._is_stale or position.noise > 0)
+                if position.step < stage.steps and not is_over:
                     return
                 following = position.stage + 1
             else:
@@ -332,6 +348,7 @@ class LadderModule(ReconstructionModule):
         if found.accepted:
             self._world_to_view = found.cameras.world_to_view
             self.look_at(self._views)
+            self.position.noise = 0.0  # it came from the cameras
             with torch.no_grad():
                 self.verts.copy_(found.mesh.verts.to(self.verts))
 
@@ -349,7 +366,7 @@ class LadderModule(ReconstructionModule):
             if other is not None:
                 self._kept = self.mesh().with_verts(self.verts.detach().clone())
                 self._replace(other)
-                position.round += 1
+                position.go_again(self.ladder.again_at)
                 return self.ladder.again_at
         return len(self.ladder.stages)
 

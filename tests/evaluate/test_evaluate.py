@@ -53,6 +53,13 @@ def test_the_start_is_scored_beside_the_result(folder):
     assert found["start"]["volume_iou"] < 0.9 < found["result"]["volume_iou"]
 
 
+def test_the_distance_over_what_views_see_is_measured_when_asked_for(folder):
+    arguments = ["true.ply", "--config", "ring.yaml", "--seen-by", "1", *QUICK]
+    seen = scores(arguments, folder)["scores"]["result"]["seen"]
+    assert seen["chamfer_l1"] < 1e-3
+    assert 0.5 < seen["share"] < 1
+
+
 def test_a_smaller_mesh_has_the_scores_of_its_size(folder):
     result = scores(["small.ply", "--config", "ring.yaml", *QUICK], folder)["scores"]["result"]
     # A thinner ring, moved inwards.
@@ -86,14 +93,30 @@ def test_a_mesh_is_scored_on_a_folder_of_masks(folder, mask_folder):
     assert (found["num_train_views"], found["num_held_out_views"]) == (5, 1)
 
 
-def test_a_reference_may_lie_in_another_frame(folder, mask_folder):
+@pytest.fixture
+def ten_times_larger(folder):
+    """Options that name the ring ten times as large, elsewhere, and the way there."""
     matrix = np.diag([10.0, 10.0, 10.0, 1.0])
     matrix[:3, 3] = 5
     ring = load_mesh("true.ply")
     save_mesh(folder / "moved.ply", ring.with_verts(10 * ring.verts + 5))
     np.savez(folder / "frame.npz", scale_mat_0=matrix)
-    reference = ["--reference", "moved.ply", "--reference-frame", "frame.npz"]
-    result = scores(["true.ply", "--data", "masks", *reference], folder)["scores"]["result"]
+    return ["--reference", "moved.ply", "--reference-frame", "frame.npz"]
+
+
+def test_what_is_seen_is_measured_in_the_units_of_the_reference(
+    folder, mask_folder, ten_times_larger
+):
+    arguments = ["small.ply", "--data", "masks", "--seen-by", "1", *ten_times_larger]
+    seen = scores(arguments, folder)["scores"]["result"]["seen"]
+    low, high = load_mesh("moved.ply").bounds
+    half_extent = float((high - low).max()) / 2
+    assert seen["chamfer_world"] == pytest.approx(seen["chamfer_l1"] * half_extent, rel=1e-4)
+
+
+def test_a_reference_may_lie_in_another_frame(folder, mask_folder, ten_times_larger):
+    arguments = ["true.ply", "--data", "masks", *ten_times_larger]
+    result = scores(arguments, folder)["scores"]["result"]
     assert result["volume_iou"] > 0.999
     assert result["held_out_iou_min"] > 0.98
 
