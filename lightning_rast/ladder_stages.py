@@ -96,8 +96,10 @@ def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) 
 def mesh_of_shown_topology(
     mesh: Mesh, views: Views, settings: TopologyConfig, *, num_disagreeing: int
 ) -> Mesh | None:
-    """The mesh with other handles, parts or holes where it has some that no mask shows or lacks some
-    that one does; None where it is as they show or cannot be changed, and of an open mesh."""
+    """The mesh without handles and parts that no mask shows, with the holes that one does.
+
+    None where it is as they show or cannot be changed, and of an open mesh.
+    """
     topology = mesh.topology
     if not (topology.is_closed and topology.is_oriented and topology.is_manifold):
         return None
