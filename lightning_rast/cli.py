@@ -38,7 +38,6 @@ _SHIFTS = (
     "schedule.pyramid",
     "schedule.pyramid_at",
     "schedule.subdivide_at",
-    "ladder.bending",
 )
 # Settings that the place of a ladder's run is counted by, or that set others.
 _FIXED = (
@@ -48,8 +47,9 @@ _FIXED = (
     "newton.warmup_steps",
     "newton.steps",
     "remesh.enabled",
-    "ladder.polish_steps",
+    "ladder.bending",
     "ladder.bending_from_sphere",
+    "ladder.polish_steps",
     "cameras.enabled",
     "cameras.bending",
     "topology.enabled",
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help="a YAML file, e.g. configs/kettle.yaml")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="e.g. schedule.steps=300 device=cpu"
+        "overrides", nargs="*", metavar="key=value", help="e.g. preset=fast device=cpu"
     )
     parser.add_argument(
         "--resume",

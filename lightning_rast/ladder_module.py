@@ -145,6 +145,7 @@ class LadderModule(ReconstructionModule):
     def on_fit_start(self) -> None:
         datamodule = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         self.look_at(datamodule.train_views)
+        datamodule.train_views = self._views
         self._go_on()
         super().on_fit_start()
 
@@ -348,6 +349,8 @@ class LadderModule(ReconstructionModule):
         if found.accepted:
             self._world_to_view = found.cameras.world_to_view
             self.look_at(self._views)
+            # So that scores and pictures are of the cameras that the mesh was fitted to.
+            self.trainer.datamodule.train_views = self._views  # pyright: ignore[reportAttributeAccessIssue]
             self.position.noise = 0.0  # it came from the cameras
             with torch.no_grad():
                 self.verts.copy_(found.mesh.verts.to(self.verts))

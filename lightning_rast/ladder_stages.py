@@ -1,5 +1,6 @@
 """What the stages of a ladder do, given sections of the config."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from lightning_rast.config import Config, NewtonConfig, RemeshConfig, TopologyConfig
 from lightning_rast.data.views import Views
+from lightning_rast.ops.advice import LightningRastWarning
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.ladder import Ladder, make_ladder
@@ -111,7 +113,8 @@ def mesh_of_shown_topology(
             blur=settings.blur,
             num_disagreeing=num_disagreeing,
         )
-    except ValueError:  # nothing is left of so thin an object
+    except ValueError as error:  # of so thin an object nothing may be left
+        warnings.warn(f"the topology stays as it is: {error}", LightningRastWarning, stacklevel=2)
         return None
 
 

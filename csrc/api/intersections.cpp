@@ -18,7 +18,7 @@ int lrast_self_intersections(const double* verts, const int32_t* faces, int64_t 
     *num_pairs = int64_t(pairs->size() / 2);
     *result = pairs.release();
     return 0;
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     return kNoMemory;
   }
 }

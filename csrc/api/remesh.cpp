@@ -21,7 +21,7 @@ int lrast_remesh(const double* verts, int64_t num_verts, const int32_t* faces, i
     counts[0] = made->num_splits, counts[1] = made->num_collapses, counts[2] = made->num_flips;
     *result = made.release();
     return 0;
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     return lrast::RemeshStatus::kNoMemory;
   }
 }

@@ -11,7 +11,7 @@ int lrast_local_thickness(const double* verts, int64_t num_verts, const int32_t*
   try {
     lrast::local_thickness({verts, faces, thickness, num_verts, num_faces, num_threads});
     return 0;
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     return kNoMemory;
   }
 }
