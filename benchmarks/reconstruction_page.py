@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 Result = dict[str, Any]
@@ -43,7 +44,7 @@ outwards), over all shapes:
 
 ## Time
 
-Mean seconds by number of views (rendered shapes), and the shares of stages of `best`:
+Median seconds by number of views (rendered shapes), and the shares of stages of `best`:
 
 {seconds}
 
@@ -81,7 +82,7 @@ def page(record: dict[str, Any]) -> str:
 
 
 def draw(record: dict[str, Any], path: Path) -> None:
-    """Mean volume IoU over mean seconds, a line per number of views."""
+    """Mean volume IoU over the median of seconds, a colour per number of views."""
     import matplotlib.pyplot as plt
 
     shapes = [each for each in record["results"].values() if each["kind"] == "shape"]
@@ -90,15 +91,12 @@ def draw(record: dict[str, Any], path: Path) -> None:
     markers = dict(zip(_ORDER, "sovD^<>", strict=True))
     for views, group in _grouped(_complete(shapes), lambda each: each["views"]):
         points = [
-            (name, _mean(each["seconds"] for each in of), _mean(_volume(each) for each in of))
+            (name, median(each["seconds"] for each in of), _mean(_volume(each) for each in of))
             for name, of in _grouped(group, lambda each: each["method"])
         ]
-        points.sort(key=lambda point: point[1])
-        (line,) = axes.plot(
-            [point[1] for point in points], [point[2] for point in points], label=f"{views} views"
-        )
+        (color,) = (line.get_color() for line in axes.plot([], [], "-", label=f"{views} views"))
         for name, seconds, volume in points:
-            axes.plot(seconds, volume, markers[name], color=line.get_color())
+            axes.plot(seconds, volume, markers[name], color=color)
             axes.annotate(name, (seconds, volume), textcoords="offset points", xytext=(5, 4))
     axes.set_xscale("log")
     axes.set_xlabel("seconds")
@@ -215,7 +213,7 @@ def _seconds(shapes: Sequence[Result]) -> str:
     for (views, size), group in _grouped(shapes, _setting):
         by_method = dict(_grouped(group, lambda each: each["method"]))
         cells = [
-            f"{_mean(each['seconds'] for each in by_method[method]):.1f}"
+            f"{median(each['seconds'] for each in by_method[method]):.1f}"
             if method in by_method
             else ""
             for method in present

@@ -50,6 +50,8 @@ _FIXED = (
     "remesh.enabled",
     "ladder.polish_steps",
     "ladder.bending_from_sphere",
+    "cameras.enabled",
+    "cameras.bending",
     "topology.enabled",
 )
 

@@ -15,7 +15,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_rast.config import PRESETS, Config, problems
+from lightning_rast.config import PRESETS, Config
+from lightning_rast.config_problems import problems
 
 _PATH_KEYS = ("data.mesh", "data.folder", "start.mesh")
 

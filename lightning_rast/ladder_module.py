@@ -1,7 +1,7 @@
 """Fitting down the ladder of bending lengths: the stages of `optim.ladder`, wired together."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from lightning_rast.module import ReconstructionModule
 from lightning_rast.ops.outline_system import limit_outline_step
 from lightning_rast.optim.adam_uniform import AdamUniform
 from lightning_rast.optim.bending import Bending, bending_weight, stiff_smoother
+from lightning_rast.optim.camera_refinement import refine_cameras
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
 from lightning_rast.optim.polish import coverage_misfit
@@ -69,6 +70,8 @@ class LadderModule(ReconstructionModule):
         self.stage_log: list[dict[str, Any]] = []
         self._hold: _Hold | None = None
         self._kept: Mesh | None = None  # before the topology changed
+        self._world_to_view: Tensor | None = None  # of cameras that were corrected
+        self._said_of_cameras = ""
         self._seconds = 0.0  # of the current stage
         self._num_held_back = 0
         if seconds:
@@ -93,6 +96,10 @@ class LadderModule(ReconstructionModule):
         again = "again " if self.position.round else ""
         return f"step {self.global_step} {again}{self.stage.name}"
 
+    @property
+    def step_size(self) -> tuple[str, float]:
+        return "ladder.lr", self.config.ladder.lr
+
     def scalars(self) -> dict[str, float]:
         if self.is_finished:
             return {}
@@ -107,7 +114,8 @@ class LadderModule(ReconstructionModule):
     def report(self) -> dict[str, Any]:
         """Seconds by kind of stage, all stages in order (held_back: vertices whose moves were
         shortened, counted in every step), pairs of faces that cross and faces that look backwards
-        at the end, and the views that disagree with most of the others."""
+        at the end, the views that disagree with most of the others, and the residual (px, 0 = none)
+        at which it was seen that the masks contradict each other."""
         seconds: dict[str, float] = {}
         for entry in self.stage_log:
             seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
@@ -115,8 +123,16 @@ class LadderModule(ReconstructionModule):
         disagreeing = [
             name for name, weight in zip(self._views.names, weights, strict=True) if weight < 0.5
         ]
+        of_cameras = {}
+        if self._said_of_cameras:
+            of_cameras["cameras"] = self._said_of_cameras
+        if self._world_to_view is not None:
+            matrices = dict(zip(self._views.names, self._world_to_view.tolist(), strict=True))
+            of_cameras["corrected_world_to_view"] = matrices
         return {
+            **of_cameras,
             "disagreeing_views": disagreeing,
+            "noise_px": round(self.position.noise, 3),
             "self_intersections": self.stage_log[-1]["self_intersections"],
             "flipped_faces": self.stage_log[-1]["flipped_faces"],
             "seconds_of_stages": {kind: round(value, 3) for kind, value in seconds.items()},
@@ -134,6 +150,9 @@ class LadderModule(ReconstructionModule):
 
     def look_at(self, views: Views) -> None:
         """Take these as the training views: Gauss-Newton steps use all of them."""
+        if self._world_to_view is not None:
+            cameras = replace(views.cameras, world_to_view=self._world_to_view)
+            views = replace(views, cameras=cameras.to(views.coverage.device))
         self._targets = outline_targets(views)
         self._views = views
 
@@ -163,6 +182,8 @@ class LadderModule(ReconstructionModule):
             "hold": None if self._hold is None else asdict(self._hold),
             "kept": None if kept is None else (kept.verts, kept.faces),
             "num_disagreeing": self.num_disagreeing,
+            "world_to_view": self._world_to_view,
+            "said_of_cameras": self._said_of_cameras,
             "stage_log": self.stage_log,
             "seconds": self._seconds,
             "num_held_back": self._num_held_back,
@@ -177,6 +198,8 @@ class LadderModule(ReconstructionModule):
             verts, faces = state["kept"]
             self._kept = Mesh(verts, faces)
         self.num_disagreeing = state["num_disagreeing"]
+        self._world_to_view = state["world_to_view"]
+        self._said_of_cameras = state["said_of_cameras"]
         self.stage_log = state["stage_log"]
         self._seconds = state["seconds"]
         self._num_held_back = state["num_held_back"]
@@ -188,13 +211,26 @@ class LadderModule(ReconstructionModule):
 
     @torch.no_grad()
     def _newton_step(self, stage: Stage) -> dict[str, Tensor]:
-        newton = self.config.newton
+        newton, ladder = self.config.newton, self.config.ladder
         rows, _ = outlines_of(self.mesh(), self._targets, newton)
+        if self.position.step == 0 and self.position.stage >= self.ladder.again_at:
+            self.position.begin_rung(
+                rows.rms_px,
+                is_judged=stage.bending == self.ladder.judged_at,
+                noise_px=ladder.noise_px,
+                least_fall=ladder.least_fall,
+            )
+        bending = stage.bending
+        if self.position.noise:
+            # What most of the masks agree on: stiff, and larger residuals count linearly.
+            bending = self.ladder.longest
+            robust = replace(newton, huber_px=min(newton.huber_px, ladder.noise_px))
+            rows, _ = outlines_of(self.mesh(), self._targets, robust)
         step = outline_step(
             self.verts,
             self._topology,
             rows,
-            bending=stage.bending * self.scale,
+            bending=bending * self.scale,
             edge=self._mean_edge(),
             smoothing=newton.smoothing,
         )
@@ -220,12 +256,14 @@ class LadderModule(ReconstructionModule):
         group = optimizer.param_groups[0]
         group["lr"], group["betas"] = stage.lr_at(self.position.step) * self.scale, ladder.betas
         self.verts.grad = None
-        coverage = self.coverage(self.mesh(), batch.cameras)
+        places = self._places(batch)
+        # Not the batch's: they may have been corrected meanwhile.
+        coverage = self.coverage(self.mesh(), self._views.cameras[places])
         misfit = coverage_misfit(
             coverage.detach(),
             batch.coverage,
             batch.known,
-            weights=hold.weights[self._places(batch)].to(coverage),
+            weights=hold.weights[places].to(coverage),
             l2=loss.silhouette_l2,
             l1=loss.silhouette_l1,
         )
@@ -264,10 +302,10 @@ class LadderModule(ReconstructionModule):
         """From a stage that is over to the next step, through all that takes no steps."""
         while not self.is_finished:
             stage, position = self.stage, self.position
-            ladder = self.config.ladder
             if stage.kind == "newton" or stage.kind == "polish":
-                is_stale = stage.kind == "polish" and position.stale >= ladder.patience
-                if position.step < stage.steps and not is_stale:
+                # A polish follows exact coverage, errors and all.
+                is_over = stage.kind == "polish" and (self._is_stale or position.noise > 0)
+                if position.step < stage.steps and not is_over:
                     return
                 following = position.stage + 1
             else:
@@ -276,12 +314,43 @@ class LadderModule(ReconstructionModule):
                     mesh = even_mesh(self.mesh(), self._views, self.config.remesh, unit=self.scale)
                     self._replace(mesh)
                     following = position.stage + 1
+                elif stage.kind == "cameras":
+                    # Once: a new topology finds them corrected.
+                    if position.round == 0:
+                        self._correct_cameras(stage)
+                    following = position.stage + 1
                 else:
                     following = self._settle_topology()
                 self._seconds += time.perf_counter() - began
             self._write_log(stage.kind, stage.name, steps=position.step, seconds=self._seconds)
             self._seconds, self._num_held_back, self._hold = 0.0, 0, None
             position.go(following)
+
+    @property
+    def _is_stale(self) -> bool:
+        """Whether a polish gains nothing any more: energies of different views would not tell."""
+        sees_all = not 0 < self.config.schedule.views_per_step < len(self._views)
+        return sees_all and self.position.stale >= self.config.ladder.patience
+
+    def _correct_cameras(self, stage: Stage) -> None:
+        settings = self.config.cameras
+        _, weights = outlines_of(self.mesh(), self._targets, self.config.newton)
+        found = refine_cameras(
+            self.mesh().with_verts(self.verts.detach()).to("cpu"),
+            self._targets.cameras,
+            self._targets.distances,
+            bending=stage.bending * self.scale,
+            prior=settings.prior,
+            needed=settings.needed,
+            weights=weights,
+        )
+        self._said_of_cameras = str(found)
+        if found.accepted:
+            self._world_to_view = found.cameras.world_to_view
+            self.look_at(self._views)
+            self.position.noise = 0.0  # it came from the cameras
+            with torch.no_grad():
+                self.verts.copy_(found.mesh.verts.to(self.verts))
 
     def _settle_topology(self) -> int:
         """Change the topology, or judge what came of it; the stage that follows."""
@@ -297,7 +366,7 @@ class LadderModule(ReconstructionModule):
             if other is not None:
                 self._kept = self.mesh().with_verts(self.verts.detach().clone())
                 self._replace(other)
-                position.round += 1
+                position.go_again(self.ladder.again_at)
                 return self.ladder.again_at
         return len(self.ladder.stages)
 

@@ -12,14 +12,10 @@ from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
 from lightning_rast.optim.remesh import remesh
-from lightning_rast.optim.revoxelize import retopologized
+from lightning_rast.optim.revoxelize import other_topology
 from lightning_rast.optim.thickness import target_edges
-from lightning_rast.optim.topology import (
-    compare_topology,
-    judge,
-    needs_revoxelizing,
-    part_genus,
-)
+from lightning_rast.optim.topology import judge
+from lightning_rast.runs import RunError
 from lightning_rast.scene import Camera, Mesh
 
 
@@ -45,6 +41,7 @@ def make_ladder_of(config: Config) -> Ladder:
         lr_within=ladder.lr_within,
         first_fine=len(first),
         remeshes=config.remesh.enabled,
+        cameras_at=config.cameras.bending if config.cameras.enabled else 0.0,
         num_again=int(config.topology.enabled),
     )
 
@@ -76,43 +73,46 @@ def outlines_of(
 
 def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) -> Mesh:
     """The same surface with triangles of even size, as fine as the views can tell; unchanged
-    where it is no oriented manifold, as a start mesh may be."""
+    where it is no oriented manifold, as a start mesh may be.
+
+    Raises:
+        RunError: there would be more faces than anyone can want, or no view looks at the mesh.
+    """
     if not (mesh.topology.is_manifold and mesh.topology.is_oriented):
         return mesh
-    target = target_edges(
-        mesh,
-        views.cameras,
-        footprint_px=settings.edge_px,
-        min_edge=settings.edge * unit,
-        thickness_factor=settings.thickness,
-    )
-    return remesh(mesh, target, iterations=settings.iterations).mesh
+    try:
+        target = target_edges(
+            mesh,
+            views.cameras,
+            footprint_px=settings.edge_px,
+            min_edge=settings.edge * unit,
+            thickness_factor=settings.thickness,
+        )
+        return remesh(mesh, target, iterations=settings.iterations).mesh
+    except ValueError as error:
+        raise RunError(f"{error} (remesh.edge_px, remesh.edge; remesh.enabled=false)") from None
 
 
 def mesh_of_shown_topology(
     mesh: Mesh, views: Views, settings: TopologyConfig, *, num_disagreeing: int
 ) -> Mesh | None:
-    """The mesh with other handles, parts or holes where the masks show other ones than it has; None
-    where all is as they show, where it cannot be changed, and of an open mesh."""
+    """The mesh without handles and parts that no mask shows, with the holes that one does.
+
+    None where it is as they show or cannot be changed, and of an open mesh.
+    """
     topology = mesh.topology
     if not (topology.is_closed and topology.is_oriented and topology.is_manifold):
         return None
-    targets = _cpu_targets(views)
-    mesh = Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu())
-    comparison = compare_topology(mesh, targets)
-    if not needs_revoxelizing(comparison):
-        return None
     try:
-        other = retopologized(
-            mesh,
-            targets,
+        return other_topology(
+            Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()),
+            _cpu_targets(views),
             resolution=settings.resolution,
             blur=settings.blur,
             num_disagreeing=num_disagreeing,
         )
     except ValueError:  # nothing is left of so thin an object
         return None
-    return None if part_genus(other) == comparison.genus else other
 
 
 def is_accepted(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig) -> bool:

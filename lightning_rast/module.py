@@ -50,6 +50,11 @@ class ReconstructionModule(pl.LightningModule, ABC):
     def place(self) -> str:
         """Where the fit is, in a few words."""
 
+    @property
+    @abstractmethod
+    def step_size(self) -> tuple[str, float]:
+        """The setting that says how far a step goes, by its key, and its value."""
+
     @abstractmethod
     def scalars(self) -> dict[str, float]:
         """What can be drawn over the steps, beside the loss, by tag."""

@@ -40,6 +40,10 @@ class PyramidModule(ReconstructionModule):
         total = str(self.schedule.steps)
         return f"step {self.global_step:{len(total)}d}/{total}"
 
+    @property
+    def step_size(self) -> tuple[str, float]:
+        return "optimizer.lr", self.config.optimizer.lr
+
     def scalars(self) -> dict[str, float]:
         return {}
 

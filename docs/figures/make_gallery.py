@@ -4,7 +4,7 @@
     python docs/figures/make_gallery.py --runs logs    keeps the runs there, and uses those it finds
 
 Writes docs/images/gallery_<name>.png (original and reconstruction from the same three cameras),
-gallery_turntable.gif (both, turning) and gallery_training.png (silhouettes during training).
+gallery_turntable.gif (both, turning) and gallery_training.png (silhouettes on the way).
 """
 
 import argparse
@@ -24,7 +24,7 @@ from torch import Tensor
 from lightning_rast.callbacks.images import signed_difference
 from lightning_rast.config_file import load_config
 from lightning_rast.render import render_silhouettes, save_gif, shaded_preview
-from lightning_rast.runs import checkpoint_path
+from lightning_rast.runs import checkpoint_step, checkpoints
 from lightning_rast.scene import Camera, Mesh, load_mesh
 from lightning_rast.training import build
 
@@ -40,7 +40,8 @@ STILLS = {
 STILL_SIZE = 300  # pixels, each
 TURNING_SIZE = 190
 NUM_FRAMES, FRAMES_PER_SECOND = 36, 12.0
-TRAINING_NAME, TRAINING_STEPS, TRAINING_VIEW = "kettle", (0, 40, 120, 400), 2
+# The hull, after the warm-up, after the first rung, and (-1) the end.
+TRAINING_NAME, TRAINING_STEPS, TRAINING_VIEW = "kettle", (0, 4, 32, -1), 2
 FILL = 0.86  # of the picture's side, by the object
 FOV_DEG = 25.0
 GAP = 8
@@ -49,10 +50,10 @@ CLAY, BLUE_CLAY = (0.83, 0.68, 0.57), (0.55, 0.68, 0.80)  # original, reconstruc
 
 
 def trained(name: str, root: Path) -> Path:
-    """The folder of a finished run of `configs/<name>.yaml`, with checkpoints of every 40 steps."""
+    """The folder of a finished run of `configs/<name>.yaml`, a checkpoint every 4 steps."""
     folder = root / name / "version_0"
     if not (folder / "metrics.json").is_file():
-        settings = ["log.checkpoint_every_n_steps=40", "log.num_checkpoints=99"]
+        settings = ["log.checkpoint_every_n_steps=4", "log.num_checkpoints=999"]
         config = ROOT / "configs" / f"{name}.yaml"
         command = [sys.executable, str(ROOT / "train.py"), "--config", str(config)]
         subprocess.run([*command, f"log.root={root}", *settings], check=True)
@@ -150,8 +151,10 @@ def training_picture(folder: Path) -> Image.Image:
     camera = views[[TRAINING_VIEW]].cameras
     target = views.coverage[TRAINING_VIEW].numpy()
     meshes = [problem.module.mesh()]
-    for step in TRAINING_STEPS[1:]:
-        state = torch.load(checkpoint_path(folder, step), weights_only=True)["state_dict"]
+    files = {checkpoint_step(path): path for path in checkpoints(folder)}
+    steps = [max(files) if step < 0 else step for step in TRAINING_STEPS]
+    for step in steps[1:]:
+        state = torch.load(files[step], weights_only=True)["state_dict"]
         meshes.append(Mesh(state["verts"], state["faces"]))
     with torch.no_grad():
         silhouettes = [render_silhouettes(mesh, camera)[0].numpy() for mesh in meshes]
@@ -163,7 +166,7 @@ def training_picture(folder: Path) -> Image.Image:
         np.full_like(above[0], 255),
         *(signed_difference(target, silhouette, known=known) for silhouette in silhouettes),
     ]
-    headings = ["held-out view", *(f"step {step}" for step in TRAINING_STEPS)]
+    headings = ["held-out view", "visual hull", *(f"step {step}" for step in steps[1:])]
     picture = labelled_grid([above, below], ["", ""], headings=headings)
     _write_legend(picture, (0, picture.height - target.shape[0]), target.shape)
     return picture

@@ -49,8 +49,9 @@ def refuse_divergence(trainer: pl.Trainer, pl_module: pl.LightningModule) -> Non
     spread = float(torch.maximum(high, -low)) / (2 * module.scale)
     if spread <= _LARGEST_SPREAD:  # false for NaN
         return
+    key, lr = module.step_size
     raise RunError(
         f"diverged at step {trainer.global_step}: the mesh has grown to {spread:.3g} times the"
-        f" object's size; lower optimizer.lr (it is {module.config.optimizer.lr:g}). Checkpoints"
-        f" from before are kept: --resume {trainer.default_root_dir} optimizer.lr=..."
+        f" object's size; lower {key} (it is {lr:g}). Checkpoints"
+        f" from before are kept: --resume {trainer.default_root_dir} {key}=..."
     )

@@ -34,6 +34,7 @@ class Metrics(pl.Callback):
         resolution, or as `iou_resolution` says. train_iou_*: the training views as trained on.
         iou_protocol: how `box_iou` counts, in words.
     chamfer: `chamfer_l1` to the mesh that the views were rendered from, absent for masks.
+    cameras, corrected_world_to_view: in words, and (4, 4) by view, if cameras may be corrected.
     disagreeing_views, seconds_of_stages, stages: of a ladder: views that the mesh does not meet
         because most others say otherwise, seconds by kind of stage, and every stage in order.
     seconds: setup, training (until the last step, with all that callbacks do meanwhile), and
@@ -85,7 +86,8 @@ class Metrics(pl.Callback):
             results["training_seconds"] = metrics["seconds"]["training"]
             found = {f"result/{name}": value for name, value in results.items()}
             add_scalars(trainer, {tag: value for tag, value in found.items() if value is not None})
-            _warn_of_misfit(metrics["train_iou_mean"])
+            module, _ = parts(trainer, pl_module)
+            _warn_of_misfit(metrics["train_iou_mean"], module.step_size[0])
             _tell_of_stages(metrics)
 
     @outlives_write_failure
@@ -135,11 +137,11 @@ class Metrics(pl.Callback):
         return {key: round(self._earlier[key] + spent, 3) for key, spent in session.items()}
 
 
-def _warn_of_misfit(train_iou: float) -> None:
+def _warn_of_misfit(train_iou: float, key: str) -> None:
     if train_iou < _MISFIT:
         print(
             f"warning: the mesh does not fit its views (mean IoU {train_iou:.4f}): it was lost on"
-            " the way, lower optimizer.lr; or the cameras do not belong to the images",
+            f" the way, lower {key}; or the cameras do not belong to the images",
             file=sys.stderr,
         )
 
@@ -148,6 +150,8 @@ def _tell_of_stages(metrics: dict[str, Any]) -> None:
     if seconds := metrics.get("seconds_of_stages"):
         parts = ", ".join(f"{kind} {spent:.2f} s" for kind, spent in seconds.items())
         print(f"{sum(seconds.values()):.2f} s in stages: {parts}")
+    if told := metrics.get("cameras"):
+        print(told)
     if names := metrics.get("disagreeing_views"):
         print(
             f"warning: {len(names)} of {len(metrics['iou_of_view']['train'])} views disagree with"

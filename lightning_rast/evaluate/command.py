@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             reference=args.reference,
             reference_frame=args.reference_frame,
             with_hull=args.hull,
+            seen_by=args.seen_by,
             num_folds=args.folds,
             num_seeds=args.seeds,
         )
@@ -106,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
         help="its scale_mat_0 (4, 4) takes the views' frame to the reference's (DTU, IDR, NeuS)",
     )
     parser.add_argument(
+        "--seen-by",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the distance to the true surface also over what at least N training views see",
+    )
+    parser.add_argument(
         "--hull", action="store_true", help="also the visual hull of the training views, 256^3"
     )
     parser.add_argument(
@@ -130,6 +138,8 @@ def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
             raise RunError(f"--{name} must be 2 or more, got {getattr(args, name)}")
     if args.reference_frame is not None and args.reference is None:
         raise RunError("--reference-frame needs --reference")
+    if args.seen_by < 0:
+        raise RunError(f"--seen-by must be 1 or more, got {args.seen_by}")
     overrides = list(args.overrides)
     if path.is_dir():
         if not (path / CONFIG_NAME).is_file():

@@ -1,5 +1,6 @@
 """What the evaluate command does, without the command line."""
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,14 @@ import torch
 from lightning_rast.config import Config
 from lightning_rast.data.views import ViewsError
 from lightning_rast.evaluate.retraining import retrained
-from lightning_rast.evaluation import Scores, Spread, better_hull, score_mesh, spreads
+from lightning_rast.evaluation import (
+    Scores,
+    Spread,
+    better_hull,
+    compare_seen,
+    score_mesh,
+    spreads,
+)
 from lightning_rast.runs import RunError
 from lightning_rast.scene import Mesh, MeshFileError, load_mesh
 from lightning_rast.training import Problem, build
@@ -20,12 +28,14 @@ from lightning_rast.training import Problem, build
 class Request:
     """mesh: the file to score. reference: the true surface; reference_frame: an npz whose
     `scale_mat_0` takes the views' frame to that of the reference. num_folds, num_seeds: of
-    trainings from anew, 0 = none."""
+    trainings from anew, 0 = none. seen_by: views that must see what a distance is also measured
+    over, 0 = do not."""
 
     mesh: Path
     reference: Path | None = None
     reference_frame: Path | None = None
     with_hull: bool = False
+    seen_by: int = 0
     num_folds: int = 0
     num_seeds: int = 0
 
@@ -53,6 +63,8 @@ def evaluate(config: Config, request: Request) -> Evaluation:
         mesh = load_mesh(request.mesh)
         problem = build(config)
         reference = _reference(request, problem)
+        if request.seen_by and reference is None:
+            raise RunError("--seen-by needs --reference")
         subjects = {"result": mesh}
         train, held_out = problem.datamodule.train_views, problem.datamodule.held_out_views
         if request.with_hull:
@@ -61,11 +73,11 @@ def evaluate(config: Config, request: Request) -> Evaluation:
         subjects["start"] = problem.module.mesh()
         to_reference = _frame(request)
         scores = {
-            name: _scored(subject, problem, reference, to_reference)
+            name: _scored(subject, problem, reference, to_reference, request.seen_by)
             for name, subject in subjects.items()
         }
         repeated = {
-            name: _scored(retrained(again), again, reference, to_reference)
+            name: _scored(retrained(again), again, reference, to_reference, request.seen_by)
             for name, again in _repetitions(config, request)
         }
     except (MeshFileError, ViewsError, ValueError) as error:
@@ -81,16 +93,38 @@ def evaluate(config: Config, request: Request) -> Evaluation:
 
 
 def _scored(
-    mesh: Mesh, problem: Problem, reference: Mesh | None, to_reference: torch.Tensor | None
+    mesh: Mesh,
+    problem: Problem,
+    reference: Mesh | None,
+    to_reference: torch.Tensor | None,
+    seen_by: int,
 ) -> Scores:
     data = problem.datamodule
-    if reference is None or to_reference is None:
-        return score_mesh(mesh, data.train_views, data.held_out_views, reference)
+    if reference is None:
+        return score_mesh(mesh, data.train_views, data.held_out_views)
+    cameras = data.train_views.cameras.to("cpu")
+    if to_reference is None:
+        scores = score_mesh(mesh, data.train_views, data.held_out_views, reference)
+        seen = compare_seen(mesh, reference, cameras, least_views=seen_by) if seen_by else None
+        return replace(scores, seen=seen)
     # Silhouettes in the frame of the cameras, distances in that of the reference.
-    verts = mesh.verts.detach().double() @ to_reference[:3, :3].T + to_reference[:3, 3]
+    there = _moved(mesh, to_reference)
     in_views = score_mesh(mesh, data.train_views, data.held_out_views)
-    in_reference = score_mesh(mesh.with_verts(verts), data.train_views, reference=reference)
-    return replace(in_views, volume_iou=in_reference.volume_iou, surface=in_reference.surface)
+    in_reference = score_mesh(there, data.train_views, reference=reference)
+    seen = None
+    if seen_by:
+        back = _moved(reference, torch.linalg.inv(to_reference))
+        seen = compare_seen(mesh, back, cameras, least_views=seen_by)
+        length = float(torch.linalg.det(to_reference[:3, :3]).abs()) ** (1 / 3)
+        seen = replace(seen, chamfer_world=seen.chamfer_world * length)
+    return replace(
+        in_views, volume_iou=in_reference.volume_iou, surface=in_reference.surface, seen=seen
+    )
+
+
+def _moved(mesh: Mesh, matrix: torch.Tensor) -> Mesh:
+    verts = mesh.verts.detach().double().cpu() @ matrix[:3, :3].T + matrix[:3, 3]
+    return mesh.to("cpu").with_verts(verts)
 
 
 def _repetitions(config: Config, request: Request) -> Iterator[tuple[str, Problem]]:
@@ -122,9 +156,12 @@ def _frame(request: Request) -> torch.Tensor | None:
     if path is None:
         return None
     try:
-        with np.load(path) as content:
+        content = np.load(path)
+        if not isinstance(content, np.lib.npyio.NpzFile):
+            raise ValueError("the file is one array, no .npz")
+        with content:
             matrix = torch.from_numpy(np.asarray(content["scale_mat_0"], dtype=np.float64))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"{path}: cannot read scale_mat_0 from it: {error}") from None
     if matrix.shape != (4, 4):
         raise RunError(f"{path}: scale_mat_0 must be (4, 4), got {tuple(matrix.shape)}")

@@ -29,6 +29,11 @@ _SURFACES: dict[str, _Cell] = {
     "F-score at 1 %": lambda scores: scores.surface and scores.surface.f_score,
     "normal consistency": lambda scores: scores.surface and scores.surface.normal_consistency,
 }
+_SEEN: dict[str, _Cell] = {
+    "Chamfer-L1 where seen, half-extents": lambda scores: scores.seen and scores.seen.chamfer_l1,
+    "Chamfer-L1 where seen, world units": lambda scores: scores.seen and scores.seen.chamfer_world,
+    "share of the true surface seen": lambda scores: scores.seen and scores.seen.share,
+}
 _MESHES: dict[str, _Cell] = {
     "faces": lambda scores: scores.mesh.num_faces,
     "components": lambda scores: scores.mesh.num_components,
@@ -51,7 +56,12 @@ def print_tables(evaluation: Evaluation, console: Console | None = None) -> None
     if evaluation.reference is not None:
         title += f"; true surface {evaluation.reference}"
     console.print(title, soft_wrap=True, highlight=False)
-    groups = [_FITS, *([] if evaluation.reference is None else [_SURFACES]), _MESHES]
+    groups = [_FITS]
+    if evaluation.reference is not None:
+        groups.append(_SURFACES)
+    if any(scores.seen for scores in evaluation.scores.values()):
+        groups.append(_SEEN)
+    groups.append(_MESHES)
     table = Table()
     table.add_column("")
     for name in evaluation.scores:

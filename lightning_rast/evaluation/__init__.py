@@ -6,12 +6,15 @@ from lightning_rast.evaluation.scores import Scores as Scores
 from lightning_rast.evaluation.scores import Spread as Spread
 from lightning_rast.evaluation.scores import score_mesh as score_mesh
 from lightning_rast.evaluation.scores import spreads as spreads
+from lightning_rast.evaluation.seen import times_seen as times_seen
 from lightning_rast.evaluation.silhouettes import folds as folds
 from lightning_rast.evaluation.silhouettes import native_ious as native_ious
 from lightning_rast.evaluation.silhouettes import silhouettes_of as silhouettes_of
 from lightning_rast.evaluation.silhouettes import view_ious as view_ious
+from lightning_rast.evaluation.surfaces import SeenScores as SeenScores
 from lightning_rast.evaluation.surfaces import SurfaceScores as SurfaceScores
 from lightning_rast.evaluation.surfaces import chamfer_l1 as chamfer_l1
+from lightning_rast.evaluation.surfaces import compare_seen as compare_seen
 from lightning_rast.evaluation.surfaces import compare_surfaces as compare_surfaces
 from lightning_rast.evaluation.surfaces import distances_to_surface as distances_to_surface
 from lightning_rast.evaluation.surfaces import surface_samples as surface_samples

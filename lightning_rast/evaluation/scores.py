@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning_rast.data.views import Views
 from lightning_rast.evaluation.silhouettes import native_ious, silhouettes_of
-from lightning_rast.evaluation.surfaces import SurfaceScores, compare_surfaces
+from lightning_rast.evaluation.surfaces import SeenScores, SurfaceScores, compare_surfaces
 from lightning_rast.evaluation.volumes import volume_iou
 from lightning_rast.scene import Mesh, MeshReport, mesh_report
 
@@ -19,7 +19,7 @@ class Scores:
     held_out_iou_mean, held_out_iou_min: `box_iou` over views that the mesh was not made from;
         train_iou_*: over those that it was. Both in the resolution of the image files.
     volume_iou: with the reference; None unless both enclose a volume.
-    surface: distances to the reference.
+    surface: distances to the reference. seen: over what views see; None unless asked for.
     mesh: its own state.
     """
 
@@ -30,6 +30,7 @@ class Scores:
     volume_iou: float | None
     surface: SurfaceScores | None
     mesh: MeshReport
+    seen: SeenScores | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

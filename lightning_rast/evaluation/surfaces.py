@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.spatial import KDTree
 
-from lightning_rast.scene import Mesh
+from lightning_rast.evaluation.seen import times_seen
+from lightning_rast.scene import Camera, Mesh
 
 NUM_POINTS = 20_000
 _NUM_SITES = 100_000  # samples that lead to the faces near a point
@@ -34,6 +36,21 @@ class SurfaceScores:
     normal_consistency: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeenScores:
+    """As `chamfer_*` of `SurfaceScores`, over what at least `least_views` cameras see of either
+    surface: of points on the mesh those that they see of the mesh, of points on the reference those
+    that they see of the reference, each to the whole other surface.
+
+    share: of the reference's area that is seen so.
+    """
+
+    least_views: int
+    share: float
+    chamfer_l1: float
+    chamfer_world: float
+
+
 def compare_surfaces(mesh: Mesh, reference: Mesh, *, num_points: int = NUM_POINTS) -> SurfaceScores:
     """All scores of `SurfaceScores`.
 
@@ -60,6 +77,49 @@ def compare_surfaces(mesh: Mesh, reference: Mesh, *, num_points: int = NUM_POINT
         f_score_fine=f_score(0.005 * diagonal),
         f_score=f_score(0.01 * diagonal),
         normal_consistency=float(cosine_to_reference.mean() + cosine_to_mesh.mean()) / 2,
+    )
+
+
+def compare_seen(
+    mesh: Mesh,
+    reference: Mesh,
+    cameras: Camera,
+    *,
+    least_views: int = 2,
+    num_points: int = NUM_POINTS,
+) -> SeenScores:
+    """Chamfer distance over what cameras see, for references that were measured from one side, or
+    views that leave a side out: there neither is more than a guess.
+
+    Args:
+        mesh, reference: both in the world of the cameras, faces wound outwards.
+        least_views: cameras that have to see a point, 1 or more.
+
+    Raises:
+        ValueError: a mesh has no area or positions that are not finite, or fewer cameras than that
+            see any point of it.
+    """
+    found, wanted = _Surface(mesh), _Surface(reference)
+    extent = reference.bounds.detach().double().cpu()
+    half_extent = float((extent[1] - extent[0]).max()) / 2
+    distances, shares = [], []
+    pairs = ((found, mesh, wanted), (wanted, reference, found))
+    for seed, (source, surface, target) in enumerate(pairs):
+        points, face = source.samples(num_points, seed=seed)
+        seen = times_seen(
+            torch.from_numpy(points), torch.from_numpy(source.normals[face]), surface, cameras
+        )
+        is_seen = (seen >= least_views).numpy()
+        if not is_seen.any():
+            raise ValueError(f"compare_seen: no point of a surface is seen by {least_views} views")
+        distances.append(float(target.distances(points[is_seen])[0].mean()))
+        shares.append(float(is_seen.mean()))
+    chamfer = sum(distances) / 2
+    return SeenScores(
+        least_views=least_views,
+        share=shares[1],
+        chamfer_l1=chamfer / half_extent,
+        chamfer_world=chamfer,
     )
 
 

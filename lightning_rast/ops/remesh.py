@@ -84,7 +84,7 @@ def _raise_status(status: int, where: list[int]) -> None:
     first, second, count = where
     mend = (
         "cut the mesh apart there (repeat the vertices), or make a new surface of it: "
-        "optim.topology.revoxelized"
+        "optim.revoxelized"
     )
     faults = {
         _REPEATED: (

@@ -1,6 +1,8 @@
 """Thin bars of a solid that join two places and show in no mask."""
 
+import math
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -22,16 +24,30 @@ _BEYOND = 1.0
 _MOST_SEEN = 0.1
 
 
-def hidden_bars(voxels: Voxels, targets: Targets, *, radius: int) -> Bool[Tensor, "X Y Z"]:
+def depth_inside(voxels: Voxels) -> Float64[Tensor, "X Y Z"]:
+    """Cells from each point to the nearest one that is not inside."""
+    return torch.from_numpy(np.asarray(ndimage.distance_transform_edt(voxels.inside.numpy())))
+
+
+def hidden_bars(
+    voxels: Voxels,
+    targets: Targets,
+    *,
+    radius: int,
+    depth: Float64[Tensor, "X Y Z"] | None = None,
+) -> Bool[Tensor, "X Y Z"]:
     """Points that are at most about 2 `radius` cells thick, join two places, and show nowhere.
 
     What a ball of that radius cannot reach from inside is thin (a morphological opening). A thin
     piece that touches the rest in one place is a tip, a limb or a roughness; one that touches it in
     two or more is a bar. It shows where a mask is inside and neither the rest nor another thin
     piece covers the pixel; bars are judged one by one against all that is not a bar.
+
+    depth: `depth_inside(voxels)`, if it is there already.
     """
     inside = voxels.inside.numpy()
-    core = _opened(inside, radius)
+    depth = depth_inside(voxels) if depth is None else depth
+    core = _dilated(depth.numpy() > radius, radius)
     label = np.empty(inside.shape, dtype=np.int32)
     ndimage.label(inside & ~core, structure=_TOUCHING, output=label)
     rest = core.copy()
@@ -65,11 +81,29 @@ def _num_pieces(points: np.ndarray) -> int:
     return number
 
 
-def _opened(inside: np.ndarray, radius: int) -> np.ndarray:
-    eroded = np.asarray(ndimage.distance_transform_edt(inside)) > radius
-    if not eroded.any():
-        return eroded
-    return np.asarray(ndimage.distance_transform_edt(~eroded)) <= radius
+def _dilated(points: np.ndarray, radius: int) -> np.ndarray:
+    """With all points not farther than `radius` cells: column by column of the ball."""
+    columns = [points]  # columns[h]: with h points above and below
+    for height in range(1, radius + 1):
+        taller = columns[-1].copy()
+        taller[:, :, height:] |= points[:, :, :-height]
+        taller[:, :, :-height] |= points[:, :, height:]
+        columns.append(taller)
+    dilated = columns[radius].copy()
+    reach = range(-radius, radius + 1)
+    for x, y in product(reach, reach):
+        if 0 < x * x + y * y <= radius**2:
+            column = columns[math.isqrt(radius**2 - x * x - y * y)]
+            (to_x, from_x), (to_y, from_y) = _overlap(x), _overlap(y)
+            dilated[to_x, to_y] |= column[from_x, from_y]
+    return dilated
+
+
+def _overlap(shift: int) -> tuple[slice, slice]:
+    """Places that have one `shift` before them, and those places."""
+    if shift >= 0:
+        return slice(shift, None), slice(None, -shift or None)
+    return slice(None, shift), slice(-shift, None)
 
 
 def _part_on(

@@ -25,14 +25,14 @@ def first_bounds(
     unless all are cut.
 
     Raises:
-        ValueError: fewer than two masks hold anything, or no camera has the point in front of it.
+        ValueError: fewer than two masks show an outline, or no camera has the point in front of it.
     """
     centroid, half_extent, is_cut, is_empty = _mask_boxes(inside, known)
     used = ~is_empty
     if int(used.sum()) < 2:
         raise ValueError(
-            f"only {int(used.sum())} of {len(used)} masks hold anything: an object's place in space"
-            " takes two views or more"
+            f"only {int(used.sum())} of {len(used)} masks show an outline: an object's place in"
+            " space takes two views or more"
         )
     cameras, centroid = cameras[used.nonzero()[:, 0]], centroid[used]
     half_extent, is_cut = half_extent[used], is_cut[used]

@@ -9,7 +9,7 @@ from torch import Tensor
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.carving import carved
-from lightning_rast.optim.hidden_bars import hidden_bars
+from lightning_rast.optim.hidden_bars import depth_inside, hidden_bars
 from lightning_rast.optim.occupancy import Voxels
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.topology import compare_topology, needs_revoxelizing, part_genus
@@ -78,10 +78,11 @@ def retopologized(
     voxels = _opened(Voxels.of(mesh, resolution), targets, num_disagreeing)
     coarse = _opened(Voxels.of(mesh, resolution // 2), targets, num_disagreeing)
     best = _tidied(voxels.surface(blur), targets)
+    depth = depth_inside(coarse)
     for radius in range(1, 1 + _WIDEST_BAR):
         if sum(part_genus(best)) == 0:
             break
-        hidden = hidden_bars(coarse, targets, radius=radius)
+        hidden = hidden_bars(coarse, targets, radius=radius, depth=depth)
         if not bool(hidden.any()):
             continue
         without = voxels.without(_with_skin(hidden, coarse), coarse)
@@ -89,6 +90,7 @@ def retopologized(
         if sum(part_genus(candidate)) < sum(part_genus(best)):
             best, voxels = candidate, without
             coarse = replace(coarse, inside=coarse.inside & ~hidden)
+            depth = depth_inside(coarse)
     return best.to(mesh.verts.device)
 
 
@@ -100,19 +102,55 @@ def other_topology(
     blur: float = 0.8,
     num_disagreeing: int = 0,
 ) -> Mesh | None:
-    """`retopologized` where the masks ask for it, None where it would change nothing.
+    """`retopologized` where there is reason to, None where it would make nothing better.
 
-    They do where the mesh has handles or parts that no mask shows, or lacks a hole that one does.
+    There is where the mesh has handles or parts that no mask shows, or lacks a hole that one does.
+    That does not find every phantom handle: where parts of the object overlap in an image, its
+    background has more holes than the object has handles, and a surface that runs into itself may
+    have handles of which nothing is to be seen from outside. So where a mesh has handles, they are
+    counted again in voxels of half the resolution, without hidden bars; fewer are a reason, too.
+
+    Raises:
+        ValueError: as `retopologized`, or the mesh is not a closed, oriented manifold.
     """
     before = compare_topology(mesh, targets)
     if not needs_revoxelizing(before):
-        return None
+        if sum(before.genus) == 0:
+            return None
+        coarse = _opened(Voxels.of(mesh, resolution // 2), targets, num_disagreeing)
+        if _fewest_handles(coarse, targets, blur) >= sum(before.genus):
+            return None
     changed = retopologized(
         mesh, targets, resolution=resolution, blur=blur, num_disagreeing=num_disagreeing
     )
     after = compare_topology(changed, targets)
-    same = sorted(after.genus) == sorted(before.genus)
-    return None if same and len(after.missing_holes) >= len(before.missing_holes) else changed
+    is_better = (
+        sum(after.genus) < sum(before.genus)
+        or after.num_phantom_parts < before.num_phantom_parts
+        or len(after.missing_holes) < len(before.missing_holes)
+    )
+    return changed if is_better else None
+
+
+def _fewest_handles(voxels: Voxels, targets: Targets, blur: float) -> int:
+    """Of the surface around the voxels, less hidden bars of the width that leaves fewest."""
+    surface = voxels.surface(blur)
+    if surface.num_faces == 0:
+        raise ValueError("other_topology: no point of the mesh is inside of the masks")
+    fewest = _num_handles(surface)
+    depth = depth_inside(voxels)
+    for radius in range(1, 1 + _WIDEST_BAR):
+        if fewest == 0:
+            break
+        hidden = hidden_bars(voxels, targets, radius=radius, depth=depth)
+        if bool(hidden.any()):
+            without = replace(voxels, inside=voxels.inside & ~hidden).surface(blur)
+            fewest = min(fewest, _num_handles(without))
+    return fewest
+
+
+def _num_handles(mesh: Mesh) -> int:
+    return sum(part_genus(drop_small_parts(mesh, smallest=_SMALLEST_PART)[0]))
 
 
 def _with_skin(piece: Bool[Tensor, "X Y Z"], voxels: Voxels) -> Bool[Tensor, "X Y Z"]:

@@ -15,6 +15,8 @@ from lightning_rast.scene import Mesh
 
 # A mask's hole counts as missing where the mesh covers more than this part of it.
 _COVERED = 0.5
+# px: a slit that is nowhere this far from the mask is finer than the pixels tell.
+_LEAST_DEPTH = 1.0
 # px: an outline farther than this outside of the mesh's silhouette belongs to something lost.
 _LOST = 2.0
 
@@ -25,7 +27,8 @@ class TopologyComparison:
 
     genus: of each separate part, the one with most vertices first.
     masks, silhouettes: of the targets and of the mesh painted back.
-    missing_holes: holes of masks that the mesh covers, the largest first.
+    missing_holes: holes of masks, of more than a pixel's depth, that the mesh covers, the largest
+        first.
     """
 
     genus: tuple[int, ...]
@@ -65,10 +68,12 @@ def compare_topology(
     """
     rendered = render_silhouettes(mesh, targets.cameras)
     masks = image_topology(targets.coverage, targets.known, smallest_px=smallest_px)
+    distance = mask_distance(targets.coverage.float(), targets.known)
     missing = [
         hole
         for hole in masks.holes
         if float(rendered[hole.view][hole.mask].double().mean()) > _COVERED
+        and float(distance[hole.view][hole.mask].min()) < -_LEAST_DEPTH
     ]
     return TopologyComparison(
         genus=part_genus(mesh),

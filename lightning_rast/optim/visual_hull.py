@@ -27,6 +27,8 @@ _WORTHWHILE_SHRINKING = 0.85
 # The second is tried where the first leaves little of the masks covered: parts that few views see.
 _LEAST_SEEN = (0.5, 0.2)
 _GOOD_IOU = 0.9
+# No hull that tolerates one more wrong view is tried beyond: no mask can be far off then.
+_BEYOND_DOUBT = 0.99
 _SMALLEST_PART = 0.01
 _LOOKED_AT_SIZE = 128  # px: the first box, a rough one, is found with every so many pixels
 _HALF_EXTENT = 0.9  # units
@@ -51,7 +53,8 @@ class VisualHull:
     bounds: of the box that was carved, world units.
     cell: side of a grid cell, world units.
     num_disagreeing: how many views may contradict that a point is inside, k - 1.
-    ious: with the masks, mean over views, for 0, 1, ... disagreeing views; 0 for an empty hull.
+    ious: with the masks, mean over views, for 0, 1, ... disagreeing views, as far as tried: not
+        beyond one of .99. 0 for an empty hull.
     dropped: volumes of separate parts left out as too small or because no mask shows them beside
         the others, and of hollows filled, as fractions of the whole, the largest first.
     uncovered: per view the part of its mask that the hull leaves out, 0..1: where it is much
@@ -105,7 +108,7 @@ def visual_hull(
 
     Raises:
         HullError: no k leaves anything inside; the message says which views disagree most.
-        ValueError: shapes do not fit, or fewer than two masks hold anything.
+        ValueError: shapes do not fit, or fewer than two masks show an outline.
 
     Source: Laurentini, "The visual hull concept for silhouette-based image understanding", 1994.
     """
@@ -331,6 +334,8 @@ def _best(
         ious.append(float(agrees.iou.mean()))
         if best is None or ious[-1] > best[0]:
             best = ious[-1], k, mesh, agrees.uncovered
+        if ious[-1] >= _BEYOND_DOUBT:
+            break
     if best is None:
         space._raise_empty(bounds)
     assert best is not None

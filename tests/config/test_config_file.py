@@ -213,6 +213,8 @@ def test_a_preset_that_there_is_not_is_refused(tmp_path):
         ("remesh.edge_px=0", "remesh.edge_px must be more than 0"),
         ("topology.max_iou_loss=-1", "topology.max_iou_loss must be 0 or more"),
         ("start.resolution=2", "start.resolution must be between 8 and 512"),
+        ("start.max_disagreeing=3", "start.max_disagreeing must be between 0 and 2"),
+        ("ladder.min_gain=1", "ladder.min_gain must be between 0 and 1"),
     ],
 )
 def test_impossible_stages_are_refused(tmp_path, override, message):
@@ -225,3 +227,9 @@ def test_a_ladder_in_which_nothing_moves_is_refused(tmp_path):
     (tmp_path / "a.yaml").write_text("data: {kind: masks, folder: .}\n")
     with pytest.raises(ConfigError, match="nothing would move"):
         load_config(tmp_path / "a.yaml", ["preset=fast", "newton.steps=0"])
+
+
+def test_cameras_that_no_rung_would_correct_are_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("data: {kind: masks, folder: .}\n")
+    with pytest.raises(ConfigError, match="would never be corrected"):
+        load_config(tmp_path / "a.yaml", ["cameras.enabled=true", "cameras.bending=0.06"])

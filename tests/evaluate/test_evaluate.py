@@ -12,7 +12,7 @@ from lightning_rast.render.command import main as render
 from lightning_rast.scene import load_mesh, save_mesh, torus
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-QUICK = ["data.num_views=4", "data.num_held_out=2", "data.image_size=48", "schedule.steps=3"]
+QUICK = ["data.num_views=4", "data.num_held_out=2", "data.image_size=48", "start.resolution=32"]
 
 
 @pytest.fixture
@@ -53,12 +53,27 @@ def test_the_start_is_scored_beside_the_result(folder):
     assert found["start"]["volume_iou"] < 0.9 < found["result"]["volume_iou"]
 
 
+def test_the_distance_over_what_views_see_is_measured_when_asked_for(folder):
+    arguments = ["true.ply", "--config", "ring.yaml", "--seen-by", "1", *QUICK]
+    seen = scores(arguments, folder)["scores"]["result"]["seen"]
+    assert seen["chamfer_l1"] < 1e-3
+    assert 0.5 < seen["share"] < 1
+
+
 def test_a_smaller_mesh_has_the_scores_of_its_size(folder):
     result = scores(["small.ply", "--config", "ring.yaml", *QUICK], folder)["scores"]["result"]
     # A thinner ring, moved inwards.
     assert 0.5 < result["volume_iou"] < 0.8
     assert result["held_out_iou_mean"] < 0.9
     assert result["surface"]["normal_consistency"] > 0.9
+
+
+@pytest.mark.slow
+def test_the_hull_is_scored_when_asked_for(folder):
+    quick = [*QUICK, "data.num_views=8"]
+    found = scores(["true.ply", "--config", "ring.yaml", *quick, "--hull"], folder)["scores"]
+    assert list(found) == ["result", "hull 256^3, k = 1", "start"]
+    assert 0.7 < found["hull 256^3, k = 1"]["volume_iou"] < 1
 
 
 def test_a_run_knows_its_views(folder):
@@ -78,20 +93,51 @@ def test_a_mesh_is_scored_on_a_folder_of_masks(folder, mask_folder):
     assert (found["num_train_views"], found["num_held_out_views"]) == (5, 1)
 
 
-def test_a_reference_may_lie_in_another_frame(folder, mask_folder):
+@pytest.fixture
+def ten_times_larger(folder):
+    """Options that name the ring ten times as large, elsewhere, and the way there."""
     matrix = np.diag([10.0, 10.0, 10.0, 1.0])
     matrix[:3, 3] = 5
     ring = load_mesh("true.ply")
     save_mesh(folder / "moved.ply", ring.with_verts(10 * ring.verts + 5))
     np.savez(folder / "frame.npz", scale_mat_0=matrix)
-    reference = ["--reference", "moved.ply", "--reference-frame", "frame.npz"]
-    result = scores(["true.ply", "--data", "masks", *reference], folder)["scores"]["result"]
+    return ["--reference", "moved.ply", "--reference-frame", "frame.npz"]
+
+
+def test_what_is_seen_is_measured_in_the_units_of_the_reference(
+    folder, mask_folder, ten_times_larger
+):
+    arguments = ["small.ply", "--data", "masks", "--seen-by", "1", *ten_times_larger]
+    seen = scores(arguments, folder)["scores"]["result"]["seen"]
+    low, high = load_mesh("moved.ply").bounds
+    half_extent = float((high - low).max()) / 2
+    assert seen["chamfer_world"] == pytest.approx(seen["chamfer_l1"] * half_extent, rel=1e-4)
+
+
+def test_a_reference_may_lie_in_another_frame(folder, mask_folder, ten_times_larger):
+    arguments = ["true.ply", "--data", "masks", *ten_times_larger]
+    result = scores(arguments, folder)["scores"]["result"]
     assert result["volume_iou"] > 0.999
     assert result["held_out_iou_min"] > 0.98
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"", "cannot read"), (b"PK\x03\x04", "cannot read"), (None, "is one array")],
+)
+def test_a_frame_that_is_none_is_refused(folder, capsys, content, expected):
+    with (folder / "frame.npz").open("wb") as file:
+        if content is None:
+            np.save(file, np.eye(4))
+        else:
+            file.write(content)
+    arguments = ["true.ply", "--reference", "true.ply", "--reference-frame", "frame.npz"]
+    assert main([*arguments, "--config", "ring.yaml", *QUICK]) == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_folds_train_again_with_each_part_held_out(folder, mask_folder):
-    quick = ["schedule.steps=2", "start.subdivisions=2", "threads=1"]
+    quick = ["preset=sphere", "schedule.steps=2", "start.subdivisions=2", "threads=1"]
     found = scores(["true.ply", "--data", "masks", *quick, "--folds", "2"], folder)
     assert list(found["repeated"]) == ["fold 0, seed 0", "fold 1, seed 0"]
     values = [each["held_out_iou_mean"] for each in found["repeated"].values()]
@@ -137,8 +183,9 @@ def test_a_mesh_that_is_not_finite_is_told_of(folder, capsys):
 
 
 def test_results_do_not_depend_on_the_number_of_threads(folder):
-    found = []
+    before, found = torch.get_num_threads(), []
     for threads in (1, 2):
         torch.set_num_threads(threads)
         found.append(scores(["small.ply", "--config", "ring.yaml", *QUICK], folder))
+    torch.set_num_threads(before)
     assert found[0] == found[1]

@@ -44,6 +44,12 @@ def test_rungs_of_a_sphere_come_before_the_warm_up():
     assert [stage.bending for stage in ladder.stages][:4] == [0.2, 0.2, 0.05, 0]
 
 
+def test_cameras_are_corrected_after_the_last_coarse_rung():
+    ladder = make_ladder([0.05, 0.02, 0.01], polish_steps=0, cameras_at=0.018)
+    assert kinds(ladder) == ["newton", "remesh", *["newton"] * 2, "cameras", "newton", "topology"]
+    assert ladder.stages[4].bending == 0.02
+
+
 def test_learning_rates_fall_within_a_rung_and_from_rung_to_rung():
     ladder = make_ladder([0.05, 0.02], lr=2e-3, lr_per_rung=0.8, lr_within=0.6, polish_steps=5)
     first, second = (stage for stage in ladder.stages if stage.kind == "polish")
@@ -98,3 +104,43 @@ def test_another_stage_forgets_the_energies_of_the_one_before():
 def test_a_polish_of_one_step_has_its_first_rate():
     stage = Stage(kind="polish", name="", steps=1, lr=(1e-3, 1e-4))
     assert stage.lr_at(0) == pytest.approx(1e-3)
+
+
+def judged(residuals, **settings):
+    """What is called noise, when rungs begin with these residuals and the last one is judged."""
+    position = Position()
+    settings = {"noise_px": 0.3, "least_fall": 0.15} | settings
+    for residual in residuals[:-1]:
+        position.begin_rung(residual, is_judged=False, **settings)
+    position.begin_rung(residuals[-1], is_judged=True, **settings)
+    return position.noise
+
+
+@pytest.mark.parametrize(
+    ("residuals", "expected"),
+    [
+        ([0.7, 0.72, 0.65], 0.65),  # it stays
+        ([1.0, 1.8, 1.0], 0.0),  # it falls
+        ([0.25, 0.25, 0.25], 0.0),  # too small to matter
+    ],
+)
+def test_a_residual_that_does_not_fall_is_noise(residuals, expected):
+    assert judged(residuals) == expected
+
+
+def test_without_a_least_fall_nothing_is_noise():
+    assert judged([1.0, 1.0], least_fall=0.0) == 0
+
+
+def test_a_new_round_is_judged_anew():
+    position = Position(highest=1.0, noise=1.0)
+    position.go_again(2)
+    assert position == Position(stage=2, round=1)
+
+
+def test_the_ladder_is_judged_where_bending_has_halved():
+    assert make_ladder([0.05, 0.035, 0.025, 0.018]).judged_at == 0.025
+
+
+def test_a_ladder_of_one_length_is_never_judged():
+    assert make_ladder([0.05]).judged_at == 0

@@ -158,3 +158,17 @@ def test_thin_parts_keep_their_length(thickness):
     mesh = remesh(rod.with_verts(rod.verts[:, [1, 2, 0]]), thickness / 4).mesh
     low, high = remesh(mesh, 2 * thickness).mesh.bounds
     assert float(high[0] - low[0]) == pytest.approx(2.0, rel=0.03)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_faces_without_area_do_no_harm(seed):
+    mesh = random_mesh("torus", seed)
+    rng = np.random.default_rng(seed)
+    ends = mesh.topology.edge_verts.long()[torch.from_numpy(rng.permutation(80))]
+    verts = mesh.verts.clone()
+    verts[ends[:, 0]] = verts[ends[:, 1]]  # edges without length
+    if seed % 2:
+        verts[:, 2] = 0.0  # and all in one plane
+    made = remesh(mesh.with_verts(verts), mean_edge(mesh)).mesh
+    assert bool(torch.isfinite(made.verts).all())
+    assert made.topology.genus == 1

@@ -179,7 +179,7 @@ def test_views_that_contradict_all_others_are_named():
 
 def test_masks_without_anything_inside_are_refused():
     cameras = around(3, size=16)
-    with pytest.raises(ValueError, match="0 of 3 masks hold anything"):
+    with pytest.raises(ValueError, match="0 of 3 masks show an outline"):
         visual_hull(torch.zeros(3, 16, 16), cameras)
 
 

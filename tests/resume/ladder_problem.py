@@ -14,6 +14,7 @@ start: {kind: sphere, subdivisions: 3}
 schedule: {views_per_step: 4}
 remesh: {edge: 0.08}
 ladder: {bending: [0.1, 0.05], bending_from_sphere: [0.2], polish_steps: 8}
+cameras: {enabled: true, bending: 0.1, needed: 1.0}
 topology: {resolution: 48}
 log: {checkpoint_every_n_steps: 1, image_every_n_steps: 0, mesh_every_n_steps: 0, turntable: false}
 """

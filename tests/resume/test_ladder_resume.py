@@ -74,8 +74,14 @@ def stages(run: Path) -> Iterator[tuple[int, dict]]:
 def test_the_problem_has_every_kind_of_stage_and_two_rounds(undisturbed):
     *_, (_, last) = stages(undisturbed)
     log = last["stage_log"]
-    assert {entry["kind"] for entry in log} == {"start", "newton", "remesh", "polish", "topology"}
+    kinds = {"start", "newton", "remesh", "polish", "cameras", "topology"}
+    assert {entry["kind"] for entry in log} == kinds
     assert {entry["round"] for entry in log} == {0, 1}
+
+
+def test_the_problem_goes_on_with_corrected_cameras(undisturbed):
+    *_, (_, last) = stages(undisturbed)
+    assert last["world_to_view"].shape == (6, 4, 4)
 
 
 def test_the_ring_has_its_hole(undisturbed):

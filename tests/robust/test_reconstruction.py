@@ -36,14 +36,14 @@ ONE_WRONG = {
     "empty": (damage.emptied, 0.03, 0.8),
     "another object": (
         lambda views: damage.of_another_object(views, ring_in_its_place()),
-        0.04,
+        0.03,
         0.8,
     ),
 }
 ALL_WRONG = {
     "binary": (damage.binary, 0.02, 0.85),
     "salt and pepper": (damage.salt_and_pepper, 0.05, 0.5),
-    "blobs": (damage.blobby, 0.1, 0.6),
+    "blobs": (damage.blobby, 0.04, 0.6),
     "cameras off by half a degree": (damage.turned_cameras, 0.06, 0.7),
 }
 
