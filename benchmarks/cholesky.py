@@ -8,7 +8,7 @@ import argparse
 import numpy as np
 import scipy.sparse
 import torch
-from cholespy import CholeskySolverD, MatrixType
+from cholespy import CholeskySolverD, MatrixType  # pyright: ignore[reportAttributeAccessIssue]
 from coverage import table
 from scipy.sparse.linalg import SuperLU, splu
 from stopwatch import best_ms
