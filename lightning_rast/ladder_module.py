@@ -163,6 +163,7 @@ class LadderModule(ReconstructionModule):
         assert isinstance(optimizer, LightningOptimizer)
         if self.stage.kind == "newton":
             terms = self._newton_step(self.stage)
+            self.verts.grad = None  # of the polish before: the optimizer would follow it again
             optimizer.step()
         else:
             terms = self._polish_gradient(self.stage, batch)
