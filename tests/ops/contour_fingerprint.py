@@ -29,18 +29,27 @@ def outputs(verts_clip: Tensor, topology: Topology, image_size: tuple[int, int])
     return results
 
 
-def all_outputs() -> list[Tensor]:
-    results = []
+def all_scenes() -> list[tuple[Tensor, Topology, tuple[int, int]]]:
+    scenes = []
     for make in ALL.values():
         mesh = make()
         eyes = [(1.1, 0.9, 2.4), (-2, 0.3, 1.5), (0.2, 0.5, 0.9)]
         verts_clip = torch.cat([seen_from(mesh.verts, eye=eye, near=0.3) for eye in eyes])
-        results += outputs(verts_clip, mesh.topology, (61, 47))
+        scenes.append((verts_clip, mesh.topology, (61, 47)))
     for seed in range(60):
         soup = (tied_soup, near_clipped_soup)[seed % 2](seed)
         topology = Topology.from_faces(soup.faces, soup.verts_clip.shape[1])
-        results += outputs(soup.verts_clip, topology, soup.image_size)
-    return results
+        scenes.append((soup.verts_clip, topology, soup.image_size))
+    return scenes
+
+
+def all_outputs() -> list[Tensor]:
+    # The meshes are made with sin(), which on several threads may round otherwise too.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    scenes = all_scenes()
+    torch.set_num_threads(threads)
+    return [result for scene in scenes for result in outputs(*scene)]
 
 
 def fingerprint() -> str:
