@@ -1,7 +1,7 @@
 """Fitting down the ladder of bending lengths: the stages of `optim.ladder`, wired together."""
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -11,17 +11,21 @@ from torch import Tensor
 from lightning_rast.config import Config, NewtonConfig
 from lightning_rast.data.views import Views
 from lightning_rast.ladder_stages import (
+    Hold,
     even_mesh,
+    hold_of,
     is_accepted,
     make_ladder_of,
+    mean_edge,
     mesh_of_shown_topology,
     outline_targets,
     outlines_of,
+    places_of,
 )
 from lightning_rast.module import ReconstructionModule
 from lightning_rast.ops.outline_system import limit_outline_step
 from lightning_rast.optim.adam_uniform import AdamUniform
-from lightning_rast.optim.bending import Bending, bending_weight, stiff_smoother
+from lightning_rast.optim.bending import Bending, stiff_smoother
 from lightning_rast.optim.camera_refinement import refine_cameras
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
@@ -29,15 +33,6 @@ from lightning_rast.optim.polish import coverage_misfit
 from lightning_rast.scene import Mesh, Topology, flipped_faces, self_intersections
 
 _FURTHEST = 0.25  # that a polish step may move a vertex, in mean lengths of its edges
-
-
-@dataclass
-class _Hold:
-    """What a polish keeps from its beginning to its end."""
-
-    stiffness: float  # of the outline, px^3 per square world unit
-    bending: float  # weight of |L v|^2 in units of it
-    weights: Tensor  # (N,) of the training views
 
 
 class LadderModule(ReconstructionModule):
@@ -68,7 +63,7 @@ class LadderModule(ReconstructionModule):
         self.num_disagreeing = num_disagreeing
         self.position = Position()
         self.stage_log: list[dict[str, Any]] = []
-        self._hold: _Hold | None = None
+        self._hold: Hold | None = None
         self._kept: Mesh | None = None  # before the topology changed
         self._world_to_view: Tensor | None = None  # of cameras that were corrected
         self._said_of_cameras = ""
@@ -195,7 +190,7 @@ class LadderModule(ReconstructionModule):
         super().on_load_checkpoint(checkpoint)
         state = checkpoint["ladder"]
         self.position = Position(**state["position"])
-        self._hold = None if state["hold"] is None else _Hold(**state["hold"])
+        self._hold = None if state["hold"] is None else Hold(**state["hold"])
         if state["kept"] is not None:
             verts, faces = state["kept"]
             self._kept = Mesh(verts, faces)
@@ -233,7 +228,7 @@ class LadderModule(ReconstructionModule):
             self._topology,
             rows,
             bending=bending * self.scale,
-            edge=self._mean_edge(),
+            edge=mean_edge(self.verts, self._topology),
             smoothing=newton.smoothing,
         )
         self.verts.add_(step.delta)
@@ -258,7 +253,7 @@ class LadderModule(ReconstructionModule):
         group = optimizer.param_groups[0]
         group["lr"], group["betas"] = stage.lr_at(self.position.step) * self.scale, ladder.betas
         self.verts.grad = None
-        places = self._places(batch)
+        places = places_of(batch, self._views)
         # Not the batch's: they may have been corrected meanwhile.
         coverage = self.coverage(self.mesh(), self._views.cameras[places])
         misfit = coverage_misfit(
@@ -278,12 +273,8 @@ class LadderModule(ReconstructionModule):
         return {**terms, "total": terms["silhouette"] + terms["bending"]}
 
     def _begin_polish(self, stage: Stage) -> None:
-        rows, weights = outlines_of(self.mesh(), self._targets, self.config.newton)
-        stiffness = float((rows.weight[:, None, None] * rows.jacobian.square()).sum())
-        self._hold = _Hold(
-            stiffness=stiffness / (3 * len(self.verts)),
-            bending=bending_weight(stage.bending * self.scale, self._mean_edge()),
-            weights=weights,
+        self._hold = hold_of(
+            self.mesh(), self._targets, self.config.newton, bending=stage.bending * self.scale
         )
         self._bending = None
         self.trainer.optimizers[0].state.clear()
@@ -379,17 +370,6 @@ class LadderModule(ReconstructionModule):
         for optimizer in self.trainer.optimizers:
             optimizer.state.clear()
             optimizer.param_groups[0]["params"] = [self.verts]
-
-    def _places(self, batch: Views) -> list[int]:
-        if len(batch) == len(self._views):
-            return list(range(len(batch)))
-        place = {name: index for index, name in enumerate(self._views.names)}
-        return [place[name] for name in batch.names]
-
-    @torch.no_grad()
-    def _mean_edge(self) -> float:
-        a, b = self.verts[self._topology.edge_verts.long()].unbind(1)
-        return float((a - b).norm(dim=1).mean())
 
     def _write_log(self, kind: str, name: str, *, steps: int, seconds: float) -> None:
         mesh = self.mesh().with_verts(self.verts.detach())

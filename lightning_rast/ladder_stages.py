@@ -11,6 +11,7 @@ from lightning_rast.data.views import Views
 from lightning_rast.ops.advice import LightningRastWarning
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets
+from lightning_rast.optim.bending import bending_weight
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
 from lightning_rast.optim.remesh import remesh
@@ -18,7 +19,7 @@ from lightning_rast.optim.revoxelize import other_topology
 from lightning_rast.optim.thickness import target_edges
 from lightning_rast.optim.topology import judge
 from lightning_rast.runs import RunError
-from lightning_rast.scene import Camera, Mesh
+from lightning_rast.scene import Camera, Mesh, Topology
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class OutlineTargets:
 
     cameras: Camera
     distances: Tensor  # (N, H, W) px, positive inside, NaN where unknown
+
+
+@dataclass
+class Hold:
+    """What a polish keeps from its beginning to its end."""
+
+    stiffness: float  # of the outline, px^3 per square world unit
+    bending: float  # weight of |L v|^2 in units of it
+    weights: Tensor  # (N,) of the training views
 
 
 def make_ladder_of(config: Config) -> Ladder:
@@ -71,6 +81,17 @@ def outlines_of(
         return rows, torch.ones(len(targets.distances), dtype=torch.float64)
     weights = view_weights(rows)
     return replace(rows, weight=rows.weight * weights[rows.view.long()]), weights
+
+
+def hold_of(mesh: Mesh, targets: OutlineTargets, newton: NewtonConfig, *, bending: float) -> Hold:
+    """What a polish at this bending length, in world units, keeps."""
+    rows, weights = outlines_of(mesh, targets, newton)
+    stiffness = float((rows.weight[:, None, None] * rows.jacobian.square()).sum())
+    return Hold(
+        stiffness=stiffness / (3 * mesh.num_verts),
+        bending=bending_weight(bending, mean_edge(mesh.verts, mesh.topology)),
+        weights=weights,
+    )
 
 
 def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) -> Mesh:
@@ -123,6 +144,21 @@ def is_accepted(before: Mesh, after: Mesh, views: Views, settings: TopologyConfi
     old, new = (Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()) for mesh in (before, after))
     verdict = judge(old, new, _cpu_targets(views), most_iou_lost=settings.max_iou_loss)
     return verdict.accepted
+
+
+@torch.no_grad()
+def mean_edge(verts: Tensor, topology: Topology) -> float:
+    """Mean length of the edges, world units."""
+    a, b = verts[topology.edge_verts.long()].unbind(1)
+    return float((a - b).norm(dim=1).mean())
+
+
+def places_of(batch: Views, views: Views) -> list[int]:
+    """Which of `views` the batch consists of."""
+    if len(batch) == len(views):
+        return list(range(len(batch)))
+    place = {name: index for index, name in enumerate(views.names)}
+    return [place[name] for name in batch.names]
 
 
 def _cpu_targets(views: Views) -> Targets:

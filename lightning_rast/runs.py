@@ -146,6 +146,7 @@ def is_whole(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
+    # The last is how zipfile names a damaged header: "that compression method is not supported".
     except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
         return False
 

@@ -2,7 +2,7 @@
 #include "antialias_view.h"
 
 #include "antialias_backward.h"
-#include "antialias_blend.h"
+#include "antialias_row.h"
 #include "antialias_crossing.h"
 #include "antialias_plain.h"
 

@@ -6,7 +6,6 @@ from lightning_rast.optim.agreement import agreement as agreement
 from lightning_rast.optim.camera_refinement import CameraRefinement as CameraRefinement
 from lightning_rast.optim.camera_refinement import refine_cameras as refine_cameras
 from lightning_rast.optim.image_topology import image_topology as image_topology
-from lightning_rast.optim.islands import drop_islands as drop_islands
 from lightning_rast.optim.outline_newton import OutlineRows as OutlineRows
 from lightning_rast.optim.outline_newton import OutlineStep as OutlineStep
 from lightning_rast.optim.outline_newton import disagreeing_views as disagreeing_views

@@ -19,4 +19,4 @@ from lightning_rast.scene.report import ComponentReport as ComponentReport
 from lightning_rast.scene.report import MeshReport as MeshReport
 from lightning_rast.scene.report import mesh_report as mesh_report
 from lightning_rast.scene.topology import Topology as Topology
-from lightning_rast.scene.topology import TopologyReport as TopologyReport
+from lightning_rast.scene.topology_report import TopologyReport as TopologyReport

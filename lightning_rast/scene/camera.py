@@ -37,6 +37,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lightning_rast.ops import transform_points
+from lightning_rast.scene.camera_checks import check_camera, check_image_size, check_rotation
 from lightning_rast.scene.projection import (
     clip_from_view,
     look_at_rotation,
@@ -47,9 +48,6 @@ from lightning_rast.scene.projection import (
 
 PixelCenters = Literal["integer", "half"]
 ArrayLike = Tensor | np.ndarray | Sequence | float
-
-# Calibrations are printed with six or seven digits; a wrong or scaled matrix is far outside.
-_ROTATION_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +70,7 @@ class Camera:
     orthographic: bool = False
 
     def __post_init__(self) -> None:
-        _check_camera(self)
+        check_camera(self)
 
     @classmethod
     def look_at(
@@ -92,7 +90,7 @@ class Camera:
         """
         if not 0 < fov_deg < 180:
             raise ValueError(f"fov_deg must lie between 0 and 180, got {fov_deg}")
-        _check_image_size(image_size)
+        check_image_size(image_size)
         focal = image_size[0] / 2 / float(np.tan(np.radians(fov_deg) / 2))
         view = _look_at_view(eye, target, up)
         return cls(view, _centred_intrinsics(view, focal, image_size), image_size, near, far)
@@ -112,7 +110,7 @@ class Camera:
         """As `look_at`, with parallel rays; the image is `height` world units high."""
         if not height > 0:
             raise ValueError(f"height must be positive, got {height}")
-        _check_image_size(image_size)
+        check_image_size(image_size)
         view = _look_at_view(eye, target, up)
         K = _centred_intrinsics(view, image_size[0] / height, image_size)
         return cls(view, K, image_size, near, far, orthographic=True)
@@ -141,7 +139,7 @@ class Camera:
         for name, values in (("K", K), ("R", R), ("t", t)):
             if len(values) not in (1, num_views):
                 raise ValueError(f"{name} holds {len(values)} cameras, the others {num_views}")
-        _check_rotation(R)
+        check_rotation(R)
         K = _half_pixel_intrinsics(K.expand(num_views, 3, 3), pixel_centers)
         view = rigid(R.expand(num_views, 3, 3), t.expand(num_views, 3))
         return cls(view, K, image_size, near, far)
@@ -199,7 +197,7 @@ class Camera:
         """
         pose = _batched("camera_to_world", camera_to_world, (4, 4))
         view = torch.linalg.inv(pose * pose.new_tensor([1.0, -1.0, -1.0, 1.0]))
-        _check_rotation(view[:, :3, :3])
+        check_rotation(view[:, :3, :3])
         K = torch.eye(3).to(view).repeat(len(view), 1, 1)
         for value, row, column in ((fx, 0, 0), (fy, 1, 1), (cx, 0, 2), (cy, 1, 2)):
             K[:, row, column] = _as_float64(value).to(view.device)
@@ -281,7 +279,7 @@ class Camera:
 
         Each axis scales on its own, so a change of aspect ratio stretches the picture.
         """
-        _check_image_size(image_size)
+        check_image_size(image_size)
         scale = self.K.new_tensor(
             [image_size[1] / self.image_size[1], image_size[0] / self.image_size[0], 1.0]
         )
@@ -359,60 +357,3 @@ def _half_pixel_intrinsics(K: Tensor, pixel_centers: PixelCenters) -> Tensor:
     if pixel_centers == "half":
         return K
     return K + K.new_tensor([[0.0, 0.0, 0.5], [0.0, 0.0, 0.5], [0.0, 0.0, 0.0]])
-
-
-def _check_rotation(R: Tensor) -> None:
-    error = (R @ R.mT - torch.eye(3).to(R)).abs().amax(dim=(1, 2))
-    is_bad = ~((error <= _ROTATION_TOLERANCE) & (torch.linalg.det(R) > 0))
-    if bool(is_bad.any()):
-        row = int(is_bad.nonzero()[0, 0])
-        raise ValueError(
-            f"camera {row}: R is not a rotation (R R^T differs from 1 by {float(error[row]):.2g}, "
-            f"det R = {float(torch.linalg.det(R[row])):.4g}); "
-            "matrices with a scale or a mirror belong into from_projection_matrix"
-        )
-
-
-def _check_image_size(image_size: object) -> None:
-    sides = image_size if isinstance(image_size, tuple | list) else ()
-    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise ValueError(f"image_size must be two positive integers (H, W), got {image_size!r}")
-
-
-def _check_camera(camera: Camera) -> None:
-    fields = (("world_to_view", camera.world_to_view, 4), ("K", camera.K, 3))
-    for name, values, size in fields:
-        if not isinstance(values, Tensor) or not values.is_floating_point():
-            kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
-            raise ValueError(f"{name} must be a floating-point tensor, got {kind}")
-        if values.ndim != 3 or values.shape[1:] != (size, size):
-            raise ValueError(f"{name} must be (N, {size}, {size}), got {tuple(values.shape)}")
-    if len(camera.K) != len(camera.world_to_view):
-        raise ValueError(
-            f"K holds {len(camera.K)} cameras, world_to_view {len(camera.world_to_view)}"
-        )
-    if camera.K.device != camera.world_to_view.device:
-        raise ValueError(f"K is on {camera.K.device}, world_to_view {camera.world_to_view.device}")
-    _check_image_size(camera.image_size)
-    if not camera.near < camera.far or (camera.near <= 0 and not camera.orthographic):
-        raise ValueError(f"need 0 < near < far, got near {camera.near}, far {camera.far}")
-    # Looking at values would stall a CUDA stream on every slice of a batch.
-    if camera.K.device.type == "cpu" and not torch.compiler.is_compiling():
-        for name, values, _ in fields:
-            last = values.detach()[:, -1]
-            if not bool(torch.isfinite(values.detach()).all()):
-                raise ValueError(f"{name} holds values that are not finite")
-            if not bool(((last[:, :-1] == 0).all(dim=1) & (last[:, -1] == 1)).all()):
-                raise ValueError(f"{name} must end in a row (0, ..., 0, 1)")
-        _check_focal_lengths(camera.K.detach())
-
-
-def _check_focal_lengths(K: Tensor) -> None:
-    square = K[:, :2, :2]
-    area = square[:, 0, 0] * square[:, 1, 1] - square[:, 0, 1] * square[:, 1, 0]
-    is_singular = area.abs() <= 1e-12 * square.square().sum(dim=(1, 2))
-    if bool(is_singular.any()):
-        row = int(is_singular.nonzero()[0, 0])
-        raise ValueError(
-            f"K of camera {row} is singular, {K[row].tolist()}: focal lengths must not be 0"
-        )
