@@ -18,6 +18,7 @@ except ImportError:  # Windows: two processes in one run folder go unnoticed the
     fcntl = None
 
 CONFIG_NAME = "config.yaml"
+METRICS_NAME = "metrics.json"
 CHECKPOINT_FOLDER = "checkpoints"
 
 
