@@ -31,7 +31,7 @@ from lightning_rast.callbacks import (
 from lightning_rast.config import Config, DataConfig, StartConfig
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.fitted_sphere import fitted_sphere
-from lightning_rast.data.masks import load_mask_views
+from lightning_rast.data.formats import load_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
@@ -212,8 +212,14 @@ def make_views(
 ) -> tuple[Views, Views | None]:
     """Training and held-out views: silhouettes of `reference`, or from a folder of masks."""
     if reference is None:
-        views = load_mask_views(
-            data.folder, max_image_size=data.max_image_size, pixel_centers=data.pixel_centers
+        views = load_views(
+            data.folder,
+            format=data.format,
+            masks=data.masks,
+            max_image_size=data.max_image_size,
+            pixel_centers=data.pixel_centers,
+            background_threshold=data.background_threshold,
+            invert_masks=data.invert_masks,
         )
         return split_held_out(views, every=data.held_out_every, offset=data.held_out_offset)
 
