@@ -214,6 +214,7 @@ class LogConfig:
     num_checkpoints: int = 3
     num_logged_views: int = 4
     turntable: bool = True
+    report: bool = True  # report.html, a page with everything about the run
 
 
 # What a preset sets; whatever a file or the command line says comes on top of it.

@@ -43,13 +43,14 @@ def unwatched_bits(tmp_path_factory):
         "MeshLog",
         "MeshExport",
         "Metrics",
+        "ReportPage",
         "ProgressDisplay",
     ],
 )
 def test_the_mesh_has_the_same_bits_without_a_callback(tmp_path, unwatched_bits, without):
     fit = Fit(tmp_path)
     callbacks = watched(fit, without)
-    assert len(callbacks) == (9 if without is None else 7)
+    assert len(callbacks) == (10 if without is None else 8)
     fit.run(*callbacks)
     assert bits(fit) == unwatched_bits
 
