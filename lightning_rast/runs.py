@@ -133,6 +133,7 @@ def continued(run: Run, config_text: str) -> Run:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where a run in `folder` keeps the checkpoint of `step`."""
     return folder / CHECKPOINT_FOLDER / f"step_{step:08d}.ckpt"
 
 
