@@ -206,8 +206,8 @@ class LogConfig:
     """What a run writes, and how often. 0 = only at the end."""
 
     root: str = "logs"
-    every_n_steps: int = 10
-    evaluate_every_n_steps: int = 50
+    every_n_steps: int = 2
+    evaluate_every_n_steps: int = 20
     image_every_n_steps: int = 100
     mesh_every_n_steps: int = 100
     checkpoint_every_n_steps: int = 25

@@ -26,6 +26,7 @@ from lightning_rast.callbacks import (
     ProgressDisplay,
     ReportPage,
     RunText,
+    ScalarLayout,
     Scalars,
     Turntable,
     opened_logger,
@@ -300,6 +301,7 @@ def make_callbacks(
         Scalars(every_n_steps=log.every_n_steps),  # first: its step time is without the others'
         Evaluation(every_n_steps=log.evaluate_every_n_steps),
         RunText(config),
+        ScalarLayout(config.schedule.kind),
         Images(every_n_steps=log.image_every_n_steps, num_views=log.num_logged_views),
         MeshLog(every_n_steps=log.mesh_every_n_steps),
         MeshExport(run.folder, every_n_steps=log.mesh_every_n_steps),
