@@ -20,7 +20,7 @@ from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.evaluation import chamfer_l1, native_ious, view_ious
 from lightning_rast.ops import cpu_isa
-from lightning_rast.runs import write_atomically
+from lightning_rast.runs import METRICS_NAME, write_atomically
 from lightning_rast.scene import Mesh
 
 IOU_PROTOCOL = "within the target's box + 8 %, both images binarised at 1/2"
@@ -47,7 +47,7 @@ class Metrics(pl.Callback):
         reference: the true surface, if it is known.
     """
 
-    FILE = "metrics.json"
+    FILE = METRICS_NAME
 
     def __init__(self, folder: Path, *, started: float, reference: Mesh | None = None) -> None:
         self.path = folder / self.FILE

@@ -67,6 +67,7 @@ class Views:
         )
 
     def to(self, device: torch.device | str) -> "Views":
+        """These views with all tensors on `device`."""
         if self.coverage.device == torch.device(device):
             return self
         known = None if self.known is None else self.known.to(device)

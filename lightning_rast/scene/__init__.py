@@ -2,6 +2,9 @@
 
 from lightning_rast.scene.camera import Camera as Camera
 from lightning_rast.scene.camera import PixelCenters as PixelCenters
+from lightning_rast.scene.intersections import (
+    count_self_intersections as count_self_intersections,
+)
 from lightning_rast.scene.intersections import flipped_faces as flipped_faces
 from lightning_rast.scene.intersections import self_intersections as self_intersections
 from lightning_rast.scene.io import MeshFileError as MeshFileError
