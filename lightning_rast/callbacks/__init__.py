@@ -16,3 +16,4 @@ from lightning_rast.callbacks.report_page import ReportPage as ReportPage
 from lightning_rast.callbacks.run_text import RunText as RunText
 from lightning_rast.callbacks.scalars import Scalars as Scalars
 from lightning_rast.callbacks.turntable import Turntable as Turntable
+from lightning_rast.callbacks.viewer import Viewer as Viewer

@@ -12,7 +12,7 @@ from lightning_rast.config import Config
 from lightning_rast.config_file import config_yaml
 
 # Settings that change no result, and so no comparison of runs.
-_NO_HYPERPARAMETERS = ("name", "log", "threads")
+_NO_HYPERPARAMETERS = ("name", "log", "threads", "viewer")
 # Scalars that the HPARAMS tab shows beside the settings; it takes their last values.
 _METRICS = ("heldout/iou_mean", "heldout/iou_min", "train/iou_mean", "train/loss")
 _FINAL_METRICS = ("result/iou_mean", "result/iou_min", "result/chamfer", "result/training_seconds")
