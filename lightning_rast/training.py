@@ -26,6 +26,7 @@ from lightning_rast.callbacks import (
     ProgressDisplay,
     ReportPage,
     RunText,
+    ScalarLayout,
     Scalars,
     Turntable,
     Viewer,
@@ -35,7 +36,7 @@ from lightning_rast.callbacks.viewer_scene import MISSING, has_viser
 from lightning_rast.config import Config, DataConfig, StartConfig
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.fitted_sphere import fitted_sphere
-from lightning_rast.data.masks import load_mask_views
+from lightning_rast.data.formats import load_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
@@ -232,8 +233,14 @@ def make_views(
 ) -> tuple[Views, Views | None]:
     """Training and held-out views: silhouettes of `reference`, or from a folder of masks."""
     if reference is None:
-        views = load_mask_views(
-            data.folder, max_image_size=data.max_image_size, pixel_centers=data.pixel_centers
+        views = load_views(
+            data.folder,
+            format=data.format,
+            masks=data.masks,
+            max_image_size=data.max_image_size,
+            pixel_centers=data.pixel_centers,
+            background_threshold=data.background_threshold,
+            invert_masks=data.invert_masks,
         )
         return split_held_out(views, every=data.held_out_every, offset=data.held_out_offset)
 
@@ -300,6 +307,7 @@ def make_callbacks(
         Scalars(every_n_steps=log.every_n_steps),  # first: its step time is without the others'
         Evaluation(every_n_steps=log.evaluate_every_n_steps),
         RunText(config),
+        ScalarLayout(config.schedule.kind),
         Images(every_n_steps=log.image_every_n_steps, num_views=log.num_logged_views),
         MeshLog(every_n_steps=log.mesh_every_n_steps),
         MeshExport(run.folder, every_n_steps=log.mesh_every_n_steps),

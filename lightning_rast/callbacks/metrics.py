@@ -92,7 +92,8 @@ class Metrics(pl.Callback):
         text = json.dumps(finite_or_null(metrics), indent=2, allow_nan=False)
         self._write(text + "\n")
         if is_finished(trainer):
-            results = {name: metrics.get(name) for name in ("iou_mean", "iou_min", "chamfer")}
+            names = ("iou_mean", "iou_min", "train_iou_mean", "chamfer", "faces")
+            results = {name: metrics.get(name) for name in names}
             results["training_seconds"] = metrics["seconds"]["training"]
             found = {f"result/{name}": value for name, value in results.items()}
             add_scalars(trainer, {tag: value for tag, value in found.items() if value is not None})

@@ -80,9 +80,10 @@ class Viewer(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.settings.keep_open and self.scene is not None and not self.is_stopping():
+            address = self.scene.address
             said = f"**done**  \n{_status(trainer, pl_module, {})}"
             self._attempt(lambda scene: scene.say(said, paused=False, may_close=True))
-            print(f"live view: {self.scene.address} stays open until Close there, or Ctrl-C here")
+            print(f"live view: {address} stays open until Close there, or Ctrl-C here", flush=True)
             self._wait(self._closed)
         self._stop()
 
