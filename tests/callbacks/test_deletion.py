@@ -44,6 +44,7 @@ def unwatched_bits(tmp_path_factory):
         "MeshLog",
         "MeshExport",
         "Metrics",
+        "ReportPage",
         "ProgressDisplay",
     ],
 )
