@@ -1,7 +1,6 @@
-"""The command line: `python -m lightning_rast.report RUN`.
+"""The command line: `lightning-rast report RUN`.
 
-Exit codes: 0 written (or help), 1 an unexpected error, 2 something that the message names, 130
-stopped by Ctrl-C.
+`python -m lightning_rast.report` is the same command. Exit codes are those of `terminal.py`.
 """
 
 import argparse
@@ -9,19 +8,18 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from lightning_rast.config_file import ConfigError
 from lightning_rast.runs import CONFIG_NAME, RunError, write_atomically
+from lightning_rast.terminal import STOPPED, Parser, refused
 
-_USER_ERROR = 2
 _FILE = "report.html"
 
 _EXAMPLES = """\
 examples:
-  python -m lightning_rast.report logs/kettle/version_0
+  lightning-rast report logs/kettle/version_0
       writes logs/kettle/version_0/report.html; open it in a browser, or send it to somebody
-  python -m lightning_rast.report logs/kettle/version_0 --out kettle.html --no-hull
+  lightning-rast report logs/kettle/version_0 --out kettle.html --no-hull
       to another file, without the seconds that it takes to carve a fine hull to compare with
 """
 
@@ -43,32 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             raise RunError(f"cannot write {out}: {error.strerror or error}") from None
     except (ConfigError, RunError) as error:
-        return _refused(str(error))
+        return refused(str(error))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     print(f"{out} ({len(page) / 1e6:.1f} MB)")
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_refused(f"{message}; --help shows examples"))
-
-
-def _refused(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return _USER_ERROR
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m lightning_rast.report",
+    parser = Parser(
+        prog="lightning-rast report",
         description="Write a page about a finished or stopped run: one HTML file, for offline use.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "run", type=Path, metavar="RUN", help="a run folder, logs/<name>/version_<n>"
