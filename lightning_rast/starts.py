@@ -1,6 +1,6 @@
 """The mesh that a config's training starts from."""
 
-import sys
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,7 @@ import torch
 from lightning_rast.config import Config, StartConfig
 from lightning_rast.data.fitted_sphere import fitted_sphere
 from lightning_rast.data.views import Views, ViewsError
-from lightning_rast.ops.advice import warn_about_inside_out
+from lightning_rast.ops.advice import LightningRastWarning, warn_about_inside_out
 from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.start_checks import StartError, check_digits, check_start_place
 from lightning_rast.optim.visual_hull import HullError, visual_hull
@@ -90,7 +90,7 @@ def tell_of_start(config: Config, mesh: Mesh, views: Views) -> None:
             told.append("the start mesh is open, so that its topology stays as it is")
     for text in told:
         if text is not None:
-            print(f"warning: {text}", file=sys.stderr)
+            warnings.warn(text, LightningRastWarning, stacklevel=2)
 
 
 def _on_cpu(known: torch.Tensor | None) -> torch.Tensor | None:

@@ -85,7 +85,10 @@ def _parser() -> argparse.ArgumentParser:
         "--config", metavar="FILE", help="whose views to use (a run: its own config)"
     )
     views.add_argument(
-        "--data", type=Path, metavar="DIR", help="a folder of masks with cameras.json"
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="a folder of masks with cameras, or its camera file",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="on top of the config")
     parser.add_argument(
@@ -147,8 +150,8 @@ def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
     else:
         raise RunError(f"{path}: no such run folder or mesh file")
     if args.data is not None:
-        if not args.data.is_dir():
-            raise RunError(f"--data {args.data}: no such folder")
+        if not args.data.exists():
+            raise RunError(f"--data {args.data}: no such folder or camera file")
         overrides = ["data.kind=masks", f"data.folder={args.data}", *overrides]
         if not path.is_dir():
             return load_config(None, ["name=evaluation", *overrides]), mesh
