@@ -1,21 +1,16 @@
 """`contour_coverage` gives the same bits on every run, thread count and instruction set."""
 
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 
 from lightning_rast.ops import contour, contour_coverage
 from tests.ops.contour_fingerprint import all_outputs, fingerprint
-from tests.ops.contour_meshes import icosphere
+from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.ops.instruction_sets import printed_by
 
 
 @pytest.fixture
@@ -40,23 +35,27 @@ def test_thread_counts_agree_bit_for_bit(threads: None, num_threads: int):
 
 @pytest.mark.parametrize("isa", ["v2", "v3", "v4"])
 def test_instruction_sets_agree_bit_for_bit(isa: str):
-    # The library picks its kernels once, when it is loaded.
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.ops.contour_fingerprint"],
-        cwd=REPOSITORY,
-        env=os.environ | {"LRAST_ISA": isa, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "LRAST_ISA" in run.stderr:
-        pytest.skip(f"this CPU or build has no {isa}")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == fingerprint()
+    assert printed_by("tests.ops.contour_fingerprint", isa) == fingerprint()
 
 
-def test_a_tape_is_there_once():
+@pytest.mark.parametrize("num_threads", [1, 2, 5])
+@pytest.mark.parametrize("room", [0, 2, 10**6])
+def test_a_tape_has_the_same_records_whatever_room_was_expected(
+    threads: None, monkeypatch, num_threads: int, room: int
+):
+    mesh = bumpy_sphere(2)
+    verts_clip = torch.cat([seen_from(mesh.verts, eye=(2.0 + k, 1.0, 1.5)) for k in range(6)])
+    torch.set_num_threads(1)
+    expected = contour.record_contour(verts_clip, mesh.topology, (40, 50))
+    torch.set_num_threads(num_threads)
+    sizes = (6, mesh.topology.num_edges, 40, 50)
+    monkeypatch.setattr(contour, "_tape_words", {sizes: room})
+    assert torch.equal(contour.record_contour(verts_clip, mesh.topology, (40, 50)), expected)
+
+
+def test_a_tape_is_there_once(monkeypatch):
     # The second taker must not get what another call has left in its place.
+    monkeypatch.setattr(contour, "_tape_words", {})
     mesh = icosphere(1)
     verts_clip = seen_from(mesh.verts)
     contour._forward(verts_clip, *contour._topology_tensors(mesh.topology), 8, 8, record=True)
