@@ -206,14 +206,29 @@ class LogConfig:
     """What a run writes, and how often. 0 = only at the end."""
 
     root: str = "logs"
-    every_n_steps: int = 10
-    evaluate_every_n_steps: int = 50
+    every_n_steps: int = 2
+    evaluate_every_n_steps: int = 20
     image_every_n_steps: int = 100
     mesh_every_n_steps: int = 100
     checkpoint_every_n_steps: int = 25
     num_checkpoints: int = 3
     num_logged_views: int = 4
     turntable: bool = True
+    report: bool = True  # report.html, a page with everything about the run
+
+
+@dataclass(kw_only=True)
+class ViewerConfig:
+    """A live view in the browser, at http://127.0.0.1:<port>, seen from this machine only.
+
+    Needs viser: pip install "lightning_rast[viewer]". It changes nothing but the time taken.
+    """
+
+    enabled: bool = False
+    port: int = 8080  # the next free one from there
+    every_n_steps: int = 2  # and ten times a second at most; 0 = only at the end
+    start_paused: bool = False  # wait for "Continue", so that nothing is missed
+    keep_open: bool = False  # after the end, until "Close" or Ctrl-C
 
 
 # What a preset sets; whatever a file or the command line says comes on top of it.
@@ -255,3 +270,4 @@ class Config:
     cameras: CamerasConfig = field(default_factory=CamerasConfig)
     topology: TopologyConfig = field(default_factory=TopologyConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    viewer: ViewerConfig = field(default_factory=ViewerConfig)

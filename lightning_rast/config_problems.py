@@ -30,6 +30,10 @@ def problems(config: Config) -> Iterator[tuple[str, str]]:
     yield from _schedule_problems(config.schedule)
     yield from _ladder_problems(config)
     yield from _log_problems(config.log)
+    if not 1 <= config.viewer.port <= 65535:
+        yield "viewer.port", f"must be between 1 and 65535, got {config.viewer.port}"
+    if config.viewer.every_n_steps < 0:
+        yield "viewer.every_n_steps", f"must be 0 or more, got {config.viewer.every_n_steps}"
 
 
 def _finite(value: float, *, at_least: float) -> bool:
