@@ -37,7 +37,7 @@ from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
-from lightning_rast.ops.advice import warn_about_inside_out
+from lightning_rast.ops.advice import LightningRastWarning, warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
@@ -254,6 +254,13 @@ def make_start(start: StartConfig, views: Views) -> Start:
             names = ", ".join(views.names[view] for view in worst[:5])
             by_name = f" (by name: {names})" if names else ""
             raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
+        if hull.is_open:
+            warnings.warn(
+                "the views look from nearly one side: how deep the object is stays open, and the "
+                "visual hull was cut at twice the masks' extent; add views from other sides",
+                LightningRastWarning,
+                stacklevel=2,
+            )
         return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
