@@ -29,8 +29,10 @@ from lightning_rast.callbacks import (
     ScalarLayout,
     Scalars,
     Turntable,
+    Viewer,
     opened_logger,
 )
+from lightning_rast.callbacks.viewer_scene import MISSING, has_viser
 from lightning_rast.config import Config, DataConfig
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.formats import load_views
@@ -68,6 +70,8 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
+    if config.viewer.enabled and not has_viser():
+        raise RunError(MISSING)
     with noted_warnings() as notes:
         try:
             reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
@@ -147,6 +151,8 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
     watching = make_callbacks(
         config, run, reference=problem.reference, started=started, warnings=problem.warnings
     )
+    if config.viewer.enabled:  # last: all files are written while it stays open
+        watching.append(Viewer(config.viewer, is_stopping=lambda: bool(saver.stopped_by)))
     # Nothing is shown of a mesh that is lost. The saver comes last: what others keep is saved as
     # of the same step, and while they finish their files, Ctrl-C waits for them.
     callbacks = [Divergence(intervals(config)), *watching, saver, Completion()]

@@ -89,7 +89,7 @@ def test_data_that_cannot_be_used_is_exit_code_2(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine.yaml").write_text("data: {kind: masks, folder: .}\n")
     monkeypatch.chdir(tmp_path)
     assert main(["--config", "mine.yaml"]) == 2
-    assert "missing mask image" in capsys.readouterr().err
+    assert "gone.png" in capsys.readouterr().err
     assert run_folders(tmp_path) == []
 
 

@@ -52,6 +52,7 @@ def run(folder: Path, tutorial: str) -> None:
     [
         pytest.param("1-kettle.md", marks=pytest.mark.slow),
         pytest.param("2-my-mesh.md", marks=pytest.mark.slow),
+        pytest.param("3-photographs.md", marks=pytest.mark.slow),
         "4-pytorch-loop.md",
         "5-results.md",
     ],
