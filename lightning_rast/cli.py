@@ -20,6 +20,7 @@ from lightning_rast.config_file import (
     config_yaml,
     flat_values,
     load_config,
+    settings_without_effect,
 )
 from lightning_rast.runs import (
     CONFIG_NAME,
@@ -109,6 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _trained(args: argparse.Namespace, started: float) -> tuple[int, Run]:
     """Exit code, and the run that was made, continued or found to be finished."""
     config, run, notes = _resumed(args) if args.resume else (_asked_config(args), None, [])
+    path = None if args.resume else args.config
+    for text in settings_without_effect(config, path, args.overrides):
+        print(f"note: {text}", file=sys.stderr)
     # Read when OpenMP starts. Its threads wait for work by spinning otherwise, and where
     # another process wants the same cores a step then takes ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -336,6 +336,8 @@ class LadderModule(ReconstructionModule):
             prior=settings.prior,
             needed=settings.needed,
             weights=weights,
+            clip_px=self.config.newton.clip_px,
+            huber_px=self.config.newton.huber_px,
         )
         self._said_of_cameras = str(found)
         if found.accepted:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lightning_rast.config import Config
 from lightning_rast.config_file import ConfigError, load_config
-from lightning_rast.runs import CONFIG_NAME, RunError
+from lightning_rast.runs import CONFIG_NAME, METRICS_NAME, RunError
 from lightning_rast.terminal import (
     STOPPED,
     OutputError,
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         request = Request(
             mesh=mesh,
+            metrics=args.subject / METRICS_NAME if args.subject.is_dir() else None,
             reference=args.reference,
             reference_frame=args.reference_frame,
             with_hull=args.hull,

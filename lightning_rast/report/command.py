@@ -11,7 +11,14 @@ from pathlib import Path
 
 from lightning_rast.config_file import ConfigError
 from lightning_rast.runs import CONFIG_NAME, RunError, write_atomically
-from lightning_rast.terminal import STOPPED, Parser, refused
+from lightning_rast.terminal import (
+    STOPPED,
+    OutputError,
+    Parser,
+    add_output_options,
+    refused,
+    telling,
+)
 
 _FILE = "report.html"
 
@@ -35,17 +42,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         # PyTorch takes seconds to import; everything above is checked first.
         from lightning_rast.report.reading import report_of
 
-        page = report_of(run, with_hull=args.hull).encode()
-        try:
-            write_atomically(out, page)
-        except OSError as error:
-            raise RunError(f"cannot write {out}: {error.strerror or error}") from None
-    except (ConfigError, RunError) as error:
+        with telling(args) as write_json:
+            facts, page = report_of(run, with_hull=args.hull)
+            try:
+                write_atomically(out, page.encode())
+            except OSError as error:
+                raise RunError(f"cannot write {out}: {error.strerror or error}") from None
+            for warning in facts.warnings:
+                print(f"note: {warning}")
+            print(f"{out} ({len(page.encode()) / 1e6:.1f} MB)")
+            if args.json is not None:
+                write_json(
+                    {
+                        "page": str(out),
+                        "warnings": list(facts.warnings),
+                        "baselines": {each.name: vars(each) for each in facts.baselines},
+                    }
+                )
+    except (ConfigError, RunError, OutputError) as error:
         return refused(str(error))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return STOPPED
-    print(f"{out} ({len(page) / 1e6:.1f} MB)")
     return 0
 
 
@@ -55,9 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write a page about a finished or stopped run: one HTML file, for offline use.",
         epilog=_EXAMPLES,
     )
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder, logs/<name>/version_<n>"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a folder logs/<name>/version_<n>")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"instead of RUN/{_FILE}")
     parser.add_argument(
         "--no-hull",
@@ -65,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_false",
         help="do not carve a 256^3 hull to compare with",
     )
+    add_output_options(parser)
     return parser
 
 
@@ -73,7 +90,7 @@ def _check(run: Path, out: Path) -> None:
     if not run.exists():
         raise RunError(f"{run}: no such run folder")
     if not (run / CONFIG_NAME).is_file():
-        inside = sorted(run.glob(f"version_*/{CONFIG_NAME}")) if run.is_dir() else []
+        inside = sorted(run.glob(f"version_*/{CONFIG_NAME}"), key=lambda path: path.stat().st_mtime)
         hint = f"; did you mean {inside[-1].parent}?" if inside else ""
         raise RunError(f"{run} is no run folder: it has no {CONFIG_NAME}{hint}")
     if out.is_dir():

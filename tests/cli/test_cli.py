@@ -54,6 +54,12 @@ def test_a_mistake_is_one_message_and_exit_code_2(
     assert run_folders(tmp_path) == []
 
 
+def test_a_setting_without_effect_is_named_before_anything_else(config_path, capsys):
+    assert main(["--config", config_path, "optimizer.lr=0.1"]) == 2  # the mesh is none
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("note: optimizer.lr has no effect with schedule.kind=ladder")
+
+
 def test_a_config_is_asked_for(capsys):
     assert main([]) == 2
     assert "--config FILE is needed" in capsys.readouterr().err
