@@ -106,7 +106,9 @@ def linear_from_srgb(values: np.ndarray) -> np.ndarray:
 def srgb_from_linear(values: np.ndarray) -> np.ndarray:
     """The inverse of `linear_from_srgb`."""
     values = np.clip(values, 0, 1)
-    return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055)
+    curved = 1.055 * values ** (1 / 2.4) - 0.055
+    # Rounding would leave white a little grey.
+    return np.where(values <= 0.0031308, 12.92 * values, np.where(values == 1, 1.0, curved))
 
 
 def cleaned_colors(values: np.ndarray) -> np.ndarray:

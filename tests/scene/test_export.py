@@ -248,3 +248,4 @@ def test_senseless_arguments_are_named(tmp_path: Path, bad: dict):
 def test_srgb_and_linear_are_inverse():
     values = np.linspace(0, 1, 256)
     np.testing.assert_allclose(srgb_from_linear(linear_from_srgb(values)), values, atol=1e-12)
+    assert srgb_from_linear(np.ones(1)) == linear_from_srgb(np.ones(1)) == 1
