@@ -38,7 +38,7 @@ class DataConfig:
     # background, or a folder or pattern such as segmentation/{stem}_fg.png.
     masks: str = "auto"
     invert_masks: bool = False  # black is the object
-    background_threshold: float = 0.0  # of a colour's difference, 0..1; 0 = found in each image
+    background_threshold: float = 0.1  # of a colour channel's difference from it, 0..1
     max_image_size: int = 512  # longest side after area averaging, pixels; 0 = as in the files
     held_out_every: int = 5  # view i is held out when i % every == offset; 0 = none
     held_out_offset: int = 2
@@ -198,6 +198,8 @@ class TopologyConfig:
     enabled: bool = True
     resolution: int = 192  # voxels along the longest side
     blur: float = 0.8  # voxels
+    # Bending length from which the ladder is gone down again with a mesh made anew.
+    again_from: float = 0.018
     max_iou_loss: float = 0.002  # of the training views; beyond, the mesh before is kept
 
 

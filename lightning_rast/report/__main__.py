@@ -1,4 +1,4 @@
-"""The page of a run, made from its folder: `python -m lightning_rast.report RUN`."""
+"""The page of a run, made from its folder: `lightning-rast report RUN`."""
 
 import sys
 
