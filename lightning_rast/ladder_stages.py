@@ -10,8 +10,9 @@ from lightning_rast.config import Config, NewtonConfig, RemeshConfig, TopologyCo
 from lightning_rast.data.views import Views
 from lightning_rast.ops.advice import LightningRastWarning
 from lightning_rast.ops.mask_distance import mask_distance
+from lightning_rast.ops.steady_sum import steady_sum
 from lightning_rast.optim.agreement import Targets
-from lightning_rast.optim.bending import bending_weight
+from lightning_rast.optim.bending import bending_weight, mean_edge
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
 from lightning_rast.optim.remesh import remesh
@@ -19,7 +20,7 @@ from lightning_rast.optim.revoxelize import other_topology
 from lightning_rast.optim.thickness import target_edges
 from lightning_rast.optim.topology import judge
 from lightning_rast.runs import RunError
-from lightning_rast.scene import Camera, Mesh, Topology
+from lightning_rast.scene import Camera, Mesh
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def outlines_of(
 def hold_of(mesh: Mesh, targets: OutlineTargets, newton: NewtonConfig, *, bending: float) -> Hold:
     """What a polish at this bending length, in world units, keeps."""
     rows, weights = outlines_of(mesh, targets, newton)
-    stiffness = float((rows.weight[:, None, None] * rows.jacobian.square()).sum())
+    stiffness = float(steady_sum(rows.weight[:, None, None] * rows.jacobian.square()))
     return Hold(
         stiffness=stiffness / (3 * mesh.num_verts),
         bending=bending_weight(bending, mean_edge(mesh.verts, mesh.topology)),
@@ -144,13 +145,6 @@ def is_accepted(before: Mesh, after: Mesh, views: Views, settings: TopologyConfi
     old, new = (Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()) for mesh in (before, after))
     verdict = judge(old, new, _cpu_targets(views), most_iou_lost=settings.max_iou_loss)
     return verdict.accepted
-
-
-@torch.no_grad()
-def mean_edge(verts: Tensor, topology: Topology) -> float:
-    """Mean length of the edges, world units."""
-    a, b = verts[topology.edge_verts.long()].unbind(1)
-    return float((a - b).norm(dim=1).mean())
 
 
 def places_of(batch: Views, views: Views) -> list[int]:
