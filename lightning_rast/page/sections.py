@@ -272,7 +272,7 @@ def _yes(value: bool) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A setting's value; of a long path its end, which tells what it is. All of it is in the YAML."""
+    """A setting's value; of a long path its end: all of it is in the YAML below."""
     if not isinstance(value, str) or not value:
         return repr(value)
     parts = value.replace("\\", "/").split("/")
