@@ -12,8 +12,8 @@ from typing import Literal
 class DataConfig:
     """Where the silhouettes come from.
 
-    `synthetic` renders them from a mesh file, `masks` reads a folder of mask images with a
-    `cameras.json` (docs/data_formats.md). Paths in a config file are relative to that file,
+    `synthetic` renders them from a mesh file, `masks` reads a folder of images with cameras, or a
+    camera file in it (docs/data_formats.md). Paths in a config file are relative to that file,
     paths on the command line to the current folder.
     """
 
@@ -30,10 +30,20 @@ class DataConfig:
 
     # masks
     folder: str = ""
+    # Of the cameras; auto recognises it.
+    format: Literal[
+        "auto", "cameras_json", "transforms", "colmap", "neus", "middlebury", "matrices"
+    ] = "auto"
+    # Where: auto (files that the cameras name, or masks/, mask/, *_mask.png, or alpha), alpha,
+    # background, or a folder or pattern such as segmentation/{stem}_fg.png.
+    masks: str = "auto"
+    invert_masks: bool = False  # black is the object
+    background_threshold: float = 0.1  # of a colour channel's difference from it, 0..1
     max_image_size: int = 512  # longest side after area averaging, pixels; 0 = as in the files
     held_out_every: int = 5  # view i is held out when i % every == offset; 0 = none
     held_out_offset: int = 2
-    pixel_centers: Literal["auto", "integer", "half"] = "auto"  # auto = what cameras.json says
+    # Where the first pixel's centre is: (0, 0), (.5, .5) or (1, 1); auto = what the format says.
+    pixel_centers: Literal["auto", "integer", "half", "matlab"] = "auto"
 
 
 @dataclass(kw_only=True)
@@ -198,14 +208,29 @@ class LogConfig:
     """What a run writes, and how often. 0 = only at the end."""
 
     root: str = "logs"
-    every_n_steps: int = 10
-    evaluate_every_n_steps: int = 50
+    every_n_steps: int = 2
+    evaluate_every_n_steps: int = 20
     image_every_n_steps: int = 100
     mesh_every_n_steps: int = 100
     checkpoint_every_n_steps: int = 25
     num_checkpoints: int = 3
     num_logged_views: int = 4
     turntable: bool = True
+    report: bool = True  # report.html, a page with everything about the run
+
+
+@dataclass(kw_only=True)
+class ViewerConfig:
+    """A live view in the browser, at http://127.0.0.1:<port>, seen from this machine only.
+
+    Needs viser: pip install "lightning_rast[viewer]". It changes nothing but the time taken.
+    """
+
+    enabled: bool = False
+    port: int = 8080  # the next free one from there
+    every_n_steps: int = 2  # and ten times a second at most; 0 = only at the end
+    start_paused: bool = False  # wait for "Continue", so that nothing is missed
+    keep_open: bool = False  # after the end, until "Close" or Ctrl-C
 
 
 # What a preset sets; whatever a file or the command line says comes on top of it.
@@ -247,3 +272,4 @@ class Config:
     cameras: CamerasConfig = field(default_factory=CamerasConfig)
     topology: TopologyConfig = field(default_factory=TopologyConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    viewer: ViewerConfig = field(default_factory=ViewerConfig)

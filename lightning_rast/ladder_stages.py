@@ -23,7 +23,7 @@ from lightning_rast.optim.revoxelize import other_topology, revoxelized
 from lightning_rast.optim.thickness import target_edges
 from lightning_rast.optim.topology import Verdict, judge, part_genus
 from lightning_rast.runs import RunError
-from lightning_rast.scene import Camera, Mesh, Topology, flipped_faces, self_intersections
+from lightning_rast.scene import Camera, Mesh, Topology, count_self_intersections, flipped_faces
 
 _SMALLEST_PART = 0.01  # of the volume
 
@@ -107,6 +107,8 @@ def corrected_cameras(
         prior=config.cameras.prior,
         needed=config.cameras.needed,
         weights=outlines_of(mesh, targets, config.newton)[1],
+        clip_px=config.newton.clip_px,
+        huber_px=config.newton.huber_px,
     )
 
 
@@ -163,7 +165,7 @@ def remade_mesh(
     if not (topology.is_closed and topology.is_oriented and topology.is_manifold):
         return None
     before, targets = Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()), _cpu_targets(views)
-    num_crossings = len(self_intersections(before))
+    num_crossings = count_self_intersections(before)
     try:
         other = other_topology(
             before,
@@ -207,7 +209,7 @@ def state_of(mesh: Mesh) -> dict[str, int]:
     is_lost = not bool(torch.isfinite(mesh.verts).all())  # to be told of after the step
     return {
         "vertices": mesh.num_verts,
-        "self_intersections": 0 if is_lost else len(self_intersections(mesh)),
+        "self_intersections": 0 if is_lost else count_self_intersections(mesh),
         "flipped_faces": 0 if is_lost else len(flipped_faces(mesh)),
     }
 

@@ -6,7 +6,8 @@ import os
 import pickle
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -23,48 +24,40 @@ from lightning_rast.callbacks import (
     MeshLog,
     Metrics,
     ProgressDisplay,
+    ReportPage,
     RunText,
+    ScalarLayout,
     Scalars,
     Turntable,
+    Viewer,
     opened_logger,
 )
-from lightning_rast.config import Config, DataConfig, StartConfig
+from lightning_rast.callbacks.viewer_scene import MISSING, has_viser
+from lightning_rast.config import Config, DataConfig
 from lightning_rast.data.datamodule import ViewsDataModule
-from lightning_rast.data.fitted_sphere import fitted_sphere
-from lightning_rast.data.masks import load_mask_views
+from lightning_rast.data.formats import load_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
-from lightning_rast.ops.advice import LightningRastWarning, warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
-from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
-
-# Half of the object's extent, in units of the lengths that a ladder is given in.
-_HALF_EXTENT = 0.9
+from lightning_rast.starts import HALF_EXTENT, Start, make_start, tell_of_start
+from lightning_rast.warning_notes import noted_warnings
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is fitted to what; reference: the mesh that the views were rendered from, if any."""
+    """What is fitted to what; reference: the mesh that the views were rendered from, if any.
+    warnings: that were given on the way, more of them while it trains."""
 
     module: ReconstructionModule
     datamodule: ViewsDataModule
     reference: Mesh | None = None
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a fit starts from; half_extent: of the object's box, about, world units.
-    num_disagreeing: views that the hull found to be wrong at a point, at most."""
-
-    mesh: Mesh
-    half_extent: float
-    num_disagreeing: int = 0
+    warnings: list[str] = field(default_factory=list)
 
 
 def build(config: Config, checkpoint: Path | None = None) -> Problem:
@@ -77,14 +70,18 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
-    try:
-        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
-        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-    except (ViewsError, MeshFileError) as error:
-        raise RunError(str(error)) from None
-    return problem_of(
-        config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
-    )
+    if config.viewer.enabled and not has_viser():
+        raise RunError(MISSING)
+    with noted_warnings() as notes:
+        try:
+            reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
+            train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
+        except (ViewsError, MeshFileError) as error:
+            raise RunError(str(error)) from None
+        problem = problem_of(
+            config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
+        )
+    return replace(problem, warnings=notes)
 
 
 def problem_of(
@@ -128,12 +125,14 @@ def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> Re
     """
     began = time.perf_counter()
     start = Start(icosphere(0), 1.0) if is_resumed else make_start(config.start, views)
+    if not is_resumed:
+        tell_of_start(config, start.mesh, views)
     if config.schedule.kind == "pyramid":
         return PyramidModule(config, start.mesh, scale=start.half_extent)
     return LadderModule(
         config,
         start.mesh,
-        scale=start.half_extent / _HALF_EXTENT,
+        scale=start.half_extent / HALF_EXTENT,
         num_disagreeing=start.num_disagreeing,
         seconds=0.0 if is_resumed else time.perf_counter() - began,
     )
@@ -149,18 +148,23 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
         every_n_steps=config.log.checkpoint_every_n_steps,
         keep=config.log.num_checkpoints,
     )
-    watching = make_callbacks(config, run, reference=problem.reference, started=started)
+    watching = make_callbacks(
+        config, run, reference=problem.reference, started=started, warnings=problem.warnings
+    )
+    if config.viewer.enabled:  # last: all files are written while it stays open
+        watching.append(Viewer(config.viewer, is_stopping=lambda: bool(saver.stopped_by)))
     # Nothing is shown of a mesh that is lost. The saver comes last: what others keep is saved as
     # of the same step, and while they finish their files, Ctrl-C waits for them.
     callbacks = [Divergence(intervals(config)), *watching, saver, Completion()]
     trainer = make_trainer(config, run, callbacks)
     try:
-        trainer.fit(
-            problem.module,
-            datamodule=problem.datamodule,
-            ckpt_path=run.checkpoint,
-            weights_only=True,
-        )
+        with noted_warnings(problem.warnings):
+            trainer.fit(
+                problem.module,
+                datamodule=problem.datamodule,
+                ckpt_path=run.checkpoint,
+                weights_only=True,
+            )
     except SystemExit:  # Lightning's answer to Ctrl-C outside of the training loop
         return 130
     if saver.stopped_by and not problem.module.is_finished:
@@ -171,7 +175,11 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
 
 def is_complete(config: Config, run: Run) -> bool:
     """True when the run has done its last step and everything that is written after it is there."""
-    names = [*MeshExport.FILES, *([Turntable.FILE] if config.log.turntable else [])]
+    names = [
+        *MeshExport.FILES,
+        *([Turntable.FILE] if config.log.turntable else []),
+        *([ReportPage.FILE] if config.log.report else []),
+    ]
     if not all((run.folder / name).exists() for name in names):
         return False
     if config.schedule.kind == "pyramid" and run.step < config.schedule.steps:
@@ -212,8 +220,14 @@ def make_views(
 ) -> tuple[Views, Views | None]:
     """Training and held-out views: silhouettes of `reference`, or from a folder of masks."""
     if reference is None:
-        views = load_mask_views(
-            data.folder, max_image_size=data.max_image_size, pixel_centers=data.pixel_centers
+        views = load_views(
+            data.folder,
+            format=data.format,
+            masks=data.masks,
+            max_image_size=data.max_image_size,
+            pixel_centers=data.pixel_centers,
+            background_threshold=data.background_threshold,
+            invert_masks=data.invert_masks,
         )
         return split_held_out(views, every=data.held_out_every, offset=data.held_out_offset)
 
@@ -234,47 +248,13 @@ def make_views(
     return training, rendered(data.num_held_out, between=True, prefix="held_out")
 
 
-def make_start(start: StartConfig, views: Views) -> Start:
-    """The mesh of a file, an icosphere about the sphere that was fitted to the views, or the hull.
-
-    Raises:
-        ViewsError, MeshFileError: there is none.
-    """
-    if start.kind == "hull":
-        try:
-            hull = visual_hull(
-                views.coverage,
-                views.cameras,
-                known=views.known,
-                resolution=start.resolution,
-                max_disagreeing=start.max_disagreeing,
-            )
-        except (HullError, ValueError) as error:  # the latter of a single view
-            worst = error.views if isinstance(error, HullError) else ()
-            names = ", ".join(views.names[view] for view in worst[:5])
-            by_name = f" (by name: {names})" if names else ""
-            raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
-        if hull.is_open:
-            warnings.warn(
-                "the views look from nearly one side: how deep the object is stays open, and the "
-                "visual hull was cut at twice the masks' extent; add views from other sides",
-                LightningRastWarning,
-                stacklevel=2,
-            )
-        return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
-    center, radius = fitted_sphere(views)
-    if start.kind == "mesh":
-        mesh = load_mesh(start.mesh)
-        warn_about_inside_out(mesh.verts, mesh.topology)
-        return Start(mesh, radius)
-    sphere = icosphere(
-        start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
-    )
-    return Start(sphere, radius)
-
-
 def make_callbacks(
-    config: Config, run: Run, *, reference: Mesh | None, started: float
+    config: Config,
+    run: Run,
+    *,
+    reference: Mesh | None,
+    started: float,
+    warnings: Sequence[str] = (),
 ) -> list[pl.Callback]:
     """Everything that shows and writes what happens. They act in this order."""
     log = config.log
@@ -282,13 +262,17 @@ def make_callbacks(
         Scalars(every_n_steps=log.every_n_steps),  # first: its step time is without the others'
         Evaluation(every_n_steps=log.evaluate_every_n_steps),
         RunText(config),
+        ScalarLayout(config.schedule.kind),
         Images(every_n_steps=log.image_every_n_steps, num_views=log.num_logged_views),
         MeshLog(every_n_steps=log.mesh_every_n_steps),
         MeshExport(run.folder, every_n_steps=log.mesh_every_n_steps),
     ]
     if log.turntable:
         callbacks.append(Turntable(run.folder))
-    callbacks.append(Metrics(run.folder, started=started, reference=reference))
+    metrics = Metrics(run.folder, started=started, reference=reference, warnings=warnings)
+    callbacks.append(metrics)
+    if log.report:  # of the files that those before it wrote
+        callbacks.append(ReportPage(run.folder, config))
     callbacks.append(ProgressDisplay(run.folder))
     return callbacks
 

@@ -54,6 +54,12 @@ def test_a_mistake_is_one_message_and_exit_code_2(
     assert run_folders(tmp_path) == []
 
 
+def test_a_setting_without_effect_is_named_before_anything_else(config_path, capsys):
+    assert main(["--config", config_path, "optimizer.lr=0.1"]) == 2  # the mesh is none
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("note: optimizer.lr has no effect with schedule.kind=ladder")
+
+
 def test_a_config_is_asked_for(capsys):
     assert main([]) == 2
     assert "--config FILE is needed" in capsys.readouterr().err
@@ -73,7 +79,7 @@ def test_nothing_heavy_is_imported_before_the_command_is_understood(config_path)
         "print([m for m in ('torch', 'pytorch_lightning', 'trimesh') if m in sys.modules])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY
     )
     assert result.stdout.strip() == "[]"
 
@@ -83,7 +89,7 @@ def test_data_that_cannot_be_used_is_exit_code_2(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine.yaml").write_text("data: {kind: masks, folder: .}\n")
     monkeypatch.chdir(tmp_path)
     assert main(["--config", "mine.yaml"]) == 2
-    assert "missing mask image" in capsys.readouterr().err
+    assert "gone.png" in capsys.readouterr().err
     assert run_folders(tmp_path) == []
 
 
