@@ -172,10 +172,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _asked_config(args: argparse.Namespace, *, complete: bool = True) -> Config:
+    _refuse_bare_paths(args.overrides)
     if args.config is None:
-        files = [text for text in args.overrides if text.endswith((".yaml", ".yml"))]
-        if files:
-            raise ConfigError(f"{files[0]}: a config file goes after --config")
         if not args.overrides:
             raise ConfigError(
                 "what to fit? --config FILE is needed, e.g. --config configs/kettle.yaml,"
@@ -183,6 +181,22 @@ def _asked_config(args: argparse.Namespace, *, complete: bool = True) -> Config:
             )
         return load_config(None, [*_implied(args.overrides), *args.overrides], complete=complete)
     return load_config(args.config, args.overrides, complete=complete)
+
+
+def _refuse_bare_paths(words: Sequence[str]) -> None:
+    """A file or folder without a key, which is what people try first."""
+    for word in words:
+        if "=" in word:
+            continue
+        if word.endswith((".yaml", ".yml")):
+            raise ConfigError(f"{word}: a config file goes after --config")
+        path = Path(word)
+        if path.is_dir() and (path / CONFIG_NAME).is_file():
+            raise ConfigError(f"{word} is a run: --resume {word} continues it")
+        if path.is_dir():
+            raise ConfigError(f"{word}: masks and cameras go as data.folder={word}")
+        if path.is_file():
+            raise ConfigError(f"{word}: a mesh to render and find again goes as data.mesh={word}")
 
 
 def _implied(overrides: Sequence[str]) -> Iterator[str]:

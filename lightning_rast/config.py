@@ -198,6 +198,8 @@ class TopologyConfig:
     enabled: bool = True
     resolution: int = 192  # voxels along the longest side
     blur: float = 0.8  # voxels
+    # Bending length from which the ladder is gone down again with a mesh made anew.
+    again_from: float = 0.018
     max_iou_loss: float = 0.002  # of the training views; beyond, the mesh before is kept
 
 

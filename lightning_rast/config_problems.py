@@ -148,6 +148,7 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
         "ladder.lr_within",
         "cameras.bending",
         "cameras.prior",
+        "topology.again_from",
     ):
         if not _positive(_value(config, key)):
             yield key, f"must be more than 0, got {_value(config, key)}"

@@ -48,6 +48,13 @@ def make_start(start: StartConfig, views: Views) -> Start:
             names = ", ".join(views.names[view] for view in worst[:5])
             by_name = f" (by name: {names})" if names else ""
             raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
+        if hull.is_open:
+            warnings.warn(
+                "the views look from nearly one side: how deep the object is stays open, and the "
+                "visual hull was cut at twice the masks' extent; add views from other sides",
+                LightningRastWarning,
+                stacklevel=2,
+            )
         return Start(hull.mesh, HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":

@@ -40,11 +40,13 @@ class ProgressDisplay(pl.Callback):
         self._marks: deque[tuple[float, int, float]] = deque(maxlen=_MARKS)
         self._began = self._drawn = 0.0
         self._tenths = 0
+        self._num_told = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._began = time.perf_counter()
         module, _ = parts(trainer, pl_module)
         self._tenths = int(_NUM_PLAIN_LINES * module.progress)
+        self._num_told = len(module.messages)
         self._marks = deque([(self._began, trainer.global_step, module.progress)], maxlen=_MARKS)
         self._drawn = self._began
         if self._is_watched:
@@ -76,6 +78,9 @@ class ProgressDisplay(pl.Callback):
         now = time.perf_counter()
         if now - self._marks[-1][0] > _SECONDS_BETWEEN_MARKS:
             self._marks.append((now, step, progress))
+        for message in module.messages[self._num_told :]:
+            self.console.print(message)
+        self._num_told = len(module.messages)
         if self._bar is not None:
             if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS or module.is_finished:
                 status = self._status(trainer, outputs)
@@ -88,7 +93,6 @@ class ProgressDisplay(pl.Callback):
                 self._drawn = now
             return
         tenths = int(_NUM_PLAIN_LINES * progress + 1e-9)
-        # Another topology takes a ladder back, and what is done becomes less.
         if tenths != self._tenths or now - self._drawn > _SECONDS_BETWEEN_LINES:
             self._tenths, self._drawn = tenths, now
             self.console.print(f"{int(100 * progress):3d} %  {self._status(trainer, outputs)}")

@@ -1,6 +1,8 @@
 """What the live view shows, drawn through viser; knows nothing of training."""
 
+import contextlib
 import importlib.util
+import io
 import math
 from collections.abc import Callable
 
@@ -19,7 +21,8 @@ MISSING = 'the live view needs viser: pip install "lightning_rast[viewer]", or v
 
 _MOST_VERTS = 100_000  # sent at once; of a larger mesh a coarser copy
 _CLAY, _TRAIN, _HELD_OUT = (212, 173, 145), (41, 128, 214), (224, 134, 44)
-_FRUSTUM = 0.14  # of the distance to the object
+_FRUSTUM = 0.07  # of the distance to the object
+_AWAY, _ELEVATION = 1.25, math.radians(25)  # of the visitor, in distances of the cameras
 _MASK_SIDE = 128  # pixels, of the mask that a frustum shows, at most
 
 
@@ -48,8 +51,9 @@ class ViewerScene:
             raise ModuleNotFoundError(MISSING, name="viser")
         import viser  # an extra
 
-        # Takes the next free port if this one is not.
-        self.server = viser.ViserServer(HOST, port, label="lightning_rast", verbose=False)
+        # Takes the next free port if this one is not. Its banner would say what the viewer says.
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.server = viser.ViserServer(HOST, port, label="lightning_rast", verbose=False)
         # viser would offer to let everybody in, through a server of its authors.
         self.server.gui.configure_theme(show_share_button=False, show_logo=False)
         gui = self.server.gui
@@ -75,12 +79,15 @@ class ViewerScene:
         return f"http://{HOST}:{self.server.get_port()}"
 
     def look_at(self, views: Views, *, center: Float[Tensor, "3"]) -> None:
-        """Where up is, and where the page's visitor stands at first: behind one of the cameras."""
+        """Where up is, and where the page's visitor stands at first."""
         poses = views.cameras.to_opengl().double().cpu()
-        self.server.scene.set_up_direction(np.array(upwards(poses[:, :3, 1])))
-        place = poses[0, :3, 3]
+        up = upwards(poses[:, :3, 1])
+        self.server.scene.set_up_direction(np.array(up))
+        offsets = poses[:, :3, 3].numpy() - center.numpy()
+        distance = float(np.linalg.norm(offsets, axis=1).mean())
         camera = self.server.initial_camera
-        camera.position = tuple((center + 1.6 * (place - center)).tolist())
+        place = center.numpy() + _AWAY * distance * free_direction(offsets, np.array(up))
+        camera.position = tuple(place.tolist())
         camera.look_at = tuple(center.tolist())
 
     def add_cameras(self, views: Views, *, center: Float[Tensor, "3"], is_held_out: bool) -> None:
@@ -100,6 +107,8 @@ class ViewerScene:
                 fov,
                 aspect,
                 scale=_FRUSTUM * distance,
+                thickness=1.5,
+                thickness_units="screen",
                 color=_HELD_OUT if is_held_out else _TRAIN,
                 image=np.repeat(image[..., None], 3, axis=2),
                 format="png",
@@ -147,6 +156,19 @@ class ViewerScene:
     def _show_cameras(self) -> None:
         for frustum in self._frusta:
             frustum.visible = self._cameras.value
+
+
+def free_direction(
+    offsets: Float[np.ndarray, "N 3"], up: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "3"]:
+    """From a little above, as far as possible from all cameras, so that none stands in the way."""
+    side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
+    side /= np.linalg.norm(side)
+    angles = np.arange(0, 2 * np.pi, np.pi / 36)[:, None]
+    level = np.cos(angles) * side + np.sin(angles) * np.cross(up, side)
+    directions = math.cos(_ELEVATION) * level + math.sin(_ELEVATION) * up
+    towards = offsets / np.maximum(np.linalg.norm(offsets, axis=1, keepdims=True), 1e-12)
+    return directions[np.argmin((directions @ towards.T).max(axis=1))]
 
 
 def _shape(cameras: Camera, index: int) -> tuple[float, float]:

@@ -140,7 +140,9 @@ def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
     overrides = list(args.overrides)
     if path.is_dir():
         if not (path / CONFIG_NAME).is_file():
-            raise RunError(f"{path} is no run folder: it has no {CONFIG_NAME}")
+            inside = sorted(path.glob(f"version_*/{CONFIG_NAME}"))
+            hint = f"; did you mean {inside[-1].parent}?" if inside else ""
+            raise RunError(f"{path} is no run folder: it has no {CONFIG_NAME}{hint}")
         if not (path / _MESH_NAME).is_file():
             raise RunError(f"{path} has no {_MESH_NAME} yet: the run has not finished")
         mesh = path / _MESH_NAME

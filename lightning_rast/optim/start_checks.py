@@ -9,7 +9,7 @@ from lightning_rast.scene import Camera, Mesh
 
 _FAR_OFF = 0.1  # mean IoU: an outline that overlaps less has little to hold on to
 # px that float32 coordinates may be apart, where the object is
-_ROUGH, _TOO_ROUGH = 0.05, 0.5
+_ROUGH, _TOO_ROUGH = 0.02, 0.2
 
 
 class StartError(ValueError):
@@ -54,7 +54,7 @@ def check_digits(center: Float[Tensor, "3"], cameras: Camera) -> str | None:
     float32, cannot be told apart as finely as its images tell; None if all is well.
 
     Raises:
-        StartError: they are half a pixel apart or more.
+        StartError: they are a fifth of a pixel apart or more.
     """
     center = center.double().cpu()
     cameras = cameras.to("cpu")

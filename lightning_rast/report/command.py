@@ -28,6 +28,8 @@ examples:
       writes logs/kettle/version_0/report.html; open it in a browser, or send it to somebody
   lightning-rast report logs/kettle/version_0 --out kettle.html --no-hull
       to another file, without the seconds that it takes to carve a fine hull to compare with
+  lightning-rast report logs/photos/version_3 --json
+      also prints what there is to look at, and the hull's scores
 """
 
 

@@ -87,6 +87,13 @@ def test_a_frustum_looks_where_its_camera_does(tmp_path, viewer):
     np.testing.assert_allclose(forward, views.cameras.look_direction[1].numpy(), atol=1e-6)
 
 
+def test_at_first_one_looks_past_the_cameras():
+    offsets = np.array([[1.0, 0.3, 0.0], [-1.0, 0.3, 0.0], [0.0, 0.3, 1.0]])
+    direction = viewer_scene.free_direction(offsets, np.array([0.0, 1.0, 0.0]))
+    assert direction[2] < -0.8
+    assert direction[1] == pytest.approx(np.sin(np.radians(25)))
+
+
 @needs_viser
 def test_a_pause_holds_training_until_it_is_continued(tmp_path):
     viewer = Viewer(settings(start_paused=True))

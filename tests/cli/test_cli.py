@@ -124,6 +124,20 @@ def test_a_config_file_without_its_option_is_told_where_it_goes(capsys):
     assert "configs/kettle.yaml: a config file goes after --config" in capsys.readouterr().err
 
 
+def test_a_path_without_a_key_is_told_its_key(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "cube.obj").write_text("v 0 0 0\n")
+    run = new_run("logs", "kettle", "").folder
+    for word, said in (
+        ("photos", "go as data.folder=photos"),
+        ("cube.obj", "goes as data.mesh=cube.obj"),
+        (str(run), f"is a run: --resume {run} continues it"),
+    ):
+        assert main([word]) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_resuming_a_named_run_needs_no_data_paths(tmp_path, capsys):
     # The run has its own mesh; the file that started it may leave the path to be filled in.
     config = tmp_path / "template.yaml"

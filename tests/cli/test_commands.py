@@ -104,6 +104,22 @@ def test_an_unexpected_error_is_one_screen_and_a_file_has_the_rest(monkeypatch, 
     assert "Traceback (most recent call last)" in report.read_text()
 
 
+def test_a_warning_of_the_package_is_one_line():
+    code = (
+        "import warnings; from lightning_rast import terminal\n"
+        "def main():\n"
+        "    warnings.warn_explicit('mask 3 is empty', UserWarning, terminal.__file__, 7)\n"
+        "    warnings.warn_explicit('old', UserWarning, '/elsewhere/numpy.py', 7)\n"
+        "    return 0\n"
+        "assert terminal.guarded(main) == 0"
+    )
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    ours, others, *_ = run.stderr.splitlines()
+    assert ours == "warning: mask 3 is empty"
+    assert others == "/elsewhere/numpy.py:7: UserWarning: old"
+
+
 def test_ctrl_c_is_130_without_a_traceback(monkeypatch, capsys):
     broken_by(monkeypatch, KeyboardInterrupt())
     assert main(["train"]) == 130
