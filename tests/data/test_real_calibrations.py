@@ -49,7 +49,7 @@ def pixel_difference(calibration, expected, *, mirrored=False):
         homogeneous = seen @ view.camera.world_to_view[0, :3, :3].T
         homogeneous = (homogeneous + view.camera.world_to_view[0, :3, 3]) @ view.camera.K[0].T
         pixels = homogeneous[:, :2] / homogeneous[:, 2:]
-        scale = torch.tensor(expected.sources[index].scale).flip(0)
+        scale = torch.tensor(expected.sources[index].scale, dtype=torch.float64).flip(0)
         there = expected.cameras[index].project(points)[0] * scale
         worst = max(worst, float((pixels - there).abs().max()))
     return worst
