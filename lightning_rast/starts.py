@@ -12,7 +12,7 @@ from lightning_rast.ops.advice import LightningRastWarning, warn_about_inside_ou
 from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.start_checks import StartError, check_digits, check_start_place
 from lightning_rast.optim.visual_hull import HullError, visual_hull
-from lightning_rast.scene import Mesh, icosphere, load_mesh
+from lightning_rast.scene import Mesh, cut_apart, icosphere, load_mesh
 
 # Half of the object's extent, in units of the lengths that a ladder is given in.
 HALF_EXTENT = 0.9
@@ -58,13 +58,30 @@ def make_start(start: StartConfig, views: Views) -> Start:
         return Start(hull.mesh, HALF_EXTENT * hull.unit, hull.num_disagreeing)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
-        mesh = load_mesh(start.mesh)
+        mesh = _without_touching_parts(load_mesh(start.mesh))
         warn_about_inside_out(mesh.verts, mesh.topology)
         return Start(mesh, radius)
     sphere = icosphere(
         start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
     )
     return Start(sphere, radius)
+
+
+def _without_touching_parts(mesh: Mesh) -> Mesh:
+    """Cut apart where that makes a manifold of it and opens nothing; else as it is."""
+    if mesh.topology.is_manifold:
+        return mesh
+    cut = cut_apart(mesh)
+    opens = len(cut.topology.boundary_edges) > len(mesh.topology.boundary_edges)
+    if opens or not (cut.topology.is_manifold and cut.topology.is_oriented):
+        return mesh
+    warnings.warn(
+        "the start mesh touches itself, so that it is no manifold; its parts were cut apart at "
+        f"{cut.num_verts - mesh.num_verts} vertices, and nothing was moved",
+        LightningRastWarning,
+        stacklevel=2,
+    )
+    return cut
 
 
 def tell_of_start(config: Config, mesh: Mesh, views: Views) -> None:

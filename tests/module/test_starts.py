@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+import torch
 
 from lightning_rast.config import Config
 from lightning_rast.data import ViewsError, orbit_cameras, synthetic_views, view_directions
@@ -58,3 +59,16 @@ def test_what_stages_will_leave_alone_is_told(start, views, faces, expected):
 def test_a_start_that_hardly_overlaps_is_told_of(start, views):
     with pytest.warns(LightningRastWarning, match="hardly overlaps"):
         make_module(start(icosphere(1, radius=0.05, center=(0.0, 0.0, 1.0))), views)
+
+
+def test_a_start_that_touches_itself_is_cut_apart(start, views):
+    # A second ring touches the first in its outermost vertex.
+    far = int(RING.verts[:, 0].argmax())
+    other = RING.verts * torch.tensor([-1.0, 1.0, 1.0])
+    other = other - other[far] + RING.verts[far]
+    faces = torch.cat((RING.faces, RING.faces.flip(1) + RING.num_verts))
+    both = Mesh(torch.cat((RING.verts, other)), faces).weld()
+    assert not both.topology.is_manifold
+    with pytest.warns(LightningRastWarning, match="cut apart at 1 vertices"):
+        module = make_module(start(both), views)
+    assert module.mesh().topology.is_manifold
