@@ -167,4 +167,5 @@ def test_a_training_that_diverges_stops_with_advice(halfway, capsys, lr):
 
 def test_a_run_folder_holds_no_empty_files(run):
     names = {path.name for path in run.iterdir() if not path.name.startswith("events.")}
-    assert names == {*MESHES, "metrics.json", "report.html", CONFIG_NAME, "checkpoints", ".lock"}
+    reports = {"metrics.json", "report.html", "report.json"}
+    assert names == {*MESHES, *reports, CONFIG_NAME, "checkpoints", ".lock"}
