@@ -109,6 +109,8 @@ def native_view(views: Views, index: int) -> Views:
     """
     assert views.files is not None
     coverage = read_mask(views.files[index])
+    if views.inverted:
+        coverage = 1 - coverage
     camera = views.cameras[[index]].to("cpu")
     if views.known is not None:  # the padding has to go before the size means anything
         known = views.known[index].cpu()

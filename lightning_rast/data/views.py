@@ -28,6 +28,7 @@ class Views:
         outside. None = everything is known. What lies beyond the image is always unknown.
     names: one per view, for people.
     files: the image that each view comes from, where that may be larger than it is here.
+    inverted: in those files the object is black.
     """
 
     cameras: Camera
@@ -35,6 +36,7 @@ class Views:
     names: tuple[str, ...]
     known: Bool[Tensor, "N H W"] | None = None
     files: tuple[Path, ...] | None = None
+    inverted: bool = False
 
     def __post_init__(self) -> None:
         num_views = len(self.cameras)
@@ -64,6 +66,7 @@ class Views:
             names=tuple(self.names[i] for i in index),
             known=None if self.known is None else self.known[chosen],
             files=None if self.files is None else tuple(self.files[i] for i in index),
+            inverted=self.inverted,
         )
 
     def to(self, device: torch.device | str) -> "Views":
@@ -90,6 +93,7 @@ class Views:
             names=self.names,
             known=known,
             files=self.files,
+            inverted=self.inverted,
         )
 
     def pyramid(self, factors: Sequence[int]) -> list["Views"]:
