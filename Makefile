@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Warnings stop CI, not a user with another compiler.
 export SKBUILD_CMAKE_DEFINE = LRAST_WERROR=$(if $(CI),ON,OFF)
 
-.PHONY: help setup build demo test test-all lint format types layers fast-tests wheel-test cuda-check lock clean
+.PHONY: help setup build demo test test-all lint format types layers fast-tests wheel-test cuda-check docs lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -32,6 +32,7 @@ help:
 	@echo 'make test-all    the same with the slow tests'
 	@echo 'make setup       .venv with the pinned packages and the compiled libraries'
 	@echo 'make format      format and fix the Python files'
+	@echo 'make docs        the API reference from the docstrings, build/api/index.html'
 	@echo 'make wheel-test  build the wheel, install it elsewhere, try it from another folder'
 	@echo 'make cuda-check  compile the CUDA kernels for every architecture, list registers and spills'
 	@echo 'make lock        renew requirements.lock (needs uv)'
@@ -70,6 +71,9 @@ wheel-test: build
 
 cuda-check: build
 	$(PY) tests/packaging/cuda_check.py
+
+docs: build
+	$(PY) docs/make_api.py
 
 clean:
 	rm -rf build dist lightning_rast/_core.* lightning_rast/_cuda.*

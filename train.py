@@ -2,7 +2,7 @@
 
 import sys
 
-from lightning_rast.cli import main
+from lightning_rast.commands import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("train", sys.argv[1:]))

@@ -39,7 +39,8 @@ class Case:
     """One set of views.
 
     kind: "shape" (rendered) or "masks". reference: the true surface, if it is known, in a frame
-        that `to_reference` (4, 4) leads to from that of the views.
+        that `to_reference` (4, 4) leads to from that of the views. fold: which views are held out,
+        where that changes.
     """
 
     kind: str
@@ -48,12 +49,13 @@ class Case:
     held_out: Views
     reference: Mesh | None = None
     to_reference: Tensor | None = None
+    fold: int | None = None
 
     @property
     def key(self) -> str:
         """Names it in a record; of masks the number of views says nothing new."""
         if self.kind == "masks":
-            return self.name
+            return self.name if self.fold is None else f"{self.name}, fold {self.fold}"
         return f"{self.name}, {len(self.train)} views, {self.train.image_size[0]} px"
 
 
@@ -80,11 +82,14 @@ def shape_cases(
                 )
 
 
-def mask_cases(folders: Sequence[Path], reference: Sequence[str]) -> Iterator[Case]:
+def mask_cases(
+    folders: Sequence[Path], reference: Sequence[str], *, num_folds: int = 0
+) -> Iterator[Case]:
     """Folders of masks, every fifth view held out from the third on.
 
     reference: `NAME=MESH[,FRAME.npz]` for folders of that name; the npz's scale_mat_0 leads from
         the masks' frame to the mesh's.
+    num_folds: each set so many times, each num_folds-th view held out in turn; 0 = once.
     """
     known = dict(each.split("=", 1) for each in reference)
     for folder in folders:
@@ -92,8 +97,6 @@ def mask_cases(folders: Sequence[Path], reference: Sequence[str]) -> Iterator[Ca
             print(f"{folder.name} is skipped: no {folder / 'cameras.json'}", file=sys.stderr)
             continue
         views = load_mask_views(folder, max_image_size=_MAX_IMAGE_SIZE)
-        train, held_out = split_held_out(views, every=5, offset=2)
-        assert held_out is not None
         surface, frame = None, None
         if folder.name in known:
             mesh_path, _, frame_path = known[folder.name].partition(",")
@@ -101,14 +104,19 @@ def mask_cases(folders: Sequence[Path], reference: Sequence[str]) -> Iterator[Ca
             if frame_path:
                 with np.load(frame_path) as content:
                     frame = torch.from_numpy(content["scale_mat_0"]).double()
-        yield Case(
-            kind="masks",
-            name=folder.name,
-            train=train,
-            held_out=held_out,
-            reference=surface,
-            to_reference=frame,
-        )
+        for fold in range(num_folds) if num_folds else [None]:
+            every, offset = (5, 2) if fold is None else (num_folds, fold)
+            train, held_out = split_held_out(views, every=every, offset=offset)
+            assert held_out is not None
+            yield Case(
+                kind="masks",
+                name=folder.name,
+                train=train,
+                held_out=held_out,
+                reference=surface,
+                to_reference=frame,
+                fold=fold,
+            )
 
 
 def linked_rings() -> Mesh:

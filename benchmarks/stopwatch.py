@@ -99,12 +99,19 @@ def _allowed_cores() -> set[int]:
     return set(range(os.cpu_count() or 1))
 
 
+def product_commit() -> str:
+    """The last commit that changed what is measured; with a "+" if files have changed since."""
+    root, folders = Path(__file__).parents[1], ("lightning_rast", "csrc")
+    last = _git(root, "log", "-1", "--format=%h", "--", *folders)
+    return last + ("+" if _git(root, "status", "--porcelain", "--", *folders) else "")
+
+
 def _commit() -> str:
+    return _git(Path(__file__).parent, "describe", "--always", "--dirty")
+
+
+def _git(folder: Path, *arguments: str) -> str:
     run = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
     return run.stdout.strip()

@@ -1,8 +1,8 @@
-"""`python -m lightning_rast --config ...` is `python train.py --config ...`."""
+"""`python -m lightning_rast` is the command `lightning-rast`."""
 
 import sys
 
-from lightning_rast.cli import main
+from lightning_rast.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

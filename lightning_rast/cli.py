@@ -1,15 +1,17 @@
-"""The command line: `python train.py --config configs/kettle.yaml [key=value ...]`.
+"""The command line: `lightning-rast train --config configs/kettle.yaml [key=value ...]`.
 
-Exit codes: 0 finished (or printed what was asked), 1 an unexpected error, 2 something that the
-message names (in the command, the config or the data, a training that diverged, no room for a
-checkpoint), 130 / 143 stopped by Ctrl-C / SIGTERM after saving a checkpoint.
+`python train.py` is the same command. Exit codes are those of `terminal.py`; 2 is also a training
+that diverged and no room for a checkpoint, 130 and 143 come after saving a checkpoint.
 """
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from lightning_rast.config import Config
 from lightning_rast.config_file import (
@@ -21,6 +23,7 @@ from lightning_rast.config_file import (
 )
 from lightning_rast.runs import (
     CONFIG_NAME,
+    METRICS_NAME,
     Run,
     RunError,
     continued,
@@ -30,8 +33,35 @@ from lightning_rast.runs import (
     run_of_path,
     save_config,
 )
+from lightning_rast.terminal import (
+    STOPPED,
+    OutputError,
+    Parser,
+    add_output_options,
+    refused,
+    telling,
+)
 
-_USER_ERROR = 2
+_EXAMPLES = """\
+examples:
+  lightning-rast train --config configs/kettle.yaml
+      about ten seconds; mesh.glb, .obj, .ply, turntable.gif, metrics.json in logs/kettle/version_0
+  lightning-rast train data.mesh=rocket.obj
+      a mesh of yours: rendered from 20 sides, and found again from the silhouettes
+  lightning-rast train data.folder=photos/dino
+      masks and cameras of yours (docs/data_formats.md), to logs/dino
+  lightning-rast train --config configs/kettle.yaml preset=fast data.image_size=512 device=cpu
+      other settings for this run
+  lightning-rast train --config configs/kettle.yaml --print-config
+      every setting with its value
+  lightning-rast train --config configs/kettle.yaml --resume last
+      go on with the newest run, whatever ended it
+  lightning-rast train --config configs/kettle.yaml --json | jq .iou_mean
+      the scores, for a program; its progress goes to stderr, with --quiet nowhere
+
+`python train.py` is the same command.
+"""
+
 # Settings whose moments are fractions of the whole run.
 _SHIFTS = (
     "schedule.steps",
@@ -64,39 +94,64 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.print_config:
             print(config_yaml(_asked_config(args)), end="")
             return 0
-        config, run, notes = _resumed(args) if args.resume else (_asked_config(args), None, [])
-        # Read when OpenMP starts. Its threads wait for work by spinning otherwise, and where
-        # another process wants the same cores a step then takes ten times as long.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        # PyTorch and Lightning take seconds to import; everything above is checked first.
-        from lightning_rast.training import build, check_checkpoint, fit, is_complete
-
-        if run is not None and run.checkpoint is not None:
-            check_checkpoint(run.checkpoint)
-            if is_complete(config, run):
-                print(f"already finished after {run.step} steps: {run.folder}")
-                return 0
-        problem = build(config, None if run is None else run.checkpoint)
-        # Only now, so that data which cannot be used leaves no empty run behind.
-        run = _opened(config, run, notes)
-        with lock_run(run.folder):
-            save_config(run.folder, config_yaml(config))
-            return fit(config, problem, run, started=started)
-    except (ConfigError, RunError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _USER_ERROR
+        with telling(args) as write_json:
+            code, run = _trained(args, started)
+            if args.json is not None:
+                write_json(_numbers(run))
+            return code
+    except (ConfigError, RunError, OutputError) as error:
+        return refused(str(error))
     except KeyboardInterrupt:
         print("stopped before training began; nothing to save", file=sys.stderr)
-        return 130
+        return STOPPED
+
+
+def _trained(args: argparse.Namespace, started: float) -> tuple[int, Run]:
+    """Exit code, and the run that was made, continued or found to be finished."""
+    config, run, notes = _resumed(args) if args.resume else (_asked_config(args), None, [])
+    # Read when OpenMP starts. Its threads wait for work by spinning otherwise, and where
+    # another process wants the same cores a step then takes ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # PyTorch and Lightning take seconds to import; everything above is checked first.
+    from lightning_rast.training import build, check_checkpoint, fit, is_complete
+
+    if run is not None and run.checkpoint is not None:
+        check_checkpoint(run.checkpoint)
+        if is_complete(config, run):
+            print(f"already finished after {run.step} steps: {run.folder}")
+            return 0, run
+    problem = build(config, None if run is None else run.checkpoint)
+    # Only now, so that data which cannot be used leaves no empty run behind.
+    run = _opened(config, run, notes)
+    with lock_run(run.folder):
+        save_config(run.folder, config_yaml(config))
+        return fit(config, problem, run, started=started), run
+
+
+def _numbers(run: Run) -> dict[str, Any]:
+    """What `--json` tells: the run's folder and its metrics.json.
+
+    Raises:
+        RunError: the run was stopped before it could write them.
+    """
+    path = run.folder / METRICS_NAME
+    try:
+        return {"run": str(run.folder), **json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError) as error:
+        raise RunError(f"no numbers for --json: cannot read {path}: {error}") from None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="train.py",
-        description="Reconstruct a mesh from silhouettes.",
-        epilog="Every key with its default: --print-config. Output: logs/<name>/version_<n>/.",
+    parser = Parser(
+        prog="lightning-rast train",
+        description="Reconstruct a mesh from silhouettes. Files go to logs/<name>/version_<n>/.",
+        epilog=_EXAMPLES,
     )
-    parser.add_argument("--config", metavar="FILE", help="a YAML file, e.g. configs/kettle.yaml")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="a YAML file; without one, the keys below say all that is not default",
+    )
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="e.g. preset=fast device=cpu"
     )
@@ -108,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--print-config", action="store_true", help="print the whole config as YAML and stop"
     )
+    add_output_options(parser)
     return parser
 
 
@@ -116,8 +172,26 @@ def _asked_config(args: argparse.Namespace, *, complete: bool = True) -> Config:
         files = [text for text in args.overrides if text.endswith((".yaml", ".yml"))]
         if files:
             raise ConfigError(f"{files[0]}: a config file goes after --config")
-        raise ConfigError("--config FILE is needed, e.g. --config configs/kettle.yaml")
+        if not args.overrides:
+            raise ConfigError(
+                "what to fit? --config FILE is needed, e.g. --config configs/kettle.yaml,"
+                " or data: data.folder=DIR (masks) or data.mesh=FILE"
+            )
+        return load_config(None, [*_implied(args.overrides), *args.overrides], complete=complete)
     return load_config(args.config, args.overrides, complete=complete)
+
+
+def _implied(overrides: Sequence[str]) -> Iterator[str]:
+    """What overrides alone, without a config file, say of a run's name and of where views come
+    from."""
+    given: dict[str, str] = {}
+    for text in overrides:
+        key, _, given[key] = text.partition("=")
+    source = given.get("data.folder") or given.get("data.mesh") or ""
+    if "data.folder" in given:
+        yield "data.kind=masks"
+    if source:
+        yield f"name={Path(source).resolve().stem}"
 
 
 def _resumed(args: argparse.Namespace) -> tuple[Config, Run, list[str]]:

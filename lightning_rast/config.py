@@ -12,8 +12,8 @@ from typing import Literal
 class DataConfig:
     """Where the silhouettes come from.
 
-    `synthetic` renders them from a mesh file, `masks` reads a folder of mask images with a
-    `cameras.json` (docs/data_formats.md). Paths in a config file are relative to that file,
+    `synthetic` renders them from a mesh file, `masks` reads a folder of images with cameras, or a
+    camera file in it (docs/data_formats.md). Paths in a config file are relative to that file,
     paths on the command line to the current folder.
     """
 
@@ -30,10 +30,20 @@ class DataConfig:
 
     # masks
     folder: str = ""
+    # Of the cameras; auto recognises it.
+    format: Literal[
+        "auto", "cameras_json", "transforms", "colmap", "neus", "middlebury", "matrices"
+    ] = "auto"
+    # Where: auto (files that the cameras name, or masks/, mask/, *_mask.png, or alpha), alpha,
+    # background, or a folder or pattern such as segmentation/{stem}_fg.png.
+    masks: str = "auto"
+    invert_masks: bool = False  # black is the object
+    background_threshold: float = 0.0  # of a colour's difference, 0..1; 0 = found in each image
     max_image_size: int = 512  # longest side after area averaging, pixels; 0 = as in the files
     held_out_every: int = 5  # view i is held out when i % every == offset; 0 = none
     held_out_offset: int = 2
-    pixel_centers: Literal["auto", "integer", "half"] = "auto"  # auto = what cameras.json says
+    # Where the first pixel's centre is: (0, 0), (.5, .5) or (1, 1); auto = what the format says.
+    pixel_centers: Literal["auto", "integer", "half", "matlab"] = "auto"
 
 
 @dataclass(kw_only=True)
@@ -196,14 +206,15 @@ class LogConfig:
     """What a run writes, and how often. 0 = only at the end."""
 
     root: str = "logs"
-    every_n_steps: int = 10
-    evaluate_every_n_steps: int = 50
+    every_n_steps: int = 2
+    evaluate_every_n_steps: int = 20
     image_every_n_steps: int = 100
     mesh_every_n_steps: int = 100
     checkpoint_every_n_steps: int = 25
     num_checkpoints: int = 3
     num_logged_views: int = 4
     turntable: bool = True
+    report: bool = True  # report.html, a page with everything about the run
 
 
 # What a preset sets; whatever a file or the command line says comes on top of it.

@@ -234,8 +234,8 @@ def _missing_paths(config: Config) -> Iterator[tuple[str, str]]:
     for key, name in used.items():
         if name and not Path(name).is_file():
             yield key, f"names a file that does not exist: {name}{_nearest_file_in(name)}"
-    if data.kind == "masks" and data.folder and not Path(data.folder).is_dir():
-        yield "data.folder", f"names a folder that does not exist: {data.folder}"
+    if data.kind == "masks" and data.folder and not Path(data.folder).exists():
+        yield "data.folder", f"names a folder or file that does not exist: {data.folder}"
 
 
 def _nearest_file_in(name: str) -> str:

@@ -53,7 +53,7 @@ def _data_problems(data: DataConfig) -> Iterator[tuple[str, str]]:
     if data.kind == "synthetic" and not data.mesh:
         yield "data.mesh", "is needed when data.kind is synthetic: a path of an OBJ, GLB or PLY"
     if data.kind == "masks" and not data.folder:
-        yield "data.folder", "is needed when data.kind is masks: a folder with a cameras.json"
+        yield "data.folder", "is needed when data.kind is masks: a folder with images and cameras"
     if data.num_views < 1:
         yield "data.num_views", f"must be 1 or more, got {data.num_views}"
     if data.num_held_out < 0:
@@ -64,6 +64,11 @@ def _data_problems(data: DataConfig) -> Iterator[tuple[str, str]]:
         yield "data.fov_deg", f"must be between 0 and 180 degrees, got {data.fov_deg}"
     if not _finite(data.distance, at_least=0.0):
         yield "data.distance", f"must be 0 (automatic) or more, got {data.distance}"
+    if not data.masks:
+        yield "data.masks", "must be auto, alpha, background, or a folder or pattern"
+    if not 0 <= data.background_threshold < 1:
+        threshold = data.background_threshold
+        yield "data.background_threshold", f"must be 0 (automatic) to below 1, got {threshold}"
     if not 0 <= data.max_image_size <= 4096:
         yield "data.max_image_size", f"must be 0 (native) to 4096, got {data.max_image_size}"
     if data.held_out_every == 1 or data.held_out_every < 0:

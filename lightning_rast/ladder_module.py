@@ -30,7 +30,7 @@ from lightning_rast.optim.camera_refinement import refine_cameras
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
 from lightning_rast.optim.polish import coverage_misfit
-from lightning_rast.scene import Mesh, Topology, flipped_faces, self_intersections
+from lightning_rast.scene import Mesh, Topology, count_self_intersections, flipped_faces
 
 _FURTHEST = 0.25  # that a polish step may move a vertex, in mean lengths of its edges
 
@@ -383,7 +383,7 @@ class LadderModule(ReconstructionModule):
                 "seconds": round(seconds, 4),
                 "vertices": len(self.verts),
                 "held_back": self._num_held_back,
-                "self_intersections": 0 if is_lost else len(self_intersections(mesh)),
+                "self_intersections": 0 if is_lost else count_self_intersections(mesh),
                 "flipped_faces": 0 if is_lost else len(flipped_faces(mesh)),
             }
         )

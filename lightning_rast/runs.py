@@ -18,6 +18,7 @@ except ImportError:  # Windows: two processes in one run folder go unnoticed the
     fcntl = None
 
 CONFIG_NAME = "config.yaml"
+METRICS_NAME = "metrics.json"
 CHECKPOINT_FOLDER = "checkpoints"
 
 
@@ -132,6 +133,7 @@ def continued(run: Run, config_text: str) -> Run:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where a run in `folder` keeps the checkpoint of `step`."""
     return folder / CHECKPOINT_FOLDER / f"step_{step:08d}.ckpt"
 
 

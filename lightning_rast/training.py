@@ -6,7 +6,8 @@ import os
 import pickle
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -23,7 +24,9 @@ from lightning_rast.callbacks import (
     MeshLog,
     Metrics,
     ProgressDisplay,
+    ReportPage,
     RunText,
+    ScalarLayout,
     Scalars,
     Turntable,
     opened_logger,
@@ -31,7 +34,7 @@ from lightning_rast.callbacks import (
 from lightning_rast.config import Config, DataConfig, StartConfig
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.fitted_sphere import fitted_sphere
-from lightning_rast.data.masks import load_mask_views
+from lightning_rast.data.formats import load_views
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
@@ -43,6 +46,7 @@ from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
+from lightning_rast.warning_notes import noted_warnings
 
 # Half of the object's extent, in units of the lengths that a ladder is given in.
 _HALF_EXTENT = 0.9
@@ -50,11 +54,13 @@ _HALF_EXTENT = 0.9
 
 @dataclass(frozen=True)
 class Problem:
-    """What is fitted to what; reference: the mesh that the views were rendered from, if any."""
+    """What is fitted to what; reference: the mesh that the views were rendered from, if any.
+    warnings: that were given on the way, more of them while it trains."""
 
     module: ReconstructionModule
     datamodule: ViewsDataModule
     reference: Mesh | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -77,14 +83,16 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
-    try:
-        reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
-        train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
-    except (ViewsError, MeshFileError) as error:
-        raise RunError(str(error)) from None
-    return problem_of(
-        config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
-    )
+    with noted_warnings() as notes:
+        try:
+            reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
+            train_views, held_out_views = make_views(config.data, reference, seed=config.seed)
+        except (ViewsError, MeshFileError) as error:
+            raise RunError(str(error)) from None
+        problem = problem_of(
+            config, train_views, held_out_views, reference, is_resumed=checkpoint is not None
+        )
+    return replace(problem, warnings=notes)
 
 
 def problem_of(
@@ -149,18 +157,21 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
         every_n_steps=config.log.checkpoint_every_n_steps,
         keep=config.log.num_checkpoints,
     )
-    watching = make_callbacks(config, run, reference=problem.reference, started=started)
+    watching = make_callbacks(
+        config, run, reference=problem.reference, started=started, warnings=problem.warnings
+    )
     # Nothing is shown of a mesh that is lost. The saver comes last: what others keep is saved as
     # of the same step, and while they finish their files, Ctrl-C waits for them.
     callbacks = [Divergence(intervals(config)), *watching, saver, Completion()]
     trainer = make_trainer(config, run, callbacks)
     try:
-        trainer.fit(
-            problem.module,
-            datamodule=problem.datamodule,
-            ckpt_path=run.checkpoint,
-            weights_only=True,
-        )
+        with noted_warnings(problem.warnings):
+            trainer.fit(
+                problem.module,
+                datamodule=problem.datamodule,
+                ckpt_path=run.checkpoint,
+                weights_only=True,
+            )
     except SystemExit:  # Lightning's answer to Ctrl-C outside of the training loop
         return 130
     if saver.stopped_by and not problem.module.is_finished:
@@ -171,7 +182,11 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
 
 def is_complete(config: Config, run: Run) -> bool:
     """True when the run has done its last step and everything that is written after it is there."""
-    names = [*MeshExport.FILES, *([Turntable.FILE] if config.log.turntable else [])]
+    names = [
+        *MeshExport.FILES,
+        *([Turntable.FILE] if config.log.turntable else []),
+        *([ReportPage.FILE] if config.log.report else []),
+    ]
     if not all((run.folder / name).exists() for name in names):
         return False
     if config.schedule.kind == "pyramid" and run.step < config.schedule.steps:
@@ -212,8 +227,14 @@ def make_views(
 ) -> tuple[Views, Views | None]:
     """Training and held-out views: silhouettes of `reference`, or from a folder of masks."""
     if reference is None:
-        views = load_mask_views(
-            data.folder, max_image_size=data.max_image_size, pixel_centers=data.pixel_centers
+        views = load_views(
+            data.folder,
+            format=data.format,
+            masks=data.masks,
+            max_image_size=data.max_image_size,
+            pixel_centers=data.pixel_centers,
+            background_threshold=data.background_threshold,
+            invert_masks=data.invert_masks,
         )
         return split_held_out(views, every=data.held_out_every, offset=data.held_out_offset)
 
@@ -267,7 +288,12 @@ def make_start(start: StartConfig, views: Views) -> Start:
 
 
 def make_callbacks(
-    config: Config, run: Run, *, reference: Mesh | None, started: float
+    config: Config,
+    run: Run,
+    *,
+    reference: Mesh | None,
+    started: float,
+    warnings: Sequence[str] = (),
 ) -> list[pl.Callback]:
     """Everything that shows and writes what happens. They act in this order."""
     log = config.log
@@ -275,13 +301,17 @@ def make_callbacks(
         Scalars(every_n_steps=log.every_n_steps),  # first: its step time is without the others'
         Evaluation(every_n_steps=log.evaluate_every_n_steps),
         RunText(config),
+        ScalarLayout(config.schedule.kind),
         Images(every_n_steps=log.image_every_n_steps, num_views=log.num_logged_views),
         MeshLog(every_n_steps=log.mesh_every_n_steps),
         MeshExport(run.folder, every_n_steps=log.mesh_every_n_steps),
     ]
     if log.turntable:
         callbacks.append(Turntable(run.folder))
-    callbacks.append(Metrics(run.folder, started=started, reference=reference))
+    metrics = Metrics(run.folder, started=started, reference=reference, warnings=warnings)
+    callbacks.append(metrics)
+    if log.report:  # of the files that those before it wrote
+        callbacks.append(ReportPage(run.folder, config))
     callbacks.append(ProgressDisplay(run.folder))
     return callbacks
 

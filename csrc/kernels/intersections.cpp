@@ -1,6 +1,8 @@
 // csrc/kernels/intersections.cpp: faces against those near them in a tree of boxes.
 #include "intersections.h"
 
+#include <atomic>
+
 #include "../core/triangle_overlap.h"
 #include "parallel.h"
 #include "triangle_tree.h"
@@ -32,7 +34,7 @@ LRAST_END
 
 namespace lrast {
 
-std::vector<int32_t> self_intersections(const IntersectionArgs& args) {
+Intersections self_intersections(const IntersectionArgs& args) {
   TriangleTree tree;
   for (int64_t f = 0; f < args.num_faces; ++f) {
     Vec3 corners[3];
@@ -46,7 +48,9 @@ std::vector<int32_t> self_intersections(const IntersectionArgs& args) {
   const auto& triangles = tree.triangles();
   const int64_t count = int64_t(triangles.size());
   const int chunks = num_chunks(4 * count, args.num_threads);
-  std::vector<std::vector<std::pair<int32_t, int32_t>>> found(chunks);
+  using Found = std::vector<std::pair<int32_t, int32_t>>;
+  std::vector<Found> found(chunks);
+  std::atomic<int64_t> num_found{0};
   parallel_chunks(count, chunks, args.num_threads, [&](int chunk, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const TriangleTree::Triangle& s = triangles[i];
@@ -58,18 +62,24 @@ std::vector<int32_t> self_intersections(const IntersectionArgs& args) {
         Box other;
         for (const Vec3& p : t.corners) other.add(p);
         if (!box.overlaps(other)) return;
-        if (faces_meet(args.faces + 3 * int64_t(s.index), args.faces + 3 * int64_t(t.index),
-                       s.corners, t.corners))
+        if (!faces_meet(args.faces + 3 * int64_t(s.index), args.faces + 3 * int64_t(t.index),
+                        s.corners, t.corners))
+          return;
+        if (num_found.fetch_add(1, std::memory_order_relaxed) < args.max_pairs)
           found[chunk].push_back({smaller(s.index, t.index), larger(s.index, t.index)});
+        else
+          Found().swap(found[chunk]);
       });
     }
   });
-  std::vector<std::pair<int32_t, int32_t>> all;
+  Intersections result{num_found, {}};
+  if (result.num_pairs > args.max_pairs) return result;
+  Found all;
   for (const auto& part : found) all.insert(all.end(), part.begin(), part.end());
   std::sort(all.begin(), all.end());
-  std::vector<int32_t> pairs;
-  for (const auto& pair : all) pairs.insert(pairs.end(), {pair.first, pair.second});
-  return pairs;
+  result.pairs.reserve(2 * all.size());
+  for (const auto& pair : all) result.pairs.insert(result.pairs.end(), {pair.first, pair.second});
+  return result;
 }
 
 }  // namespace lrast

@@ -12,6 +12,8 @@ from lightning_rast.callbacks.images import Images as Images
 from lightning_rast.callbacks.mesh_log import MeshLog as MeshLog
 from lightning_rast.callbacks.metrics import Metrics as Metrics
 from lightning_rast.callbacks.progress import ProgressDisplay as ProgressDisplay
+from lightning_rast.callbacks.report_page import ReportPage as ReportPage
 from lightning_rast.callbacks.run_text import RunText as RunText
+from lightning_rast.callbacks.scalar_layout import ScalarLayout as ScalarLayout
 from lightning_rast.callbacks.scalars import Scalars as Scalars
 from lightning_rast.callbacks.turntable import Turntable as Turntable

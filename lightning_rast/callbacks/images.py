@@ -15,15 +15,18 @@ from lightning_rast.callbacks.moments import is_due
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.views import Views
+from lightning_rast.losses import box_iou
 
 DESCRIPTION = (
-    "Left the **target**, in the middle the **prediction** (white = covered, black = not, grey = "
-    "unknown), right their **signed difference**: red where the mesh covers too much, blue where "
-    "it covers too little, pale grey the target for orientation."
+    "Left the **target**, in the middle the **prediction** with its IoU (white = covered, black = "
+    "not, grey = unknown), right their **signed difference**: red where the mesh covers too much, "
+    "blue where it covers too little, pale grey the target for orientation. Shown is the object "
+    "with some room around it; the whole image where the prediction reaches beyond."
 )
 _TOO_MUCH, _TOO_LITTLE = np.array([0.79, 0.0, 0.13]), np.array([0.02, 0.35, 0.75])
 _UNKNOWN = 0.5
-_LEAST_SIDE, _LARGEST_SIDE = 240, 400  # of a panel, pixels
+_LEAST_SIDE, _LARGEST_SIDE = 240, 512  # of a panel, pixels
+_ROOM = 0.15  # around the object, of its longest side
 _GAP, _HEADING = 8, 32
 _FONT_SIZE = 26  # TensorBoard shows the strip at about half its size
 
@@ -66,11 +69,13 @@ class Images(pl.Callback):
         for logged in self._logged:
             views = logged.views
             with torch.no_grad():
-                silhouettes = module(views.cameras).cpu().numpy()
+                silhouettes = module(views.cameras)
+                ious = box_iou(silhouettes, views.coverage, views.known).tolist()
             for index, name in enumerate(views.names):
                 picture = comparison(
                     views.coverage[index].cpu().numpy(),
-                    silhouettes[index],
+                    silhouettes[index].cpu().numpy(),
+                    iou=ious[index],
                     known=None if views.known is None else views.known[index].cpu().numpy(),
                 )
                 tag, step = f"{logged.group}/{name}", trainer.global_step
@@ -104,10 +109,13 @@ def comparison(
     prediction: Float[np.ndarray, "H W"],
     *,
     known: Bool[np.ndarray, "H W"] | None = None,
+    iou: float | None = None,
 ) -> Image.Image:
     """The strip that `DESCRIPTION` describes; small images are enlarged by whole factors."""
     if known is None:
         known = np.ones(target.shape, dtype=bool)
+    shown = _shown(target, prediction)
+    target, prediction, known = target[shown], prediction[shown], known[shown]
     panels = [
         _grey(np.where(known, target, _UNKNOWN)),
         _grey(np.where(known, prediction, _UNKNOWN)),
@@ -119,8 +127,24 @@ def comparison(
     for index, panel in enumerate(panels):
         enlarged = Image.fromarray(panel).resize((width, height), Image.Resampling.NEAREST)
         strip.paste(enlarged, (index * (width + _GAP), _HEADING))
-    _write_headings(strip, width)
+    _write_headings(strip, width, iou)
     return strip
+
+
+def _shown(target: np.ndarray, prediction: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the target with room around it, or all if the prediction needs more."""
+    everything = (slice(None), slice(None))
+    rows, columns = (np.flatnonzero((target > 0).any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return everything
+    room = int(np.ceil(_ROOM * (1 + max(np.ptp(rows), np.ptp(columns)))))
+    shown = (
+        slice(max(rows[0] - room, 0), rows[-1] + room + 1),
+        slice(max(columns[0] - room, 0), columns[-1] + room + 1),
+    )
+    is_beyond = prediction > 0.5
+    is_beyond[shown] = False
+    return everything if is_beyond.any() else shown
 
 
 def signed_difference(
@@ -137,10 +161,11 @@ def signed_difference(
     return _to_bytes(np.where(known[..., None], color, _UNKNOWN))
 
 
-def _write_headings(strip: Image.Image, width: int) -> None:
+def _write_headings(strip: Image.Image, width: int, iou: float | None) -> None:
     draw = ImageDraw.Draw(strip)
     font = ImageFont.load_default(max(8, min(_FONT_SIZE, width // 9)))
-    for index, text in enumerate(("target", "prediction")):
+    prediction = "prediction" if iou is None else f"IoU {iou:.4f}"
+    for index, text in enumerate(("target", prediction)):
         draw.text((index * (width + _GAP), 0), text, fill="black", font=font)
     x = 2 * (width + _GAP)
     for text, color in (("too much", _TOO_MUCH), ("too little", _TOO_LITTLE)):

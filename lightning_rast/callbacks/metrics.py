@@ -20,7 +20,7 @@ from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.evaluation import chamfer_l1, native_ious, view_ious
 from lightning_rast.ops import cpu_isa
-from lightning_rast.runs import write_atomically
+from lightning_rast.runs import METRICS_NAME, write_atomically
 from lightning_rast.scene import Mesh
 
 IOU_PROTOCOL = "within the target's box + 8 %, both images binarised at 1/2"
@@ -37,6 +37,7 @@ class Metrics(pl.Callback):
     cameras, corrected_world_to_view: in words, and (4, 4) by view, if cameras may be corrected.
     disagreeing_views, seconds_of_stages, stages: of a ladder: views that the mesh does not meet
         because most others say otherwise, seconds by kind of stage, and every stage in order.
+    warnings: what the run warned of, from reading its data on; of the last session.
     seconds: setup, training (until the last step, with all that callbacks do meanwhile), and
         total, with the files written after it. Summed over the sessions of a run that was
         resumed; work that a killed session did after its last checkpoint is not counted.
@@ -45,12 +46,21 @@ class Metrics(pl.Callback):
         folder: of the run.
         started: `time.perf_counter()` when the program began.
         reference: the true surface, if it is known.
+        warnings: kept up to date by whoever notes them.
     """
 
-    FILE = "metrics.json"
+    FILE = METRICS_NAME
 
-    def __init__(self, folder: Path, *, started: float, reference: Mesh | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        started: float,
+        reference: Mesh | None = None,
+        warnings: Sequence[str] = (),
+    ) -> None:
         self.path = folder / self.FILE
+        self.warnings = warnings
         self.started = started
         self.reference = reference
         self._train_began = self._step_ended = started
@@ -82,7 +92,8 @@ class Metrics(pl.Callback):
         text = json.dumps(finite_or_null(metrics), indent=2, allow_nan=False)
         self._write(text + "\n")
         if is_finished(trainer):
-            results = {name: metrics.get(name) for name in ("iou_mean", "iou_min", "chamfer")}
+            names = ("iou_mean", "iou_min", "train_iou_mean", "chamfer", "faces")
+            results = {name: metrics.get(name) for name in names}
             results["training_seconds"] = metrics["seconds"]["training"]
             found = {f"result/{name}": value for name, value in results.items()}
             add_scalars(trainer, {tag: value for tag, value in found.items() if value is not None})
@@ -117,6 +128,7 @@ class Metrics(pl.Callback):
             "vertices": len(module.verts),
             "faces": len(module.faces),
             **module.report(),
+            "warnings": list(dict.fromkeys(self.warnings)),
             "device": device_name(module.verts.device),
             "threads": torch.get_num_threads(),
             "versions": versions(),

@@ -97,7 +97,10 @@ class ProgressDisplay(pl.Callback):
             self.console.print(f"trained and written in {spent}: {self.folder}")
             iou = " ".join(self._iou(trainer))
             if iou:
-                self.console.print(f"{iou}; all scores are in metrics.json beside turntable.gif")
+                # Written just before, if it is wanted.
+                page = self.folder / "report.html"
+                shown = page if page.exists() else "metrics.json beside it"
+                self.console.print(f"{iou}; scores, pictures: {shown}")
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -35,6 +35,9 @@ def view_directions(
     elif layout == "ring":
         height = torch.full((num_views,), math.sin(_RING_ELEVATION), dtype=torch.float64)
         azimuth = (index + (0.5 if between else 0.0)) * (2 * math.pi / num_views)
+    elif layout != "fibonacci":
+        layouts = ", ".join(map(repr, get_args(Layout)))
+        raise ValueError(f"view_directions: layout must be one of {layouts}, got {layout!r}")
     else:
         height = 1 - (2 * index + 1) / num_views
         azimuth = (index + (0.5 if between else 0.0)) * _GOLDEN_ANGLE

@@ -9,14 +9,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lightning_rast.data.area import area_average, downscaled_size
+from lightning_rast.data.errors import ViewsError as ViewsError
+from lightning_rast.data.sources import ViewSource
 from lightning_rast.scene import Camera
 
 # The near plane, as a part of the distance to the object, so that objects of any unit fit.
 NEAR_OF_DISTANCE = 1e-3
-
-
-class ViewsError(ValueError):
-    """Views that cannot be used, with the file or view named."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +25,14 @@ class Views:
     known: False where nothing was measured (padding); such pixels are neither inside nor
         outside. None = everything is known. What lies beyond the image is always unknown.
     names: one per view, for people.
-    files: the image that each view comes from, where that may be larger than it is here.
-    inverted: in those files the object is black.
+    sources: the file that each view comes from, where that may be larger than it is here.
     """
 
     cameras: Camera
     coverage: Float[Tensor, "N H W"]
     names: tuple[str, ...]
     known: Bool[Tensor, "N H W"] | None = None
-    files: tuple[Path, ...] | None = None
-    inverted: bool = False
+    sources: tuple[ViewSource, ...] | None = None
 
     def __post_init__(self) -> None:
         num_views = len(self.cameras)
@@ -54,6 +50,18 @@ class Views:
         return len(self.names)
 
     @property
+    def files(self) -> tuple[Path, ...] | None:
+        """The image files that the masks come from."""
+        return None if self.sources is None else tuple(source.path for source in self.sources)
+
+    @property
+    def photographs(self) -> tuple[Path | None, ...]:
+        """Of each view the colour image, as it is in its file, where there is one."""
+        if self.sources is None:
+            return (None,) * len(self)
+        return tuple(source.photograph for source in self.sources)
+
+    @property
     def image_size(self) -> tuple[int, int]:
         return self.cameras.image_size
 
@@ -65,11 +73,11 @@ class Views:
             coverage=self.coverage[chosen],
             names=tuple(self.names[i] for i in index),
             known=None if self.known is None else self.known[chosen],
-            files=None if self.files is None else tuple(self.files[i] for i in index),
-            inverted=self.inverted,
+            sources=None if self.sources is None else tuple(self.sources[i] for i in index),
         )
 
     def to(self, device: torch.device | str) -> "Views":
+        """These views with all tensors on `device`."""
         if self.coverage.device == torch.device(device):
             return self
         known = None if self.known is None else self.known.to(device)
@@ -92,8 +100,15 @@ class Views:
             coverage=area_average(self.coverage, image_size),
             names=self.names,
             known=known,
-            files=self.files,
-            inverted=self.inverted,
+            sources=None if self.sources is None else self._scaled_sources(image_size),
+        )
+
+    def _scaled_sources(self, image_size: tuple[int, int]) -> tuple[ViewSource, ...]:
+        y, x = (old / new for old, new in zip(self.image_size, image_size, strict=True))
+        assert self.sources is not None
+        return tuple(
+            replace(source, scale=(source.scale[0] * y, source.scale[1] * x))
+            for source in self.sources
         )
 
     def pyramid(self, factors: Sequence[int]) -> list["Views"]:

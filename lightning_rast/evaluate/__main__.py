@@ -3,6 +3,7 @@
 import sys
 
 from lightning_rast.evaluate.command import main
+from lightning_rast.terminal import guarded
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

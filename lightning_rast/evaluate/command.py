@@ -1,7 +1,6 @@
-"""The command line: `python -m lightning_rast.evaluate RUN_OR_MESH`.
+"""The command line: `lightning-rast evaluate RUN_OR_MESH`.
 
-Exit codes: 0 scores printed (or help), 1 an unexpected error, 2 something that the message names
-(in the command, the files, the config or the data), 130 stopped by Ctrl-C.
+`python -m lightning_rast.evaluate` is the same command. Exit codes are those of `terminal.py`.
 """
 
 import argparse
@@ -9,26 +8,32 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from lightning_rast.config import Config
 from lightning_rast.config_file import ConfigError, load_config
 from lightning_rast.runs import CONFIG_NAME, RunError
+from lightning_rast.terminal import (
+    STOPPED,
+    OutputError,
+    Parser,
+    add_output_options,
+    refused,
+    telling,
+)
 
-_USER_ERROR = 2
 _MESH_NAME = "mesh.ply"
 
 _EXAMPLES = """\
 examples:
-  python -m lightning_rast.evaluate logs/kettle/version_0
+  lightning-rast evaluate logs/kettle/version_0
       the mesh of a run, on the views that its config names
-  python -m lightning_rast.evaluate logs/kettle/version_0 --hull --json scores.json
+  lightning-rast evaluate logs/kettle/version_0 --hull --json scores.json
       beside it the visual hull of the same training views; all numbers as JSON
-  python -m lightning_rast.evaluate mine.obj --data photos --reference scan.ply
+  lightning-rast evaluate mine.obj --data photos --reference scan.ply
       any mesh on a folder of masks, and its distance to the true surface
-  python -m lightning_rast.evaluate mine.obj --config configs/kettle.yaml data.num_views=8
+  lightning-rast evaluate mine.obj --config configs/kettle.yaml data.num_views=8
       any mesh on the views of a config
-  python -m lightning_rast.evaluate logs/photos/version_0 --folds 5 --seeds 2
+  lightning-rast evaluate logs/photos/version_0 --folds 5 --seeds 2
       train again, each fifth of the views held out in turn, with two seeds: mean and spread
 """
 
@@ -41,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         # PyTorch and Lightning take seconds to import; everything above is checked first.
         from lightning_rast.evaluate.evaluation import Request, evaluate
-        from lightning_rast.evaluate.tables import print_tables, write_json
+        from lightning_rast.evaluate.tables import as_json, print_tables
 
         request = Request(
             mesh=mesh,
@@ -52,36 +57,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             num_folds=args.folds,
             num_seeds=args.seeds,
         )
-        evaluation = evaluate(config, request)
-        print_tables(evaluation)
-        if args.json is not None:
-            write_json(args.json, evaluation)
-    except (ConfigError, RunError) as error:
-        return _refused(str(error))
+        with telling(args) as write_json:
+            evaluation = evaluate(config, request)
+            print_tables(evaluation)
+            if args.json is not None:
+                write_json(as_json(evaluation))
+    except (ConfigError, RunError, OutputError) as error:
+        return refused(str(error))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_refused(f"{message}; --help shows examples"))
-
-
-def _refused(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return _USER_ERROR
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m lightning_rast.evaluate",
+    parser = Parser(
+        prog="lightning-rast evaluate",
         description="Score a reconstruction: on views, against a true surface, and as a mesh.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "subject", type=Path, metavar="RUN_OR_MESH", help="a run folder, or a mesh file"
@@ -91,7 +84,10 @@ def _parser() -> argparse.ArgumentParser:
         "--config", metavar="FILE", help="whose views to use (a run: its own config)"
     )
     views.add_argument(
-        "--data", type=Path, metavar="DIR", help="a folder of masks with cameras.json"
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="a folder of masks with cameras, or its camera file",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="on top of the config")
     parser.add_argument(
@@ -122,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seeds", type=int, default=0, metavar="N", help="train again with N seeds"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to this file")
+    add_output_options(parser)
     return parser
 
 
@@ -153,8 +149,8 @@ def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
     else:
         raise RunError(f"{path}: no such run folder or mesh file")
     if args.data is not None:
-        if not args.data.is_dir():
-            raise RunError(f"--data {args.data}: no such folder")
+        if not args.data.exists():
+            raise RunError(f"--data {args.data}: no such folder or camera file")
         overrides = ["data.kind=masks", f"data.folder={args.data}", *overrides]
         if not path.is_dir():
             return load_config(None, ["name=evaluation", *overrides]), mesh

@@ -1,9 +1,7 @@
 """The scores as tables for people and as JSON for programs."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +9,6 @@ from rich.table import Table
 
 from lightning_rast.evaluate.evaluation import Evaluation
 from lightning_rast.evaluation import Scores, Spread
-from lightning_rast.runs import RunError, write_atomically
 
 _Cell = Callable[[Scores], float | int | str | None]
 
@@ -75,20 +72,8 @@ def print_tables(evaluation: Evaluation, console: Console | None = None) -> None
         console.print(_spread_table(evaluation))
 
 
-def write_json(path: Path, evaluation: Evaluation) -> None:
-    """Everything that was measured.
-
-    Raises:
-        RunError: the file cannot be written.
-    """
-    text = json.dumps(as_json(evaluation), indent=2, allow_nan=False) + "\n"
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error}") from None
-
-
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything that was measured."""
     return asdict(evaluation)
 
 

@@ -33,6 +33,7 @@ class Scores:
     seen: SeenScores | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """Plain numbers and dictionaries, as metrics.json has them."""
         return asdict(self)
 
     def numbers(self) -> dict[str, float]:

@@ -37,6 +37,7 @@ class Schedule:
     smoothing: tuple[float, float] = (19.0, 4.0)
 
     def stage_at(self, step: int) -> Stage:
+        """The image size and mesh that `step` works on."""
         level = sum(step >= round(at * self.steps) for at in self.pyramid_at) - 1
         last = len(self.pyramid) - 1
         return Stage(
@@ -46,9 +47,11 @@ class Schedule:
         )
 
     def lr_at(self, step: int) -> float:
+        """The learning rate, which falls geometrically over the run."""
         return _between(*self.lr, step / max(1, self.steps - 1))
 
     def bending_at(self, step: int) -> float:
+        """The bending length, which falls geometrically over the run."""
         return _between(*self.bending, step / max(1, self.steps - 1))
 
 

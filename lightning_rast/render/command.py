@@ -1,7 +1,6 @@
-"""The command line: `python -m lightning_rast.render mesh.glb --out DIR`.
+"""The command line: `lightning-rast render mesh.glb --out DIR`.
 
-Exit codes: 0 pictures written (or help printed), 1 an unexpected error, 2 something that the
-message names (in the command, the mesh file or the folder), 130 stopped by Ctrl-C.
+`python -m lightning_rast.render` is the same command. Exit codes are those of `terminal.py`.
 """
 
 import argparse
@@ -11,28 +10,35 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 from lightning_rast.render.options import Color, TurntableOptions
+from lightning_rast.terminal import (
+    STOPPED,
+    OutputError,
+    Parser,
+    add_output_options,
+    refused,
+    telling,
+)
 
-_USER_ERROR = 2
 _OUTPUTS = ("color", "normals", "depth", "coverage", "face_idx")
 _COLOR_NAMES = {"white": "ffffff", "black": "000000", "grey": "808080", "clay": "d4ad91"}
 _MOST_PIXELS = 8192  # of a side
 
 _EXAMPLES = """\
 examples:
-  python -m lightning_rast.render kettle.glb --out kettle
+  lightning-rast render kettle.glb --out kettle
       8 views around the kettle: kettle/color/000.png to 007.png, side by side in kettle/sheet.png
-  python -m lightning_rast.render kettle.glb --out kettle --views 36 --gif
+  lightning-rast render kettle.glb --out kettle --views 36 --gif
       the same from 36 sides, and turning in kettle/turntable.gif
-  python -m lightning_rast.render scan.ply --out scan --up z --outputs color,normals,depth
+  lightning-rast render scan.ply --out scan --up z --outputs color,normals,depth
       a scan whose z axis points up; depth as 16 bit PNG, its unit is in scan/cameras.json
-  python -m lightning_rast.render part.obj --out part --views 4 --elevation 0 --orthographic \\
+  lightning-rast render part.obj --out part --views 4 --elevation 0 --orthographic \\
       --size 1920x1080 --shading flat --background transparent
       four side views without perspective, as images with an alpha channel
-  python -m lightning_rast.render rocket.obj --out views --views 20 --outputs coverage
-      masks with cameras, to train on: train.py --config configs/masks.yaml data.folder=views
+  lightning-rast render rocket.obj --out views --views 20 --outputs coverage
+      masks with cameras, to train on: lightning-rast train data.folder=views
 """
 
 
@@ -44,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     samples = args.size[0] * args.size[1] * args.supersampling**2
     if samples > _MOST_SAMPLES:
-        return _refused(
+        return refused(
             f"--size and --supersampling: {samples} samples per view would not fit in memory, "
             f"at most {_MOST_SAMPLES} do; lower one of them"
         )
@@ -64,40 +70,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         if not args.mesh.is_file():
-            return _refused(f"{args.mesh}: no such file; give the path of an OBJ, PLY, GLB or STL")
+            return refused(f"{args.mesh}: no such file; give the path of an OBJ, PLY, GLB or STL")
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         # PyTorch takes seconds to import; everything above is checked first.
         from lightning_rast.render.turntable_files import RenderError, write_turntable
 
         try:
-            for line in write_turntable(args.mesh, args.out, options):
-                print(line, flush=True)
-        except RenderError as error:
-            return _refused(str(error))
+            with telling(args) as write_json:
+                lines = []
+                for line in write_turntable(args.mesh, args.out, options):
+                    print(line, flush=True)
+                    lines.append(line)
+                if args.json is not None:
+                    write_json(_numbers(args.mesh, args.out, options, lines))
+        except (RenderError, OutputError) as error:
+            return refused(" ".join(str(error).split()))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_refused(f"{message}; --help shows examples"))
-
-
-def _refused(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    return _USER_ERROR
+def _numbers(
+    mesh: Path, folder: Path, options: TurntableOptions, lines: Sequence[str]
+) -> dict[str, Any]:
+    """What `--json` tells: where the pictures are, and what was said of the mesh."""
+    height, width = options.image_size
+    files = {"sheet": "sheet.png", "cameras": "cameras.json"}
+    if options.gif:
+        files["gif"] = "turntable.gif"
+    return {
+        "mesh": str(mesh),
+        "folder": str(folder),
+        "views": options.num_views,
+        "width": width,
+        "height": height,
+        "pictures": {name: f"{folder / name}/%03d.png" for name in options.outputs},
+        **{key: str(folder / name) for key, name in files.items()},
+        "messages": list(lines),
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m lightning_rast.render",
+    parser = Parser(
+        prog="lightning-rast render",
         description="Render pictures of a mesh file from all sides.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("mesh", type=Path, help="OBJ, PLY, GLB, glTF, STL or OFF")
     parser.add_argument(
@@ -172,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (cpu)"
     )
+    add_output_options(parser)
     return parser
 
 

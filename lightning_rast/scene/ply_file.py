@@ -1,9 +1,13 @@
-"""Stanford PLY, text and binary: positions and polygons of any size, nothing else."""
+"""Stanford PLY, text and binary: positions, polygons of any size, colours, texture coordinates."""
 
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from lightning_rast.scene.asset import FilePolygons, Material, cleaned_colors
+from lightning_rast.scene.texture_file import read_texture
 
 _TYPES = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4",
@@ -12,6 +16,13 @@ _TYPES = {
 }  # fmt: skip
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _FACE_LISTS = ("vertex_indices", "vertex_index")
+_COLORS = (
+    ("red", "green", "blue", "alpha"),
+    ("diffuse_red", "diffuse_green", "diffuse_blue", "alpha"),
+    ("r", "g", "b", "a"),
+)
+_UVS = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texcoord_u", "texcoord_v"))
+_AGAIN = "export or copy the file again"
 
 
 @dataclass
@@ -28,8 +39,8 @@ class _Element:
     properties: list[_Property] = field(default_factory=list)
 
 
-def read_ply(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions (V, 3), the polygons' vertices one after the other, and each polygon's size.
+def read_ply(path: Path, *, with_appearance: bool = False) -> FilePolygons:
+    """Polygons; colours, texture coordinates and the texture where they are asked for.
 
     Raises:
         ValueError: the file is cut short or malformed, or a face names a missing vertex.
@@ -40,37 +51,130 @@ def read_ply(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         columns = _read_binary(content, start, elements)
     else:
         columns = _read_text(content[start:], elements)
-    try:
-        verts = np.stack([columns["vertex", axis][0] for axis in "xyz"], axis=1)
-    except KeyError:
-        raise ValueError("there are no vertices with properties x, y and z") from None
+    verts = _scalars(columns, "vertex", ("x", "y", "z"))
+    if verts is None:
+        raise ValueError(f"there are no vertices with properties x, y and z; {_AGAIN}")
     for name in _FACE_LISTS:
         if ("face", name) in columns:
             corners, counts = columns["face", name]
             break
     else:
-        return verts, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        if any(element.name == "tristrips" for element in elements):
+            raise ValueError("holds triangle strips, which are not supported; export triangles")
+        corners = counts = np.empty(0, dtype=np.int64)
+    if not np.isfinite(corners).all():
+        raise ValueError(f"a face names a vertex that is no number; {_AGAIN}")
     corners = corners.astype(np.int64)
     if len(corners) and not 0 <= corners.min() <= corners.max() < len(verts):
         bad = corners[(corners < 0) | (corners >= len(verts))][0]
-        raise ValueError(f"a face names vertex {bad}, but there are {len(verts)}")
+        raise ValueError(
+            f"a face names vertex {bad}, but there are {len(verts)}; the file is cut short or "
+            f"damaged: {_AGAIN}"
+        )
     is_polygon = counts >= 3
-    return verts, corners[np.repeat(is_polygon, counts)], counts[is_polygon]
+    is_kept = np.repeat(is_polygon, counts)
+    polygons = FilePolygons(verts=verts, corners=corners[is_kept], counts=counts[is_polygon])
+    if with_appearance:
+        _add_appearance(polygons, columns, is_polygon, counts)
+        _add_texture(polygons, content[:start], path)
+    return polygons
 
 
-def write_ply(path: Path, verts: np.ndarray, faces: np.ndarray) -> None:
-    """Little-endian binary, positions in their own type."""
-    kind = "double" if verts.dtype == np.float64 else "float"
-    header = (
-        "ply\nformat binary_little_endian 1.0\n"
-        f"element vertex {len(verts)}\n"
-        + "".join(f"property {kind} {axis}\n" for axis in "xyz")
-        + f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
-    )
+def write_ply(
+    path: Path,
+    verts: np.ndarray,
+    faces: np.ndarray,
+    *,
+    colors: np.ndarray | None = None,
+    uvs: np.ndarray | None = None,
+    texture: str | None = None,
+) -> None:
+    """Little-endian binary, positions in their own type.
+
+    colors (V, 4) bytes and uvs (V, 2) belong to vertices; texture: the file of an image.
+    """
+    kind, code = ("double", "<f8") if verts.dtype == np.float64 else ("float", "<f4")
+    fields: list[tuple[str, str]] = [(axis, code) for axis in "xyz"]
+    lines = [f"property {kind} {axis}" for axis in "xyz"]
+    if uvs is not None:
+        fields += [("s", "<f4"), ("t", "<f4")]
+        lines += ["property float s", "property float t"]
+    if colors is not None:
+        fields += [(name, "u1") for name in _COLORS[0]]
+        lines += [f"property uchar {name}" for name in _COLORS[0]]
+    table = np.empty(len(verts), dtype=fields)
+    for values, names in ((verts, "xyz"), (uvs, "st"), (colors, _COLORS[0])):
+        if values is not None:
+            for axis, name in enumerate(names):
+                table[name] = values[:, axis]
     rows = np.empty(len(faces), dtype=[("count", "u1"), ("corners", "<i4", 3)])
     rows["count"], rows["corners"] = 3, faces
-    positions = verts.astype("<f8" if kind == "double" else "<f4")
-    path.write_bytes(header.encode("ascii") + positions.tobytes() + rows.tobytes())
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        *([] if texture is None else [f"comment TextureFile {texture}"]),
+        f"element vertex {len(verts)}",
+        *lines,
+        f"element face {len(faces)}",
+        "property list uchar int vertex_indices",
+        "end_header\n",
+    ]
+    path.write_bytes("\n".join(header).encode() + table.tobytes() + rows.tobytes())
+
+
+def _scalars(columns: "_Columns", element: str, names: tuple[str, ...]) -> np.ndarray | None:
+    """(N, len(names)) of properties that are there, one number a row; else None."""
+    found = [columns[element, name] for name in names if (element, name) in columns]
+    if len(found) < len(names) or any((counts != 1).any() for _, counts in found):
+        return None
+    return np.stack([values for values, _ in found], axis=1).astype(np.float64)
+
+
+def _add_appearance(
+    polygons: FilePolygons, columns: "_Columns", is_polygon: np.ndarray, counts: np.ndarray
+) -> None:
+    for names in _COLORS:
+        of_verts = _colors(columns, "vertex", names)
+        of_faces = _colors(columns, "face", names)
+        if of_verts is not None:
+            polygons.colors = of_verts[polygons.corners]
+            break
+        if of_faces is not None:
+            polygons.colors = np.repeat(of_faces[is_polygon], polygons.counts, axis=0)
+            break
+    for names in _UVS:
+        uvs = _scalars(columns, "vertex", names)
+        if uvs is not None:
+            polygons.uvs = uvs[polygons.corners]
+            return
+    if ("face", "texcoord") in columns:
+        values, num_values = columns["face", "texcoord"]
+        if (num_values == 2 * counts).all():
+            is_kept = np.repeat(is_polygon, counts)
+            polygons.uvs = values.reshape(-1, 2)[is_kept].astype(np.float64)
+
+
+def _colors(columns: "_Columns", element: str, names: tuple[str, ...]) -> np.ndarray | None:
+    for wanted in (names, names[:3]):
+        values = _scalars(columns, element, wanted)
+        if values is not None:
+            is_bytes = columns[element, names[0]][0].dtype == np.uint8
+            return cleaned_colors(values / 255 if is_bytes else values)
+    return None
+
+
+def _add_texture(polygons: FilePolygons, header: bytes, path: Path) -> None:
+    for line in header.decode("utf-8", errors="replace").splitlines():
+        words = line.split(maxsplit=2)
+        if len(words) == 3 and words[0] == "comment" and words[1].lower() == "texturefile":
+            try:
+                texture = read_texture(path.parent / words[2].strip())
+            except ValueError as error:
+                polygons.notes.append(str(error))
+                return
+            polygons.materials = [Material(name="texture", texture=texture)]
+            polygons.material_idx = np.zeros(len(polygons.counts), dtype=np.int64)
+            return
 
 
 def _header(content: bytes) -> tuple[str, list[_Element], int]:
@@ -78,13 +182,15 @@ def _header(content: bytes) -> tuple[str, list[_Element], int]:
     end = content.find(b"end_header")
     newline = content.find(b"\n", end)
     if not content.startswith(b"ply") or end < 0:
-        raise ValueError('a PLY file starts with "ply" and has an "end_header"')
+        raise ValueError(f'a PLY file starts with "ply" and has an "end_header"; {_AGAIN}')
     order, elements = None, []
     for line in content[:end].decode("latin-1").splitlines():
         match line.split():
             case ["format", name, *_] if name in _ORDERS:
                 order = _ORDERS[name]
-            case ["element", name, count] if count.isdecimal():
+            case ["element", name, _] if name in {element.name for element in elements}:
+                raise ValueError(f"the header names element {name[:20]} twice; {_AGAIN}")
+            case ["element", name, count] if count.isdecimal() and len(count) < 19:
                 elements.append(_Element(name, int(count)))
             case ["property", "list", count_kind, kind, name] if elements:
                 kinds = (_dtype(kind, order), _dtype(count_kind, order))
@@ -94,15 +200,17 @@ def _header(content: bytes) -> tuple[str, list[_Element], int]:
             case [] | ["ply" | "comment" | "obj_info", *_]:
                 pass
             case _:
-                raise ValueError(f"the header has a line that makes no sense: {line[:60]!r}")
+                raise ValueError(
+                    f"the header has a line that makes no sense: {line[:60]!r}; {_AGAIN}"
+                )
     if order is None:
-        raise ValueError("the header names no format")
+        raise ValueError(f"the header names no format; {_AGAIN}")
     return order, elements, newline + 1 if newline >= 0 else len(content)
 
 
 def _dtype(name: str, order: str | None) -> np.dtype:
     if name not in _TYPES:
-        raise ValueError(f"the header names an unknown type {name[:20]!r}")
+        raise ValueError(f"the header names an unknown type {name[:20]!r}; {_AGAIN}")
     return np.dtype((order or "<") + _TYPES[name])
 
 
@@ -177,7 +285,7 @@ def _scalar(content: bytes, position: int, kind: np.dtype, element: _Element) ->
         raise _cut_short(element)
     value = int(np.frombuffer(content, kind, 1, position)[0])
     if value < 0:
-        raise ValueError(f"element {element.name} holds a list of negative length")
+        raise ValueError(f"element {element.name} holds a list of negative length; {_AGAIN}")
     return value
 
 
@@ -186,29 +294,48 @@ def _read_text(content: bytes, elements: list[_Element]) -> _Columns:
     lines = [line for line in content.splitlines() if line.strip()]
     position = 0
     for element in elements:
-        rows = [line.split() for line in lines[position : position + element.count]]
-        if len(rows) < element.count:
+        if element.count > len(lines) - position:
             raise _cut_short(element)
+        values = [array("d") for _ in element.properties]
+        counts = [array("q") for _ in element.properties]
+        for number, line in enumerate(lines[position : position + element.count], start=1):
+            try:
+                _read_text_row(line.split(), element.properties, values, counts)
+            except (ValueError, OverflowError) as error:
+                raise ValueError(
+                    f"row {number} of element {element.name}: {error}: "
+                    f"{line[:60].decode('latin-1')!r}; {_AGAIN}"
+                ) from None
         position += element.count
-        values: list[list[bytes]] = [[] for _ in element.properties]
-        counts: list[list[int]] = [[] for _ in element.properties]
-        for row in rows:
-            at = 0
-            for number, prop in enumerate(element.properties):
-                length = 1
-                if prop.count_kind is not None:
-                    length = int(row[at]) if at < len(row) else 0
-                    at += 1
-                if length < 0 or at + length > len(row):
-                    raise ValueError(f"a row of element {element.name} is too short")
-                values[number].extend(row[at : at + length])
-                counts[number].append(length)
-                at += length
-        for number, prop in enumerate(element.properties):
-            column = np.array([float(value) for value in values[number]], dtype=np.float64)
-            columns[element.name, prop.name] = column, np.array(counts[number], dtype=np.int64)
+        for prop, column, lengths in zip(element.properties, values, counts, strict=True):
+            in_bytes = prop.kind == np.uint8 and prop.count_kind is None
+            found = np.frombuffer(column)
+            if in_bytes and len(found) and 0 <= found.min() <= found.max() < 256:
+                found = found.astype(np.uint8)
+            columns[element.name, prop.name] = found, np.frombuffer(lengths, dtype=np.int64)
     return columns
 
 
+def _read_text_row(
+    words: list[bytes], properties: list[_Property], values: list[array], counts: list[array]
+) -> None:
+    at = 0
+    for number, prop in enumerate(properties):
+        length = 1
+        if prop.count_kind is not None:
+            if at >= len(words):
+                raise ValueError("it is too short for its properties")
+            length = int(words[at])
+            at += 1
+        if length < 0 or at + length > len(words):
+            raise ValueError("it is too short for its properties")
+        values[number].extend(map(float, words[at : at + length]))
+        counts[number].append(length)
+        at += length
+
+
 def _cut_short(element: _Element) -> ValueError:
-    return ValueError(f"the file ends within its {element.count} rows of element {element.name}")
+    return ValueError(
+        f"the file ends within its {element.count} rows of element {element.name}; it is cut "
+        f"short: {_AGAIN}"
+    )

@@ -8,7 +8,7 @@ import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from lightning_rast.scene.intersections import self_intersections
+from lightning_rast.scene.intersections import count_self_intersections
 from lightning_rast.scene.mesh import Mesh
 from lightning_rast.scene.topology import Topology
 
@@ -148,7 +148,7 @@ def mesh_report(mesh: Mesh) -> MeshReport:
         genus=topology.genus,
         num_boundary_loops=_num_loops(topology),
         num_degenerate_faces=int(_is_degenerate(mesh).sum()),
-        num_self_intersections=len(self_intersections(mesh)),
+        num_self_intersections=count_self_intersections(mesh),
         num_folded_edges=_num_folded_edges(mesh),
         volume=float(mesh.volume) if has_volume else None,
         area=float(mesh.area),

@@ -1,6 +1,7 @@
 """The picture of target, prediction and difference."""
 
 import numpy as np
+import pytest
 import torch
 
 from lightning_rast.callbacks import images
@@ -49,9 +50,35 @@ def test_unknown_pixels_are_grey_whatever_is_predicted():
 def test_small_images_are_enlarged_without_smoothing():
     target = square(3, 9)
     strip = np.asarray(comparison(target, target))
-    factor = 20
-    panel = strip[-12 * factor :, : 12 * factor, 0]
-    np.testing.assert_array_equal(panel, 255 * target.repeat(factor, 0).repeat(factor, 1))
+    shown, factor = target[2:10, 2:10], 30
+    panel = strip[-8 * factor :, : 8 * factor, 0]
+    np.testing.assert_array_equal(panel, 255 * shown.repeat(factor, 0).repeat(factor, 1))
+
+
+def test_the_object_fills_the_picture():
+    target = square(40, 60, size=100)
+    panel = np.asarray(comparison(target, target))[32:, : 26 * 9, 0]
+    assert (panel == 255).mean() == pytest.approx((20 / 26) ** 2, rel=1e-3)
+
+
+def test_a_trace_of_coverage_is_a_part_of_the_object():
+    target = square(40, 60, size=100)
+    target[5, 5] = 0.001
+    panel = np.asarray(comparison(target, square(40, 60, size=100)))[32:, :200, 0]
+    assert (panel == 255).mean() < 0.3
+
+
+def test_a_prediction_beyond_the_object_is_shown_with_all_of_the_image():
+    strip = comparison(square(4, 8, size=60), square(40, 50, size=60))
+    panel = np.asarray(strip)[-60 * 4 :, 60 * 4 + 8 : 2 * 60 * 4 + 8, 0]
+    assert panel[45 * 4, 45 * 4] == 255
+
+
+def test_the_headings_tell_the_iou():
+    target = square(3, 9)
+    plain, told = (np.asarray(comparison(target, target, iou=iou)) for iou in (None, 0.5))
+    assert (plain[:32] != told[:32]).any()
+    np.testing.assert_array_equal(plain[32:], told[32:])
 
 
 def test_large_images_stay_as_they_are():

@@ -1,15 +1,28 @@
 """What TensorBoard finds in a run's events."""
 
 import io
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.util.tensor_util import make_ndarray
 
-from lightning_rast.callbacks import Evaluation, Images, MeshLog, RunText, Scalars, Turntable
+from lightning_rast.callbacks import (
+    Evaluation,
+    Images,
+    MeshLog,
+    RunText,
+    ScalarLayout,
+    Scalars,
+    Turntable,
+)
 from lightning_rast.callbacks.mesh_log import MAX_VERTS
+from lightning_rast.callbacks.run_text import hyperparameters
+from lightning_rast.config import Config
+from lightning_rast.config_file import load_config
 from lightning_rast.scene import icosphere
 from tests.callbacks.problem import STEPS, Fit, steps_of
 
@@ -23,6 +36,7 @@ def fit(tmp_path_factory):
         Scalars(every_n_steps=8),
         Evaluation(every_n_steps=5),
         RunText(fit.config),
+        ScalarLayout("pyramid"),
         Images(every_n_steps=12, num_views=4),
         MeshLog(every_n_steps=0),
         Turntable(fit.folder),
@@ -121,22 +135,72 @@ def test_hyperparameters_come_with_the_metrics_to_compare(events):
         content(hparams_metadata.EXPERIMENT_TAG)
     )
     metrics = {info.name.tag for info in experiment.metric_infos}
-    assert {"heldout/iou_mean", "result/chamfer"} <= metrics
+    assert {"result/iou_mean", "result/chamfer"} <= metrics
+
+
+def test_hyperparameters_are_what_tells_runs_apart(fit):
+    found = hyperparameters(Config(name="test", seed=3), fit.datamodule.train_views)
+    assert set(found) == {
+        *("data", "data.training_views", "data.largest_side"),
+        *("preset", "seed", "device"),
+    }
+    assert (found["seed"], found["data.training_views"]) == (3, 5)
+
+
+def test_a_presets_own_settings_are_no_hyperparameters(fit):
+    config = load_config(None, ["preset=fast", "newton.clip_px=3"], complete=False)
+    found = hyperparameters(config, fit.datamodule.train_views)
+    assert found["newton.clip_px"] == 3
+    assert "ladder.polish_steps" not in found
+
+
+def test_each_chart_of_the_layout_has_tags_that_are_written(events):
+    (event,) = events.Tensors("custom_scalars__config__")
+    layout = Layout.FromString(event.tensor_proto.string_val[0])
+    written = {*events.Tags()["scalars"], "train/silhouette_l1", "train/laplacian"}
+    charts = [chart for category in layout.category for chart in category.chart]
+    assert len(charts) >= 6
+    for chart in charts:
+        for pattern in chart.multiline.tag:
+            assert any(re.match(pattern, tag) for tag in written), pattern
+
+
+def test_a_pattern_of_the_layout_matches_one_tag_alone(events):
+    (event,) = events.Tensors("custom_scalars__config__")
+    layout = Layout.FromString(event.tensor_proto.string_val[0])
+    patterns = [
+        pattern
+        for category in layout.category
+        for chart in category.chart
+        for pattern in chart.multiline.tag
+    ]
+    tags = events.Tags()["scalars"]
+    assert all(sum(bool(re.match(pattern, tag)) for tag in tags) <= 1 for pattern in patterns)
+
+
+def test_a_mesh_takes_half_of_the_bytes_of_add_mesh(tmp_path):
+    sizes = {}
+    for name, start in (("small", icosphere(1)), ("large", icosphere(5))):
+        Fit(tmp_path / name, start=start).run(MeshLog(every_n_steps=0), stop_at=1)
+        (file,) = (tmp_path / name).glob("events.*")
+        sizes[start.num_verts] = file.stat().st_size
+    (few, small), (many, large) = sorted(sizes.items())
+    # Three floats a vertex; two faces a vertex of three 16 bit numbers.
+    assert (large - small) / (many - few) == pytest.approx(12 + 12, rel=0.01)
 
 
 def mesh_arrays(events, index):
     return [
         make_ndarray(events.Tensors(f"mesh/result_{part}")[index].tensor_proto)[0]
-        for part in ("VERTEX", "FACE", "COLOR")
+        for part in ("VERTEX", "FACE")
     ]
 
 
 def test_the_mesh_is_written_at_the_start_and_the_end(events, fit):
     assert steps_of(events, "mesh/result_VERTEX") == [0, STEPS]
-    verts, faces, colors = mesh_arrays(events, -1)
+    verts, faces = mesh_arrays(events, -1)
     np.testing.assert_array_equal(verts, fit.module.verts.detach().numpy())
     np.testing.assert_array_equal(faces, fit.module.faces.numpy())
-    assert colors.shape == verts.shape
     assert len(mesh_arrays(events, 0)[0]) == 42
 
 
@@ -146,7 +210,7 @@ def test_a_mesh_beyond_the_viewers_limit_is_written_coarser_and_says_so(tmp_path
     fit = Fit(tmp_path, start=start)
     fit.run(MeshLog(every_n_steps=0), stop_at=1)
     events = fit.events()
-    verts, faces, _ = mesh_arrays(events, 0)
+    verts, faces = mesh_arrays(events, 0)
     assert MAX_VERTS / 2 < len(verts) <= MAX_VERTS
     assert faces.max() < len(verts)
     np.testing.assert_allclose(np.linalg.norm(verts, axis=1), 0.5, rtol=0.01)

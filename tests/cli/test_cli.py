@@ -73,7 +73,7 @@ def test_nothing_heavy_is_imported_before_the_command_is_understood(config_path)
         "print([m for m in ('torch', 'pytorch_lightning', 'trimesh') if m in sys.modules])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY
     )
     assert result.stdout.strip() == "[]"
 

@@ -105,3 +105,8 @@ def test_a_camera_inside_the_mesh_warns():
 @pytest.mark.filterwarnings("error")
 def test_a_camera_just_outside_the_mesh_does_not_warn():
     orbit_cameras(icosphere(2), view_directions("ring", 3), image_size=8, distance=1.1)
+
+
+def test_an_unknown_layout_is_named(unchecked):
+    with pytest.raises(ValueError, match="one of .fibonacci.*got .spiral"):
+        view_directions("spiral", 4)  # pyright: ignore[reportArgumentType]

@@ -3,6 +3,7 @@
 import hashlib
 
 import torch
+from torch import Tensor
 
 from lightning_rast.ops import antialias, rasterize
 from lightning_rast.scene import Topology
@@ -10,10 +11,11 @@ from tests.ops.antialias_scenes import SCENES
 from tests.ops.contour_fingerprint import uneven_weights
 from tests.ops.contour_soups import general_soup, near_clipped_soup
 from tests.ops.contour_views import seen_from
+from tests.ops.one_thread import on_one_thread
 
 
-def fingerprint() -> str:
-    digest = hashlib.sha256()
+def all_cases() -> list[tuple[Tensor, Tensor, tuple[int, int]]]:
+    """Clip coordinates, faces and the size of the image."""
     cases = []
     for make in SCENES.values():
         scene = make(3)
@@ -23,7 +25,12 @@ def fingerprint() -> str:
     for seed in range(20):
         soup = (general_soup, near_clipped_soup)[seed % 2](seed)
         cases.append((soup.verts_clip, soup.faces, soup.image_size))
-    for verts_clip, faces, image_size in cases:
+    return cases
+
+
+def fingerprint() -> str:
+    digest = hashlib.sha256()
+    for verts_clip, faces, image_size in on_one_thread(all_cases):
         topology = Topology.from_faces(faces, verts_clip.shape[1])
         for dtype in (torch.float32, torch.float64):
             leaf = verts_clip.to(dtype, copy=True).requires_grad_()

@@ -52,7 +52,7 @@ def ring(level: int) -> Scene:
         [verts[:, 0], 0.6 * verts[:, 1] - 0.8 * verts[:, 2], 0.8 * verts[:, 1] + 0.6 * verts[:, 2]],
         1,
     )
-    painted = torch.stack([0.6 + 0.4 * turned[:, 2], 0.5 + 0.4 * turned[:, 0].sin()], dim=1)
+    painted = torch.stack([0.6 + 0.4 * turned[:, 2], 0.5 + 0.35 * turned[:, 0]], dim=1)
     return Scene(turned, mesh.faces, painted)
 
 

@@ -10,6 +10,7 @@ from lightning_rast.scene import Topology
 from tests.ops.contour_meshes import ALL
 from tests.ops.contour_soups import near_clipped_soup, tied_soup
 from tests.ops.contour_views import seen_from
+from tests.ops.one_thread import on_one_thread
 
 
 def uneven_weights(count: int, dtype: torch.dtype) -> Tensor:
@@ -44,12 +45,7 @@ def all_scenes() -> list[tuple[Tensor, Topology, tuple[int, int]]]:
 
 
 def all_outputs() -> list[Tensor]:
-    # The meshes are made with sin(), which on several threads may round otherwise too.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    scenes = all_scenes()
-    torch.set_num_threads(threads)
-    return [result for scene in scenes for result in outputs(*scene)]
+    return [result for scene in on_one_thread(all_scenes) for result in outputs(*scene)]
 
 
 def fingerprint() -> str:

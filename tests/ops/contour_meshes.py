@@ -79,8 +79,9 @@ def torus(around: int = 48, across: int = 24, major: float = 0.7, minor: float =
 
 def bumpy_sphere(level: int = 4, height: float = 0.15) -> Surface:
     sphere = icosphere(level)
-    x, y, z = sphere.verts.T
-    bump = torch.sin(5 * x + 1) * torch.sin(4 * y + 2) * torch.sin(6 * z)
+    x, y, z = sphere.verts.numpy().T
+    # Not torch's sin(): its last bit may depend on the number of threads.
+    bump = torch.from_numpy(np.sin(5 * x + 1) * np.sin(4 * y + 2) * np.sin(6 * z))
     return Surface(sphere.verts * (0.9 + height * bump)[:, None], sphere.faces)
 
 

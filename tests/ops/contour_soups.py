@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,8 +79,8 @@ def needle_soup(num_needles: int, image_size: tuple[int, int], seed: int = 0) ->
     generator = torch.Generator().manual_seed(seed)
     extent = torch.tensor([image_size[1], image_size[0]], dtype=torch.float64)
     center = torch.rand(num_needles, 2, generator=generator, dtype=torch.float64) * extent
-    angle = math.pi * torch.rand(num_needles, generator=generator, dtype=torch.float64)
-    along = torch.stack([angle.cos(), angle.sin()], dim=1)
+    angle = math.pi * torch.rand(num_needles, generator=generator, dtype=torch.float64).numpy()
+    along = torch.from_numpy(np.stack([np.cos(angle), np.sin(angle)], axis=1))
     across = torch.stack([-along[:, 1], along[:, 0]], dim=1)
     reach = 2.0 * float(extent.max())
     width = 1.5 * float(extent.max()) / num_needles

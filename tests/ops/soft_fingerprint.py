@@ -7,14 +7,18 @@ from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
 from tests.ops.contour_fingerprint import uneven_weights
-from tests.ops.soft_scenes import SCENES, SOFTNESS, options, soup_scene
+from tests.ops.one_thread import on_one_thread
+from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene, options, soup_scene
+
+
+def all_scenes() -> list[Scene]:
+    scenes = [make() for make in SCENES.values()]
+    return scenes + [soup_scene(num_faces=300, size=90, seed=seed) for seed in range(3)]
 
 
 def all_outputs() -> list[Tensor]:
-    scenes = [make() for make in SCENES.values()]
-    scenes += [soup_scene(num_faces=300, size=90, seed=seed) for seed in range(3)]
     results = []
-    for scene in scenes:
+    for scene in on_one_thread(all_scenes):
         for semantics in SOFTNESS:
             for dtype in (torch.float32, torch.float64):
                 verts = scene.verts_clip.to(dtype, copy=True).requires_grad_()

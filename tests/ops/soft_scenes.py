@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,7 +66,7 @@ def inside_scene() -> Scene:
 
 def orthographic_scene() -> Scene:
     mesh = sheet(6)
-    turn = torch.linalg.qr(torch.arange(9.0).reshape(3, 3).double().sin() + torch.eye(3))[0]
+    turn = torch.linalg.qr(torch.from_numpy(np.sin(np.arange(9.0).reshape(3, 3)) + np.eye(3)))[0]
     return Scene(projected(mesh.verts @ turn, orthographic(1.1)), mesh.faces, (24, 24))
 
 

@@ -1,10 +1,5 @@
 """`antialias` against supersampled pictures, and what every operator must hold."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
@@ -15,9 +10,9 @@ from tests.ops.antialias_fingerprint import fingerprint
 from tests.ops.antialias_scenes import SCENES, Scene
 from tests.ops.contour_soups import general_soup, near_clipped_soup, tied_soup
 from tests.ops.contour_views import seen_from
+from tests.ops.instruction_sets import printed_by
 from tests.reference.supersampled import box_filtered, derivatives
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SIZE = 48
 
 
@@ -88,18 +83,7 @@ def test_thread_counts_agree_bit_for_bit(num_threads: int):
 
 @pytest.mark.parametrize("isa", ["v2", "v3", "v4"])
 def test_instruction_sets_agree_bit_for_bit(isa: str):
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.ops.antialias_fingerprint"],
-        cwd=REPOSITORY,
-        env=os.environ | {"LRAST_ISA": isa, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "LRAST_ISA" in run.stderr:
-        pytest.skip(f"this CPU or build has no {isa}")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == fingerprint()
+    assert printed_by("tests.ops.antialias_fingerprint", isa) == fingerprint()
 
 
 def small() -> tuple[Tensor, Tensor, Topology, Tensor]:

@@ -3,69 +3,39 @@
 Threads and blocks run in several orders, and all memory starts as rubbish.
 """
 
-import contextlib
 import ctypes
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import _cuda_call, antialias_cuda, contour_cuda
+from lightning_rast.ops import antialias_cuda, contour_cuda
 from lightning_rast.ops.antialias import _topology_tensors
 from lightning_rast.scene import Topology
-from tests.cuda_shim.build import compiled
+from tests.cuda_shim.on_the_cpu import FORWARD, REVERSE, SHUFFLED, cuda_is, fill_scratch, kernels_of
 from tests.ops.antialias_gpu_cases import MESHES, Case, pictured, views
 from tests.ops.contour_soups import general_soup, near_clipped_soup, tied_soup
 from tests.ops.contour_views import seen_from
 
-CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
-FORWARD, REVERSE, SHUFFLED = range(3)
-
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
-    names = ("kernels/contour_cuda.cu", "kernels/antialias_cuda.cu")
-    more = ("api/contour_cuda.cpp", "api/antialias_cuda.cpp")
-    folder = tmp_path_factory.mktemp("shim")
-    return compiled([CSRC / name for name in names + more], folder / "antialias.so")
+    return kernels_of("contour", "antialias", folder=tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture
-def capacities() -> contour_cuda._Capacities:
-    capacities = contour_cuda._Capacities(num_slots=16, pinned=False)
-    capacities.pieces_per_view = 4096
-    return capacities
+def capacities(monkeypatch) -> contour_cuda._Capacities:
+    return fill_scratch(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(library, capacities, monkeypatch) -> Iterator[None]:
-    """Has the CUDA side of the operator work on CPU tensors, through the shim."""
-
-    @contextlib.contextmanager
-    def on(device: torch.device) -> Iterator[tuple[int, int]]:
-        yield 0, 0
-
-    device_bytes, fill = contour_cuda.device_bytes, [0x00, 0x7F, 0xFF, 0x3F]
-
-    def rubbish(num_bytes: int, like: Tensor) -> Tensor:
-        memory = device_bytes(num_bytes, like)
-        memory.view(torch.uint8).fill_(fill[0])
-        fill.append(fill.pop(0))
-        return memory
-
-    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
-    monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(contour_cuda, "device_bytes", rubbish)
-    monkeypatch.setattr(contour_cuda, "_capacities", lambda: capacities)
     monkeypatch.setattr(contour_cuda, "_synchronize", lambda: None)
-    _cuda_call.function.cache_clear()
-    library.cuda_shim_order(SHUFFLED, 1)
-    yield
-    _cuda_call.function.cache_clear()
+    with cuda_is(library, monkeypatch):
+        yield
 
 
 Wanted = tuple[bool, bool]

@@ -3,20 +3,18 @@
 Threads and blocks run in several orders, and all scratch starts as rubbish.
 """
 
-import contextlib
 import ctypes
 import gc
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import _cuda_call, contour, contour_cuda
+from lightning_rast.ops import contour, contour_cuda
 from lightning_rast.scene import Topology
-from tests.cuda_shim.build import compiled
+from tests.cuda_shim.on_the_cpu import FORWARD, REVERSE, SHUFFLED, cuda_is, fill_scratch, kernels_of
 from tests.ops.contour_meshes import (
     Surface,
     bumpy_sphere,
@@ -31,48 +29,22 @@ from tests.ops.contour_meshes import (
 from tests.ops.contour_soups import general_soup, near_clipped_soup, tied_soup
 from tests.ops.contour_views import on_screen, seen_from
 
-CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
-FORWARD, REVERSE, SHUFFLED = range(3)
-
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
-    sources = [CSRC / "kernels" / "contour_cuda.cu", CSRC / "api" / "contour_cuda.cpp"]
-    return compiled(sources, tmp_path_factory.mktemp("shim") / "contour.so")
+    return kernels_of("contour", folder=tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture
-def capacities() -> contour_cuda._Capacities:
-    capacities = contour_cuda._Capacities(num_slots=16, pinned=False)
-    capacities.pieces_per_view = 4096
-    return capacities
+def capacities(monkeypatch) -> contour_cuda._Capacities:
+    return fill_scratch(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(library, capacities, monkeypatch) -> Iterator[None]:
-    """Has the CUDA side of the operator work on CPU tensors, through the shim."""
-
-    @contextlib.contextmanager
-    def on(device: torch.device) -> Iterator[tuple[int, int]]:
-        yield 0, 0
-
-    make_bytes, fill = contour_cuda.device_bytes, [0x00, 0x7F, 0xFF, 0x3F]
-
-    def rubbish(num_bytes: int, like: Tensor) -> Tensor:
-        memory = make_bytes(num_bytes, like)
-        memory.view(torch.uint8).fill_(fill[0])
-        fill.append(fill.pop(0))
-        return memory
-
-    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
-    monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(contour_cuda, "device_bytes", rubbish)
-    monkeypatch.setattr(contour_cuda, "_capacities", lambda: capacities)
     monkeypatch.setattr(contour_cuda, "_synchronize", gc.collect)
-    _cuda_call.function.cache_clear()
-    library.cuda_shim_order(SHUFFLED, 1)
-    yield
-    _cuda_call.function.cache_clear()
+    with cuda_is(library, monkeypatch):
+        yield
 
 
 def topology_tensors(faces: Tensor, num_verts: int) -> tuple[Tensor, ...]:

@@ -1,11 +1,7 @@
 """`contour_coverage` gives the same bits on every run, thread count and instruction set."""
 
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +10,7 @@ from lightning_rast.ops import contour, contour_coverage
 from tests.ops.contour_fingerprint import all_outputs, fingerprint
 from tests.ops.contour_meshes import icosphere
 from tests.ops.contour_views import seen_from
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.ops.instruction_sets import printed_by
 
 
 @pytest.fixture
@@ -40,19 +35,7 @@ def test_thread_counts_agree_bit_for_bit(threads: None, num_threads: int):
 
 @pytest.mark.parametrize("isa", ["v2", "v3", "v4"])
 def test_instruction_sets_agree_bit_for_bit(isa: str):
-    # The library picks its kernels once, when it is loaded.
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.ops.contour_fingerprint"],
-        cwd=REPOSITORY,
-        env=os.environ | {"LRAST_ISA": isa, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "LRAST_ISA" in run.stderr:
-        pytest.skip(f"this CPU or build has no {isa}")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == fingerprint()
+    assert printed_by("tests.ops.contour_fingerprint", isa) == fingerprint()
 
 
 def test_a_tape_is_there_once():

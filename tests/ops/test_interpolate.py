@@ -1,22 +1,18 @@
 """`interpolate` against its reference: values, gradients, bits, sizes."""
 
 import functools
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from lightning_rast.ops import interpolate
+from tests.ops.instruction_sets import printed_by
 from tests.ops.interpolate_cases import NUM_CHANNELS, Picture, fingerprint, outputs
 from tests.ops.interpolate_gpu_cases import SHAPES, Case, case
 from tests.reference import interpolate as reference
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 all_layouts = pytest.mark.parametrize(
     ("by_vertex", "shared"),
     [(True, True), (True, False), (False, True), (False, False)],
@@ -139,19 +135,7 @@ def test_thread_counts_agree_bit_for_bit(threads: None, num_threads: int):
 
 @pytest.mark.parametrize("isa", ["v2", "v3", "v4"])
 def test_instruction_sets_agree_bit_for_bit(isa: str):
-    # The library picks its kernels once, when it is loaded.
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.ops.interpolate_cases"],
-        cwd=REPOSITORY,
-        env=os.environ | {"LRAST_ISA": isa, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "LRAST_ISA" in run.stderr:
-        pytest.skip(f"this CPU or build has no {isa}")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == expected_fingerprint()
+    assert printed_by("tests.ops.interpolate_cases", isa) == expected_fingerprint()
 
 
 @pytest.mark.parametrize(

@@ -1,52 +1,37 @@
 """The CUDA kernels of `interpolate`, run on the CPU, against the CPU's own.
 
-Threads and blocks run in several orders, and all memory starts as NaN.
+Threads and blocks run in several orders, and all memory starts as rubbish.
 """
 
-import contextlib
 import ctypes
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import _cuda_call, interpolate_cuda
-from tests.cuda_shim.build import compiled
+from lightning_rast.ops import interpolate_cuda
+from tests.cuda_shim.on_the_cpu import (
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    cuda_is,
+    fill_new_tensors,
+    kernels_of,
+)
 from tests.ops.interpolate_gpu_cases import SHAPES, Case, case
-
-CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
-FORWARD, REVERSE, SHUFFLED = range(3)
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
-    sources = [CSRC / "kernels" / "interpolate_cuda.cu", CSRC / "api" / "interpolate_cuda.cpp"]
-    return compiled(sources, tmp_path_factory.mktemp("shim") / "interpolate.so")
+    return kernels_of("interpolate", folder=tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(library, monkeypatch) -> Iterator[None]:
-    """Has the CUDA side of the operator work on CPU tensors, through the shim."""
-
-    @contextlib.contextmanager
-    def on(device: torch.device) -> Iterator[tuple[int, int]]:
-        yield 0, 0
-
-    new_empty = Tensor.new_empty
-
-    def rubbish(*arguments, **keywords) -> Tensor:
-        memory = new_empty(*arguments, **keywords)
-        return memory.fill_(torch.nan if memory.is_floating_point() else 0x7F)
-
-    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
-    monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(Tensor, "new_empty", rubbish)
-    _cuda_call.function.cache_clear()
-    library.cuda_shim_order(SHUFFLED, 1)
-    yield
-    _cuda_call.function.cache_clear()
+    fill_new_tensors(monkeypatch)
+    with cuda_is(library, monkeypatch):
+        yield
 
 
 def on_the_gpu(case: Case) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,7 +3,6 @@
 Threads and blocks run in several orders, and all memory starts as rubbish.
 """
 
-import contextlib
 import ctypes
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,18 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import _cuda_call, rasterize_cuda
-from tests.cuda_shim.build import compiled
+from tests.cuda_shim.on_the_cpu import (
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    cuda_is,
+    fill_new_tensors,
+    kernels_of,
+)
 from tests.ops.contour_soups import general_soup, near_clipped_soup, tied_near_soup, tied_soup
 from tests.ops.contour_views import on_screen, seen_from
 from tests.ops.rasterize_gpu_cases import MESHES, Case, grazing_faces, large_faces, packed, views
 
-CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
-FORWARD, REVERSE, SHUFFLED = range(3)
 NOTHING = torch.zeros(0, 3, dtype=torch.int32)
 FACE = torch.tensor([[0, 1, 2]], dtype=torch.int32)
 
@@ -27,8 +31,7 @@ FACE = torch.tensor([[0, 1, 2]], dtype=torch.int32)
 def build(folder: Path, *, most_queued: int | None = None) -> ctypes.CDLL:
     """The kernels, or those with another length of the queue of large faces."""
     flags = () if most_queued is None else (f"-DLRAST_MOST_QUEUED={most_queued}",)
-    sources = [CSRC / "kernels" / "rasterize_cuda.cu", CSRC / "api" / "rasterize_cuda.cpp"]
-    return compiled(sources, folder / "rasterize.so", *flags)
+    return kernels_of("rasterize", folder=folder, flags=flags)
 
 
 @pytest.fixture(scope="module")
@@ -38,27 +41,9 @@ def library(tmp_path_factory) -> ctypes.CDLL:
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(library, monkeypatch) -> Iterator[None]:
-    """Has the CUDA side of the operator work on CPU tensors, through the shim."""
-
-    @contextlib.contextmanager
-    def on(device: torch.device) -> Iterator[tuple[int, int]]:
-        yield 0, 0
-
-    new_empty, fill = Tensor.new_empty, [0x00, 0x7F, 0xFF, 0x3F]
-
-    def rubbish(*arguments, **keywords) -> Tensor:
-        memory = new_empty(*arguments, **keywords)
-        memory.view(torch.uint8).fill_(fill[0])
-        fill.append(fill.pop(0))
-        return memory
-
-    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
-    monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(Tensor, "new_empty", rubbish)
-    _cuda_call.function.cache_clear()
-    library.cuda_shim_order(SHUFFLED, 1)
-    yield
-    _cuda_call.function.cache_clear()
+    fill_new_tensors(monkeypatch)
+    with cuda_is(library, monkeypatch):
+        yield
 
 
 def gradients_of(fragments: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,6 @@
 """`soft_colors` against the independent float64 reference, its gradients, and torch."""
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +9,11 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from lightning_rast.ops import soft_colors, soft_coverage
+from tests.ops.instruction_sets import printed_by
 from tests.ops.soft_colors_fingerprint import colors_of, fingerprint
 from tests.ops.soft_scenes import SCENES, Scene, cut_scene, orthographic_scene, soup_scene
 from tests.reference import soft_colors as reference
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SOFTNESS: dict[str, float] = {"pixel": 0.7, "softras": 2e-3}
 BACKGROUND = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
 
@@ -262,18 +258,7 @@ def test_thread_counts_agree_bit_for_bit(num_threads: int):
 
 @pytest.mark.parametrize("isa", ["v2", "v3"])
 def test_instruction_sets_agree_bit_for_bit(isa: str):
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.ops.soft_colors_fingerprint"],
-        cwd=REPOSITORY,
-        env=os.environ | {"LRAST_ISA": isa, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "LRAST_ISA" in run.stderr:
-        pytest.skip(f"this CPU or build has no {isa}")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == fingerprint()
+    assert printed_by("tests.ops.soft_colors_fingerprint", isa) == fingerprint()
 
 
 @pytest.mark.usefixtures("unchecked")

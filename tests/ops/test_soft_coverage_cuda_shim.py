@@ -3,30 +3,32 @@
 Threads and blocks run in several orders, and all memory starts as rubbish.
 """
 
-import contextlib
 import ctypes
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from lightning_rast.ops import _cuda_call, soft_coverage, soft_coverage_cuda
 from lightning_rast.ops.soft_coverage import Semantics, soft_model
-from tests.cuda_shim.build import compiled
+from tests.cuda_shim.on_the_cpu import (
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    cuda_is,
+    fill_new_tensors,
+    kernels_of,
+)
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
 from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene
 
-CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
-FORWARD, REVERSE, SHUFFLED = range(3)
 KINDS = [("pixel", None), ("softras", None), ("pytorch3d", 1), ("pytorch3d", 4), ("pytorch3d", 50)]
 
 
 def build(folder: Path, *flags: str) -> ctypes.CDLL:
-    sources = [CSRC / "kernels" / "soft_coverage_cuda.cu", CSRC / "api" / "soft_coverage_cuda.cpp"]
-    return compiled(sources, folder / "soft_coverage.so", *flags)
+    return kernels_of("soft_coverage", folder=folder, flags=flags)
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +38,9 @@ def library(tmp_path_factory) -> ctypes.CDLL:
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(library, monkeypatch) -> Iterator[None]:
-    """Has the CUDA side of the operator work on CPU tensors, through the shim."""
-
-    @contextlib.contextmanager
-    def on(device: torch.device) -> Iterator[tuple[int, int]]:
-        yield 0, 0
-
-    new_empty, fill = Tensor.new_empty, [0x00, 0x7F, 0xFF, 0x3F]
-
-    def rubbish(*arguments, **keywords) -> Tensor:
-        memory = new_empty(*arguments, **keywords)
-        if memory.numel():
-            memory.view(torch.uint8).fill_(fill[0])
-        fill.append(fill.pop(0))
-        return memory
-
-    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
-    monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(Tensor, "new_empty", rubbish)
-    _cuda_call.function.cache_clear()
-    library.cuda_shim_order(SHUFFLED, 1)
-    yield
-    _cuda_call.function.cache_clear()
+    fill_new_tensors(monkeypatch)
+    with cuda_is(library, monkeypatch):
+        yield
 
 
 def options(scene: Scene, semantics: Semantics, faces_per_pixel: int | None, softness: float = 1.0):

@@ -3,50 +3,36 @@
 Threads and blocks run in several orders, and all memory starts as rubbish.
 """
 
-import contextlib
 import ctypes
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import _cuda_call, contour_coverage, rasterize, thin_parts_cuda
+from lightning_rast.ops import contour_coverage, rasterize, thin_parts_cuda
 from lightning_rast.scene import Topology
-from tests.cuda_shim.build import compiled
+from tests.cuda_shim.on_the_cpu import (
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    cuda_is,
+    fill_new_tensors,
+    kernels_of,
+)
 from tests.ops.contour_soups import Soup, general_soup, near_clipped_soup, needle_soup, tied_soup
-
-CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
-FORWARD, REVERSE, SHUFFLED = range(3)
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
-    sources = [CSRC / "kernels" / "thin_parts_cuda.cu", CSRC / "api" / "thin_parts_cuda.cpp"]
-    return compiled(sources, tmp_path_factory.mktemp("shim") / "thin_parts.so")
+    return kernels_of("thin_parts", folder=tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(library, monkeypatch) -> Iterator[None]:
-    """Has the CUDA side of the operator work on CPU tensors, through the shim."""
-
-    @contextlib.contextmanager
-    def on(device: torch.device) -> Iterator[tuple[int, int]]:
-        yield 0, 0
-
-    new_empty = Tensor.new_empty
-
-    def rubbish(*arguments, **keywords) -> Tensor:
-        memory = new_empty(*arguments, **keywords)
-        return memory.fill_(torch.nan if memory.is_floating_point() else 0x7F)
-
-    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
-    monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(Tensor, "new_empty", rubbish)
-    _cuda_call.function.cache_clear()
-    yield
-    _cuda_call.function.cache_clear()
+    fill_new_tensors(monkeypatch)
+    with cuda_is(library, monkeypatch):
+        yield
 
 
 def inputs(soup: Soup, cull: str = "none", face_ranges: Tensor | None = None) -> tuple:

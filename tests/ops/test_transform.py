@@ -1,20 +1,16 @@
 """`transform_points` against its reference: values, gradients, bits, sizes, bad arguments."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from lightning_rast.ops import transform_points
+from tests.ops.instruction_sets import printed_by
 from tests.ops.transform_cases import NUM_VERTS, case, fingerprint, outputs
 from tests.reference import transform as reference
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 both_kinds_of_points = pytest.mark.parametrize("shared", [True, False], ids=["shared", "per_view"])
 both_dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["f32", "f64"])
 
@@ -101,19 +97,7 @@ def test_thread_counts_agree_bit_for_bit(threads: None, num_threads: int):
 
 @pytest.mark.parametrize("isa", ["v2", "v3", "v4"])
 def test_instruction_sets_agree_bit_for_bit(isa: str):
-    # The library picks its kernels once, when it is loaded.
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.ops.transform_cases"],
-        cwd=REPOSITORY,
-        env=os.environ | {"LRAST_ISA": isa, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "LRAST_ISA" in run.stderr:
-        pytest.skip(f"this CPU or build has no {isa}")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == fingerprint()
+    assert printed_by("tests.ops.transform_cases", isa) == fingerprint()
 
 
 @both_dtypes

@@ -1,46 +1,37 @@
 """The CUDA kernels of `transform_points`, run on the CPU, against the CPU's own.
 
-Threads and blocks run in several orders, and all memory starts as NaN.
+Threads and blocks run in several orders, and all memory starts as rubbish.
 """
 
-import contextlib
 import ctypes
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import _cuda_call, transform, transform_cuda
-from tests.cuda_shim.build import compiled
+from lightning_rast.ops import transform, transform_cuda
+from tests.cuda_shim.on_the_cpu import (
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    cuda_is,
+    fill_new_tensors,
+    kernels_of,
+)
 from tests.ops.transform_cases import case
-
-CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
-FORWARD, REVERSE, SHUFFLED = range(3)
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
-    sources = [CSRC / "kernels" / "transform_cuda.cu", CSRC / "api" / "transform_cuda.cpp"]
-    return compiled(sources, tmp_path_factory.mktemp("shim") / "transform.so")
+    return kernels_of("transform", folder=tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(library, monkeypatch) -> Iterator[None]:
-    """Has the CUDA side of the operator work on CPU tensors, through the shim."""
-
-    @contextlib.contextmanager
-    def on(device: torch.device) -> Iterator[tuple[int, int]]:
-        yield 0, 0
-
-    new_empty = Tensor.new_empty
-    monkeypatch.setattr(_cuda_call, "cuda", lambda: library)
-    monkeypatch.setattr(_cuda_call, "on", on)
-    monkeypatch.setattr(Tensor, "new_empty", lambda *a, **k: new_empty(*a, **k).fill_(torch.nan))
-    _cuda_call.function.cache_clear()
-    yield
-    _cuda_call.function.cache_clear()
+    fill_new_tensors(monkeypatch)
+    with cuda_is(library, monkeypatch):
+        yield
 
 
 def outputs(side, points: Tensor, matrices: Tensor, grad: Tensor) -> tuple[Tensor, ...]:

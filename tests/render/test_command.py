@@ -1,4 +1,4 @@
-"""`python -m lightning_rast.render`: pictures from a mesh file, and errors in one line."""
+"""`lightning-rast render`: pictures from a mesh file, and errors in one line."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ def test_help_teaches_by_example_without_loading_pytorch():
         "finally: assert 'torch' not in sys.modules, 'torch was imported'"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.count("python -m lightning_rast.render") > 4
+    assert run.stdout.count("lightning-rast render") > 4
     assert run.stderr == ""
 
 

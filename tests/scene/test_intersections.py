@@ -6,6 +6,7 @@ import torch
 
 from lightning_rast.scene import (
     Mesh,
+    count_self_intersections,
     cube,
     cylinder,
     flipped_faces,
@@ -152,6 +153,32 @@ def test_the_result_does_not_depend_on_the_number_of_threads():
         assert torch.equal(self_intersections(mesh), alone)
     finally:
         torch.set_num_threads(threads)
+
+
+def crumpled(num_faces: int) -> Mesh:
+    """Faces that all pass through one another."""
+    turn = torch.linspace(0, math.pi, num_faces + 1, dtype=torch.float64)[:-1]
+    x, y, zero = turn.cos(), turn.sin(), 0 * turn
+    corners = torch.stack(
+        [
+            torch.stack((-x, -y, zero - 1), 1),
+            torch.stack((x, y, zero - 1), 1),
+            torch.stack((zero, zero, 1 + turn), 1),
+        ],
+        dim=1,
+    )
+    return Mesh(corners.reshape(-1, 3), torch.arange(3 * num_faces).reshape(-1, 3))
+
+
+def test_the_count_is_exact_where_every_pair_intersects():
+    assert count_self_intersections(crumpled(1000)) == 1000 * 999 // 2
+
+
+def test_more_pairs_than_may_be_kept_are_counted_and_refused():
+    mesh = crumpled(40)
+    assert len(self_intersections(mesh, max_pairs=780)) == 780
+    with pytest.raises(ValueError, match="780 pairs of faces intersect, more than max_pairs = 779"):
+        self_intersections(mesh, max_pairs=779)
 
 
 def test_a_mesh_without_faces_has_no_intersections():

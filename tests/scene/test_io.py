@@ -78,8 +78,8 @@ def test_meshes_that_need_gradients_are_saved(tmp_path: Path):
 
 
 def test_only_known_endings_are_written(tmp_path: Path):
-    with pytest.raises(MeshFileError, match=r"\.stl: can only write \.obj, \.ply, \.glb"):
-        save_mesh(tmp_path / "mesh.stl", cube())
+    with pytest.raises(MeshFileError, match=r"\.off: can only write \.obj, \.ply, \.glb, \.stl"):
+        save_mesh(tmp_path / "mesh.off", cube())
 
 
 def test_infinite_positions_are_not_written(tmp_path: Path):
@@ -181,7 +181,7 @@ def test_gltf_is_read(tmp_path: Path):
 
 
 def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path):
-    with pytest.raises(MeshFileError, match="damaged or not supported"):
+    with pytest.raises(MeshFileError, match="names accessors 1, but there are 0; export or copy"):
         load_mesh(gltf(tmp_path, accessors=[]))
 
 
@@ -192,7 +192,7 @@ def test_decoration_may_be_required(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "extension",
-    ["KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_mesh_quantization"],
+    ["KHR_draco_mesh_compression", "EXT_meshopt_compression", "FOREIGN_extension"],
 )
 def test_compressed_gltf_is_refused(tmp_path: Path, extension: str):
     with pytest.raises(MeshFileError, match=f"needs {extension}"):
@@ -205,14 +205,6 @@ def test_draco_is_refused_even_where_it_is_called_optional(tmp_path: Path):
     primitive["extensions"] = {"KHR_draco_mesh_compression": {"bufferView": 0, "attributes": {}}}
     with pytest.raises(MeshFileError, match="needs KHR_draco_mesh_compression"):
         load_mesh(gltf(tmp_path, meshes=header["meshes"]))
-
-
-def test_sparse_accessors_are_refused(tmp_path: Path):
-    header = json.loads(gltf(tmp_path).read_text())
-    position = header["meshes"][0]["primitives"][0]["attributes"]["POSITION"]
-    header["accessors"][position]["sparse"] = {"count": 1}
-    with pytest.raises(MeshFileError, match="sparse accessors"):
-        load_mesh(gltf(tmp_path, accessors=header["accessors"]))
 
 
 @pytest.mark.parametrize(
@@ -263,21 +255,6 @@ def test_what_is_no_surface_is_refused_with_a_reason(
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(MeshFileError, match=r"nowhere\.obj: no such file"):
         load_mesh(tmp_path / "nowhere.obj")
-
-
-def test_an_unfit_installation_is_not_blamed_on_the_file(tmp_path, monkeypatch):
-    path = tmp_path / "cube.glb"
-    save_mesh(path, cube())
-
-    def lacks_a_package(*_, **__):
-        raise ImportError("no module named lxml")
-
-    monkeypatch.setattr(trimesh, "load_scene", lacks_a_package)
-    with pytest.raises(ImportError, match="lxml"):
-        load_mesh(path)
-    monkeypatch.delattr(trimesh, "load_scene")
-    with pytest.raises(AttributeError, match="load_scene"):
-        load_mesh(path)
 
 
 def test_a_folder_is_named_as_one(tmp_path):

@@ -1,0 +1,71 @@
+"""Finds image files by the names that camera files give them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lightning_rast.data.calibration import natural_order
+from lightning_rast.data.errors import ViewsError
+
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".gif",
+    ".pgm",
+    ".ppm",
+    ".pbm",
+)
+FOLDERS = ("images", "image", "rgb", "rgba", "input", "train")
+
+
+def is_file(path: Path) -> bool:
+    """False also for what cannot be a path: a NUL inside, a name of a thousand letters."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def find_photograph(folder: Path, name: str) -> Path | None:
+    """The image that a camera file calls `name`: with or without suffix, or in one of `FOLDERS`."""
+    if not name:
+        return None
+    for place in (folder, *(folder / sub for sub in FOLDERS)):
+        found = with_some_suffix(place / name)
+        if found is not None:
+            return found
+    return None
+
+
+def with_some_suffix(path: Path) -> Path | None:
+    """The file itself, or with an image's suffix after it."""
+    if is_file(path):
+        return path
+    candidates = (path.with_name(path.name + suffix) for suffix in SUFFIXES if path.name)
+    return next((candidate for candidate in candidates if is_file(candidate)), None)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files directly in a folder, 2 before 10.
+
+    Raises:
+        ViewsError: the folder cannot be read.
+    """
+    try:
+        files: Iterable[Path] = [file for file in folder.iterdir() if file.is_file()]
+    except OSError as error:
+        raise ViewsError(f"cannot read the folder {folder}: {error}") from None
+    images = [
+        file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    ]
+    return sorted(images, key=lambda file: natural_order(file.name))
+
+
+def image_folder(folder: Path) -> Path | None:
+    """Where the photographs are, if that is one of the usual places."""
+    places = (*(folder / name for name in FOLDERS), folder)
+    return next((place for place in places if place.is_dir() and images_in(place)), None)

@@ -1,0 +1,1 @@
+"""Meshes into files for other programs, and what state they are in: `lightning-rast export`."""

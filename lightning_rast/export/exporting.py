@@ -1,0 +1,73 @@
+"""Reads a mesh file, writes another, and says what state the surface is in."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lightning_rast.scene import MeshFileError, load_asset, mesh_report
+from lightning_rast.scene.export import UNITS, export_mesh, placed
+from lightning_rast.scene.report_text import report_json, report_page, write_report
+
+
+class ExportError(Exception):
+    """The mesh or the folder cannot be used; the message names it and says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """What was done. page: the report for a person, empty where none was asked for."""
+
+    written: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    page: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def export(
+    source: Path,
+    out: Path | None,
+    *,
+    file_format: str = "",
+    scale: float = 1.0,
+    units: tuple[str, str] | None = None,
+    up: tuple[str, str] = ("y", "y"),
+    with_report: bool = True,
+) -> Export:
+    """Write `source` as `out` (None: nowhere) in `file_format`, and report on the surface as it is
+    written, into `<out>.report.json` too.
+
+    units: those of the source and of what is written; None leaves the numbers alone.
+
+    Raises:
+        ExportError: see there.
+    """
+    try:
+        asset = load_asset(source)
+        notes = [f"{source.name}: {note}" for note in asset.notes]
+        if units is not None:
+            scale *= UNITS[units[0]] / UNITS[units[1]]
+        asset = placed(asset, scale, up)
+        written: list[Path] = []
+        if out is not None:
+            exported = export_mesh(asset, out, file_format=file_format)
+            written += exported.files
+            notes += exported.notes
+        result = Export(written=written, notes=notes)
+        if not with_report:
+            return result
+        report = mesh_report(asset.mesh)
+        unit = "" if units is None else units[1]
+        name = source.name if out is None else out.name
+        if out is not None:
+            path = out.with_name(f"{out.stem}.report.json")
+            write_report(path, report, file=name, unit=unit)
+            written.append(path)
+        return replace(
+            result,
+            page=report_page(report, title=name, unit=unit),
+            report=report_json(report, file=name, unit=unit),
+        )
+    except MeshFileError as error:
+        raise ExportError(str(error)) from None
+    except OSError as error:
+        raise ExportError(f"cannot write {out}: {error.strerror or error}") from None
