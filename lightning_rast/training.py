@@ -35,6 +35,8 @@ from lightning_rast.config import Config, DataConfig, StartConfig
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.fitted_sphere import fitted_sphere
 from lightning_rast.data.formats import load_views
+from lightning_rast.data.remedies import remedied
+from lightning_rast.data.suspicions import no_hull, warn_of_suspicions
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
@@ -236,6 +238,7 @@ def make_views(
             background_threshold=data.background_threshold,
             invert_masks=data.invert_masks,
         )
+        views = remedied(views, data.fix)
         return split_held_out(views, every=data.held_out_every, offset=data.held_out_offset)
 
     def rendered(num_views: int, *, between: bool, prefix: str) -> Views:
@@ -272,10 +275,10 @@ def make_start(start: StartConfig, views: Views) -> Start:
             )
         except (HullError, ValueError) as error:  # the latter of a single view
             worst = error.views if isinstance(error, HullError) else ()
-            names = ", ".join(views.names[view] for view in worst[:5])
-            by_name = f" (by name: {names})" if names else ""
-            raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
+            raise ViewsError(no_hull(views, str(error), worst)) from None
+        warn_of_suspicions(views, hull.ious)
         return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
+    warn_of_suspicions(views)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
         mesh = load_mesh(start.mesh)

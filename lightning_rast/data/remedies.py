@@ -136,6 +136,12 @@ def _moved(cameras: Camera, move: Float[Tensor, "N 3 3"]) -> Camera:
 def image_sizes(views: Views) -> Float[Tensor, "N 2"]:
     """Width and height of each image without its padding, px."""
     height, width = views.image_size
+    if views.sources is not None:
+        sizes = [
+            (source.image_size[1] / source.scale[1], source.image_size[0] / source.scale[0])
+            for source in views.sources
+        ]
+        return torch.tensor(sizes, dtype=torch.float64)
     if views.known is None:
         return torch.tensor([[width, height]], dtype=torch.float64).repeat(len(views), 1)
     known = views.known
@@ -150,7 +156,13 @@ def _inverted_masks(views: Views) -> Views:
     coverage = 1 - views.coverage
     if views.known is not None:
         coverage = coverage * views.known
-    return replace(views, coverage=coverage, inverted=not views.inverted)
+    sources = views.sources
+    if sources is not None:
+        sources = tuple(
+            replace(source, how=replace(source.how, inverted=not source.how.inverted))
+            for source in sources
+        )
+    return replace(views, coverage=coverage, sources=sources)
 
 
 # --- order

@@ -89,9 +89,7 @@ def odd_views(fit: Float64[Tensor, " N"]) -> tuple[int, ...]:
     return tuple(odd) if len(odd) <= _MOST_ODD * len(fit) else ()
 
 
-def _hull(
-    views: Views, distances: Tensor, kept: Sequence[int], resolution: int
-) -> Consensus:
+def _hull(views: Views, distances: Tensor, kept: Sequence[int], resolution: int) -> Consensus:
     used = views[list(kept)]
     try:
         hull = visual_hull(
@@ -101,7 +99,7 @@ def _hull(
             distances=distances[list(kept)],
             resolution=resolution,
         )
-    except (HullError, ValueError, torch.linalg.LinAlgError):
+    except (HullError, ValueError, RuntimeError):
         return Consensus(None, torch.zeros(len(views), dtype=torch.float64), ())
     fit = fits(hull.mesh, views)
     return Consensus(hull.mesh, fit, odd_views(fit))
@@ -112,7 +110,7 @@ def _voted_hull(views: Views, distances: Tensor) -> Mesh | None:
     known = distances < math.inf
     try:
         bounds = first_bounds((distances > 0) & known, known, views.cameras)
-    except (ValueError, torch.linalg.LinAlgError):
+    except (ValueError, RuntimeError):
         return None
     if not bool(torch.isfinite(bounds).all()):
         return None

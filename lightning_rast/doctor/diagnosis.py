@@ -1,20 +1,20 @@
 """Do cameras and masks agree, and if not, why?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float64
-from PIL import Image
 from torch import Tensor
 
-from lightning_rast.data.remedies import REMEDIES, image_sizes, remedied
+from lightning_rast.data.calibration import PixelCenters
+from lightning_rast.data.remedies import REMEDIES, remedied
+from lightning_rast.data.suspicions import look_inverted, spread_deg
 from lightning_rast.data.views import Views
 from lightning_rast.doctor.consensus import Consensus
 from lightning_rast.doctor.odd_views import OddView, odd_reasons
 from lightning_rast.doctor.pixel_shift import PixelShift, pixel_shift
-from lightning_rast.doctor.trials import Cure, Screen, Trial, find_cure, limited, look_inverted
-from lightning_rast.doctor.viewpoints import spread_deg
+from lightning_rast.doctor.trials import Cure, Screen, Trial, find_cure, limited
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets, agreement
 from lightning_rast.scene import Mesh
@@ -27,6 +27,9 @@ _EXACT = 0.9
 _FINE_SIZE = 512  # px: half a pixel does not show in smaller images
 _NARROW_DEG = 25.0
 _FEW_VIEWS = 4
+_MANY = 0.15  # of the views: more odd ones may have one cause
+# Where files of each kind of `data.pixel_centers` need (cx, cy) moved to.
+_FIRST_CENTER: dict[PixelCenters, float] = {"integer": 0.5, "half": 0.0, "matlab": -0.5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class Diagnosis:
         the mended ones, where there is a cure).
     fixes: names of `data.remedies.REMEDIES` that mend the views. equal: other lists that do it as
         well. mended_ious: per view, afterwards.
-    shift: of pixels; None where it was not looked at, since the views do not agree.
+    shift: of pixels; None where it was not looked at, since the views do not agree exactly enough.
     pixel_centers: what `data.pixel_centers` should be instead of what it is, else "".
     spread_deg: between the most different lines of sight.
     notes: sentences on what else was seen.
@@ -66,18 +69,16 @@ class Diagnosis:
 
 
 @torch.no_grad()
-def diagnose(
-    views: Views, *, reload: Callable[[str], Views] | None = None
-) -> Diagnosis:
+def diagnose(views: Views, *, pixel_centers: PixelCenters | None = None) -> Diagnosis:
     """Carve a quick hull; where it fits badly, try the usual mistakes.
 
-    reload: the same views with another `data.pixel_centers` ("half" or "integer"); with it, a
-        shift by half a pixel is told only if that setting does better.
+    pixel_centers: what the views were loaded with; None: not known.
     """
     screen = Screen(views)
     before = screen.checked(())
     cure = None
-    if before.score < _BEYOND_DOUBT or before.odd or look_inverted(screen.small):
+    many_odd = len(before.odd) > _MANY * len(views)
+    if before.score < _BEYOND_DOUBT or many_odd or look_inverted(screen.small):
         cure = find_cure(screen, before)
     after = before if cure is None else cure.agreed
     mended = screen.fine if cure is None else remedied(screen.fine, cure.fixes)
@@ -86,18 +87,18 @@ def diagnose(
     if after.mesh is not None:
         odd = odd_reasons(mended, after.mesh, after.odd, typical=typical)
     is_sound = after.mesh is not None and after.score >= _AGREES
-    shift, pixel_centers = None, ""
-    if is_sound:
-        shift, pixel_centers = _pixels(views, cure, after, reload)
+    shift, better_centers = None, ""
+    if is_sound and after.score >= _EXACT:
+        shift, better_centers = _pixels(views, cure, after, pixel_centers)
     return Diagnosis(
-        agree=is_sound and cure is None and not pixel_centers,
+        agree=is_sound and cure is None and not better_centers,
         ious=_ious(before, screen.fine),
         odd=odd,
         fixes=() if cure is None else cure.fixes,
         equal=() if cure is None else cure.equal,
         mended_ious=_ious(after, mended),
         shift=shift,
-        pixel_centers=pixel_centers,
+        pixel_centers=better_centers,
         spread_deg=spread_deg(mended),
         notes=tuple(_notes(mended, after, is_sound)),
         trials=tuple(screen.trials),
@@ -113,36 +114,22 @@ def _ious(agreed: Consensus, views: Views) -> Float64[Tensor, " N"]:
 
 
 def _pixels(
-    views: Views, cure: Cure | None, agreed: Consensus, reload: Callable[[str], Views] | None
+    views: Views, cure: Cure | None, agreed: Consensus, pixel_centers: PixelCenters | None
 ) -> tuple[PixelShift, str]:
     """And what `data.pixel_centers` should be."""
     assert agreed.mesh is not None
     kept = [view for view in range(len(views)) if view not in agreed.odd]
     fixes = cure.fixes if cure else ()
     fine = remedied(limited(views, _FINE_SIZE), fixes)[kept]
-    native_px = file_pixels(fine)
+    native_px = 1.0 if fine.sources is None else fine.sources[0].scale[1]
     distances = mask_distance(fine.coverage, fine.known)
     shift = pixel_shift(fine, distances, agreed.mesh, native_px=native_px)
-    if not shift.is_half:
-        return shift, ""
-    wanted = "integer" if shift.is_half > 0 else "half"
-    if reload is not None:
-        again = remedied(limited(reload(wanted), _FINE_SIZE), fixes)[kept]
-        moved = float((again.cameras.K - fine.cameras.K)[:, :2, 2].abs().mean()) * native_px
-        if moved < 0.1:  # it is what it should be: the half pixel has another reason
-            return shift, ""
-    return shift, wanted
-
-
-def file_pixels(views: Views) -> float:
-    """How many pixels of the image file one pixel of the views is wide."""
-    if views.files is None:
-        return 1.0
-    try:
-        with Image.open(views.files[0]) as image:
-            return image.width / float(image_sizes(views)[0, 0])
-    except OSError:
-        return 1.0
+    if pixel_centers is None:
+        half = shift.nearest((0.5, -0.5))
+        return shift, "" if half is None else "integer" if half > 0 else "half"
+    steps = {other: at - _FIRST_CENTER[pixel_centers] for other, at in _FIRST_CENTER.items()}
+    step = shift.nearest([value for value in steps.values() if value])
+    return shift, next((other for other, value in steps.items() if value == step), "")
 
 
 def _notes(views: Views, agreed: Consensus, is_sound: bool) -> Iterator[str]:

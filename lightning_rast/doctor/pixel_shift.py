@@ -1,6 +1,7 @@
 """Whether all masks lie half a pixel beside where the cameras say."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,14 +15,14 @@ from lightning_rast.optim.voxels import extract_surface
 from lightning_rast.scene import Camera, Mesh
 
 _RESOLUTION = 56
-_MOST_VIEWS = 24
+_MOST_VIEWS = 16
 _MOST_STEPS = 3  # to either side
 _LEAST_STEP = 0.35  # px of the images at hand: smaller shifts change too little
 # What half a pixel must cost at least, of the mean IoU, for its place to be told from noise; on
 # fewer views than this share the gain would be chance.
 _LEAST_CURVATURE = 4e-4
 _LEAST_SHARE = 0.8
-# px from a half, for the axis that tells more and for the other.
+# px from where it should be, for the axis that tells more and for the other.
 _SURE, _UNSURE = 0.2, 0.35
 
 
@@ -37,15 +38,14 @@ class PixelShift:
     y: float | None
     gain: float
 
-    @property
-    def is_half(self) -> float:
-        """+0.5 or -0.5 if that is what it looks like, else 0."""
+    def nearest(self, steps: Sequence[float]) -> float | None:
+        """The one of some shifts, the same in x and y, that it is, as well as that can be told."""
         told = [value for value in (self.x, self.y) if value is not None]
-        for half in (0.5, -0.5):
-            off = [abs(value - half) for value in told]
+        for step in steps:
+            off = [abs(value - step) for value in told]
             if told and min(off) < _SURE and max(off) < _UNSURE:
-                return half
-        return 0.0
+                return step
+        return None
 
 
 @torch.no_grad()

@@ -8,7 +8,6 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from lightning_rast.data.views import Views
-from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.carving import carved
 from lightning_rast.optim.hull_box import first_bounds
 from lightning_rast.optim.voxels import extract_surface
@@ -47,7 +46,7 @@ def quick_hull(
         return nothing
     try:
         bounds = first_bounds((distances > 0) & known, known, views.cameras)
-    except (ValueError, torch.linalg.LinAlgError):
+    except (ValueError, RuntimeError):
         return nothing
     if not bool(torch.isfinite(bounds).all()):
         return nothing

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float64
 from PIL import Image, ImageDraw, ImageFont
@@ -16,7 +17,7 @@ _PANEL = 640  # px
 _SCALE = 2  # drawn larger, then averaged
 _FIRST, _LAST, _ALARM, _INK = (33, 102, 172), (230, 145, 20), (200, 20, 20), (70, 70, 70)
 # Cameras are drawn no farther than this many radii of the object, or it would be a dot.
-_FARTHEST = 4.0
+_FARTHEST = 3.0
 _FRUSTUM = 0.75  # length in radii of the object
 _MOST_LABELS = 40
 
@@ -25,7 +26,7 @@ def rig_picture(views: Views, mesh: Mesh | None, odd: Sequence[int] = ()) -> Ima
     """The cameras as pyramids around the hull, from the side and from above.
 
     Colours run from blue, the first view, to orange, the last; odd views are red. Up is what is up
-    in most images. Far cameras are drawn nearer, on the same line of sight, and the picture says so.
+    in most images. Far cameras are drawn nearer, on the same line of sight; the picture says so.
     """
     center, radius = _object(views, mesh)
     eyes = views.cameras.center_world.double().cpu()
@@ -35,13 +36,16 @@ def rig_picture(views: Views, mesh: Mesh | None, odd: Sequence[int] = ()) -> Ima
     distance = away.norm(dim=1, keepdim=True).clamp(min=1e-12)
     drawn = center + away * (distance.clamp(max=_FARTHEST * radius) / distance)
     is_shortened = bool((distance > 1.001 * _FARTHEST * radius).any())
-    reach = max(float((drawn - center).norm(dim=1).max()), radius) + _FRUSTUM * radius
+    # The ball around the cameras and the object.
+    corners = torch.cat((drawn, center + radius * torch.eye(3), center - radius * torch.eye(3)))
+    middle = (corners.amin(dim=0) + corners.amax(dim=0)) / 2
+    reach = 1.12 * float((corners - middle).norm(dim=1).max())
     up = _up(views)
     side = _any_across(up)
     page = Image.new("RGB", (2 * _PANEL, _PANEL + 24), "white")
     directions = (side + 0.45 * up, up + 0.02 * side)
     for column, (towards, title) in enumerate(zip(directions, ("side", "above"), strict=True)):
-        panel = _panel(views, mesh, drawn, center, radius, reach, towards, up, side, odd)
+        panel = _panel(views, mesh, drawn, center, radius, middle, reach, towards, up, side, odd)
         page.paste(panel, (column * _PANEL, 24))
         text = f"from the {title}" if title == "side" else f"from {title}"
         ImageDraw.Draw(page).text(
@@ -59,6 +63,7 @@ def _panel(
     eyes: Tensor,
     center: Tensor,
     radius: float,
+    middle: Tensor,
     reach: float,
     towards: Tensor,
     up: Tensor,
@@ -69,10 +74,10 @@ def _panel(
     towards = towards / towards.norm()
     is_above = float((towards @ up).abs()) > 0.9
     viewer = Camera.look_at(
-        center + 5 * reach * towards,
-        center,
+        middle + 5 * reach * towards,
+        middle,
         -side if is_above else up,
-        fov_deg=25.5,
+        fov_deg=24.0,
         image_size=(size, size),
         near=1e-3 * reach,
         far=1e3 * reach,
@@ -85,8 +90,9 @@ def _panel(
     for view in sorted(behind, key=lambda v: float(depth[v])):
         _draw_camera(draw, views, view, eyes[view], radius, viewer, odd)
     if mesh is not None:
-        shaded = Image.fromarray(shaded_preview(mesh, viewer)[0])
-        mask = shaded.convert("L").point(lambda value: 0 if value >= 255 else 255)
+        shaded_bytes = shaded_preview(mesh, viewer)[0]
+        shaded = Image.fromarray(shaded_bytes)
+        mask = Image.fromarray(np.uint8(255) * (shaded_bytes < 255).any(axis=2))
         picture.paste(shaded, (0, 0), mask)
     else:
         x, y = viewer.project(center[None])[0, 0].tolist()
@@ -110,17 +116,15 @@ def _draw_camera(
     apex, *square = [tuple(point) for point in points.tolist()]
     color = _ALARM if view in odd else _color(view, len(views))
     for corner in square:
-        draw.line((apex, corner), fill=color, width=2)
+        draw.line((apex, corner), fill=color, width=3)
     for a, b in zip(square, [*square[1:], square[0]], strict=True):
-        draw.line((a, b), fill=color, width=2)
+        draw.line((a, b), fill=color, width=3)
     # The upper edge of the image, thick: a camera that stands on its head shows.
-    draw.line((square[0], square[1]), fill=color, width=7)
+    draw.line((square[0], square[1]), fill=color, width=9)
     if len(views) <= _MOST_LABELS or view in odd:
         x = 1.25 * apex[0] - 0.25 * sum(p[0] for p in square) / 4
         y = 1.25 * apex[1] - 0.25 * sum(p[1] for p in square) / 4
-        draw.text(
-            (x, y), str(view), fill=color, font=ImageFont.load_default(22), anchor="mm"
-        )
+        draw.text((x, y), str(view), fill=color, font=ImageFont.load_default(26), anchor="mm")
 
 
 def _corner_rays(camera: Camera) -> Float64[Tensor, "4 3"]:

@@ -47,7 +47,9 @@ def contact_sheet(
         draw.text((x, y + 2), label, fill=_ALARM if is_odd else _INK, font=font)
         page.paste(_picture(views[[view]], mesh, (height, width)), (x, y + _CAPTION))
         frame = (x - 1, y + _CAPTION - 1, x + width, y + _CAPTION + height)
-        draw.rectangle(frame, outline=_ALARM if is_odd else (215, 215, 215), width=2 if is_odd else 1)
+        draw.rectangle(
+            frame, outline=_ALARM if is_odd else (215, 215, 215), width=2 if is_odd else 1
+        )
     return page
 
 
@@ -62,7 +64,12 @@ def _shown(num_views: int, odd: Sequence[int]) -> list[int]:
     return [view for view in kept if view not in surplus]
 
 
-def _legend(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, shown: int, total: int) -> None:
+def _legend(
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    shown: int,
+    total: int,
+) -> None:
     x = _GAP
     for color, text in (
         (MASK, "mask"),

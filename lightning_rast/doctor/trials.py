@@ -1,15 +1,15 @@
 """Tries the usual mistakes on small images, and says which remedy mends views that disagree."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lightning_rast.data.area import area_average
 from lightning_rast.data.remedies import REMEDIES, remedied
+from lightning_rast.data.suspicions import look_inverted
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.doctor.consensus import Consensus, consensus
 from lightning_rast.doctor.quick_hull import quick_hull
@@ -17,7 +17,7 @@ from lightning_rast.ops.mask_distance import mask_distance
 
 SCREENED_SIZE = 96  # px, longer side
 CHECKED_SIZE = 256
-_SCREENED_VIEWS = 20
+_SCREENED_VIEWS = 14
 _MOST_CHECKED = 4
 # Of several that fit about as well, the first in this file's order is named.
 _TIE = 0.004
@@ -27,6 +27,7 @@ _LEAST_GAIN = 0.006
 # and the views then agree.
 _CURED = 0.75
 _CONVINCING = 0.9  # no further combinations are tried then
+_POOR = 0.7  # nor where this is reached already, though nothing mends the rest
 
 # Remedies of one group exclude each other; later groups come after earlier ones.
 _GROUPS: tuple[tuple[str, ...], ...] = (
@@ -77,7 +78,8 @@ class Screen:
         self.trials: list[Trial] = []
 
     def distances(self, views: Views) -> Float[Tensor, "N H W"]:
-        key = (views.coverage.shape[2], views.inverted)
+        is_given = any(views.coverage is given.coverage for given in (self.small, self.fine))
+        key = (views.coverage.shape[2], is_given)
         if key not in self._distances:
             self._distances[key] = mask_distance(views.coverage, views.known)
         return self._distances[key]
@@ -88,9 +90,7 @@ class Screen:
         if mended is None:
             return None
         chosen = mended[self._chosen]
-        trial = Trial(
-            tuple(fixes), quick_hull(chosen, self.distances(mended)[self._chosen]).score
-        )
+        trial = Trial(tuple(fixes), quick_hull(chosen, self.distances(mended)[self._chosen]).score)
         self.trials.append(trial)
         return trial
 
@@ -105,11 +105,11 @@ def find_cure(screen: Screen, before: Consensus) -> Cure | None:
     """The remedies, one or two (and masks inverted back beside them), that mend the views."""
     base = screen.screened(())
     assert base is not None
-    best = _best_of(screen, before, [(name,) for name in REMEDIES])
+    best = _best_of(screen, before, base.score, [(name,) for name in REMEDIES])
     reached = before.score if best is None else best.agreed.score
-    if reached < _CONVINCING:
+    if reached < (_POOR if best is None else _CONVINCING):
         tried = {trial.fixes[0] for trial in screen.trials if len(trial.fixes) == 1}
-        better = _best_of(screen, before, _combinations(screen.small, tried))
+        better = _best_of(screen, before, base.score, _combinations(screen.small, tried))
         if better is not None and (
             best is None or better.agreed.score > best.agreed.score + 4 * _TIE
         ):
@@ -118,7 +118,7 @@ def find_cure(screen: Screen, before: Consensus) -> Cure | None:
 
 
 def _best_of(
-    screen: Screen, before: Consensus, combinations: Iterator[tuple[str, ...]] | list
+    screen: Screen, before: Consensus, base: float, combinations: Iterable[tuple[str, ...]]
 ) -> Cure | None:
     trials: list[Trial] = []
     for fixes in combinations:
@@ -128,7 +128,10 @@ def _best_of(
             if len(fixes) > 1 and trial.score > _CONVINCING:
                 break
     # Python's sort keeps the order of equals: likelier remedies stay before others.
-    promising = sorted((t for t in trials if t.score > 0), key=lambda t: -round(t.score / _TIE))
+    promising = sorted(
+        (trial for trial in trials if trial.score > max(0.0, base - 2 * _TIE)),
+        key=lambda trial: -round(trial.score / _TIE),
+    )
     results: list[tuple[Trial, Consensus]] = []
     for trial in promising[:_MOST_CHECKED]:
         if results and trial.score < promising[0].score - 0.1:
@@ -165,42 +168,20 @@ def _combinations(views: Views, usable: set[str]) -> Iterator[tuple[str, ...]]:
         yield from ((*first, a, b) for a in group for b in other)
 
 
-def look_inverted(views: Views) -> bool:
-    """True where most masks cover most of their image's border."""
-    images = views.coverage
-    edges = torch.cat((images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]), dim=1)
-    known = torch.ones_like(images) if views.known is None else views.known.to(images)
-    seen = torch.cat((known[:, 0], known[:, -1], known[:, :, 0], known[:, :, -1]), dim=1)
-    share = (edges * seen).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
-    return float((share > 0.5).double().mean()) > 0.5
-
-
 def _changed(views: Views, fixes: Sequence[str]) -> Views | None:
     if not fixes:
         return views
     try:
         mended = remedied(views, fixes)
-    except (ViewsError, ValueError, torch.linalg.LinAlgError):
+    except (ViewsError, ValueError, RuntimeError):
         return None
-    if mended.inverted != views.inverted:
+    if mended.coverage is not views.coverage:
         return mended
     same_pose = torch.allclose(mended.cameras.world_to_view, views.cameras.world_to_view)
     return None if same_pose and torch.allclose(mended.cameras.K, views.cameras.K) else mended
 
 
 def limited(views: Views, size: int) -> Views:
-    """Not larger than this; on the CPU."""
+    """With a longer side of this many pixels at most; on the CPU."""
     views = views.to("cpu")
-    factor = max(views.image_size) / size
-    if factor <= 1:
-        return views
-    height, width = (max(1, round(side / factor)) for side in views.image_size)
-    known = None
-    if views.known is not None:
-        known = area_average(views.known.float(), (height, width)) > 1 - 1e-6
-    return replace(
-        views,
-        cameras=views.cameras.resized((height, width)),
-        coverage=area_average(views.coverage, (height, width)),
-        known=known,
-    )
+    return views.downscaled(max(1.0, max(views.image_size) / size))
