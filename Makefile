@@ -47,7 +47,7 @@ test: lint types layers fast-tests wheel-test cuda-check
 	@echo 'make test: all checks passed'
 
 test-all: lint types layers wheel-test cuda-check
-	$(PYTEST)
+	$(PYTEST) --ignore=tests/packaging
 
 lint: build
 	$(PY) -m ruff check .

@@ -67,7 +67,7 @@ def page(record: dict[str, Any]) -> str:
     """Held-out IoU (of shapes: volume IoU) of each object and variant."""
     results: Sequence[dict[str, Any]] = list(record["results"].values())
     objects = list(dict.fromkeys((each["name"], each["views"]) for each in results))
-    heads = ["", *(f"{name}, {views}" for name, views in objects), "mean change", "mean s"]
+    heads = ["", *(f"{name}, {views}" for name, views in objects), "mean change", "mean core-s"]
     lines = [heads, ["---"] * len(heads)]
     for variant in dict.fromkeys(each["method"] for each in results):
         found = {(e["name"], e["views"]): e for e in results if e["method"] == variant}
@@ -77,7 +77,7 @@ def page(record: dict[str, Any]) -> str:
             for key in objects
             if _is_done(found.get(key)) and _is_done(full.get(key))
         ]
-        seconds = [each["seconds"] for each in found.values() if _is_done(each)]
+        seconds = [each["core_seconds"] for each in found.values() if _is_done(each)]
         cells = [
             ("failed" if key in found else "")
             if not _is_done(found.get(key))
@@ -88,12 +88,13 @@ def page(record: dict[str, Any]) -> str:
         time_spent = f"{sum(seconds) / len(seconds):.1f}" if seconds else ""
         lines.append([variant, *cells, change, time_spent])
     where = ", ".join(f"{key} {value}" for key, value in record["machine"].items())
+    commits = ", ".join(sorted({each["commit"] for each in results}))
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return (
         "# What each stage buys\n\nThe preset `best` with one thing changed, by"
         " `benchmarks/ablation.py`. Of rendered shapes the volume IoU, of\nmasks the mean held-out"
         " IoU; the genus in brackets; after the name the number of training views.\n"
-        f"{where}.\n\n{table}\n"
+        f"{where}, runs of {commits}.\n\n{table}\n"
     )
 
 

@@ -128,7 +128,7 @@ def antialiased(scene: Scene, camera: Camera, target: Tensor) -> Peer:
         verts_clip = camera.world_to_clip(verts)
         seen = visible_faces(verts_clip, faces, size)
         mask = seen.coverage[..., None]
-        pictures = antialias(mask, seen, verts_clip, topology, premultiplied=True)[..., 0]
+        pictures = antialias(mask, seen, verts_clip, topology, premultiplied=True).squeeze(-1)
         return pictures.detach(), squared_error_grad(pictures, target, verts)
 
     return draw

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from math import exp, log
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,7 +26,10 @@ mean.
 - Shapes are rendered from evenly spread directions; 8 views between them are held out. Of
   photographs' masks every fifth is held out (index % 5 == 2); training sees them at 512 pixels at
   most, held-out IoU is at the resolution of the files.
-- Seconds are from the views in memory to the mesh; imports are not counted. {load}
+- Core-seconds are the processor's time from the views in memory to the mesh, over all threads;
+  imports are not counted. Other work on the machine hardly changes them. Seconds by a clock are in
+  [Time](#time), measured with nothing else running.
+- Runs are of these states of the library: {commits}.
 
 ## Rendered shapes
 
@@ -38,17 +42,32 @@ outwards), over all shapes:
 
 {each_shape}
 
+### Surfaces that enclose nothing
+
+Where the true surface is open there is no volume to compare. Chamfer-L1 is then taken over what at
+least two training views see of either surface (in half extents), beside the scores over all of it.
+
+{open}
+
 ## Masks of photographs and others
 
 {masks}
 
+Every fifth view held out in turn: mean and spread over five trainings.
+
+{folds}
+
 ## Time
 
-Median seconds by number of views (rendered shapes), and the shares of stages of `best`:
+Median core-seconds by number of views (rendered shapes), and the shares of stages of `best`:
 
 {seconds}
 
 {stages}
+
+Seconds by the clock, nothing else running:
+
+{alone}
 {failures}"""
 
 
@@ -57,52 +76,55 @@ def page(record: dict[str, Any]) -> str:
     results = [each for each in record["results"].values() if "error" not in each]
     shapes = [each for each in results if each["kind"] == "shape"]
     masks = [each for each in results if each["kind"] == "masks"]
-    loads = sorted(each["load"] for each in results if "load" in each)
-    load = (
-        f"The system's load average was {loads[0]} to {loads[-1]} (other work was going on: read"
-        " ratios)."
-        if loads and loads[-1] > 2.5
-        else ""
-    )
     where = record.get("machine", {})
     failed = [
         f"- {key}: {each['error']}" for key, each in record["results"].items() if "error" in each
     ]
     return _TEXT.format(
         machine=", ".join(f"{key} {value}" for key, value in where.items()),
-        load=load,
+        commits=_commits(results),
         shapes=_against_hull(shapes),
         topology=_topology(shapes),
         each_shape=_volumes(shapes),
-        masks=_masks(masks),
+        open=_open(shapes),
+        masks=_masks([each for each in masks if "fold" not in each]),
+        folds=_folds([each for each in masks if "fold" in each]),
         seconds=_seconds(shapes),
         stages=_stages(results),
+        alone=_alone(results),
         failures="\n## Failures\n\n" + "\n".join(failed) + "\n" if failed else "",
     )
 
 
 def draw(record: dict[str, Any], path: Path) -> None:
-    """Mean volume IoU over the median of seconds, a colour per number of views."""
+    """What is missing to a volume IoU of 1 over core-seconds: a dot per shape of 128 pixels, the
+    geometric mean of a method as a large marker; a panel per number of views."""
     import matplotlib.pyplot as plt
 
     shapes = [each for each in record["results"].values() if each["kind"] == "shape"]
     shapes = [each for each in shapes if "volume_iou" in each.get("scores", {})]
-    figure, axes = plt.subplots(figsize=(7, 4.5))
+    shapes = [each for each in shapes if "core_seconds" in each and each["image_size"][0] == 128]
+    groups = _grouped(shapes, lambda each: each["views"])
+    figure, panels = plt.subplots(
+        1, len(groups), figsize=(3.2 * len(groups) + 1, 4), sharex=True, sharey=True, squeeze=False
+    )
     markers = dict(zip(_ORDER, "sovD^<>", strict=True))
-    for views, group in _grouped(_complete(shapes), lambda each: each["views"]):
-        points = [
-            (name, median(each["seconds"] for each in of), _mean(_volume(each) for each in of))
-            for name, of in _grouped(group, lambda each: each["method"])
-        ]
-        (color,) = (line.get_color() for line in axes.plot([], [], "-", label=f"{views} views"))
-        for name, seconds, volume in points:
-            axes.plot(seconds, volume, markers[name], color=color)
-            axes.annotate(name, (seconds, volume), textcoords="offset points", xytext=(5, 4))
-    axes.set_xscale("log")
-    axes.set_xlabel("seconds")
-    axes.set_ylabel("mean volume IoU")
-    axes.grid(alpha=0.3)
-    axes.legend()
+    for axes, (views, group) in zip(panels[0], groups, strict=True):
+        for name, of in _grouped(group, lambda each: each["method"]):
+            color = f"C{_ORDER.index(name)}"
+            points = [(each["core_seconds"], 1 - _volume(each)) for each in of]
+            axes.plot(*zip(*points, strict=True), ".", color=color, alpha=0.6, markersize=5)
+            middle = [
+                exp(_mean(log(value) for value in each)) for each in zip(*points, strict=True)
+            ]
+            axes.plot(*middle, markers[name], color=color, markersize=9, label=name)
+        axes.set_title(f"{views} views")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("core-seconds")
+        axes.grid(alpha=0.3, which="both")
+    panels[0][0].set_ylabel("1 - volume IoU (less is better)")
+    panels[0][0].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 
@@ -128,12 +150,12 @@ def _against_hull(shapes: Sequence[Result]) -> str:
                     f"{_mean(each['scores']['f_score_fine'] for each in of):.4f}",
                     f"{_mean(each['scores']['f_score'] for each in of):.4f}",
                     f"{_mean(each['scores']['normal_consistency'] for each in of):.4f}",
-                    f"{_mean(each['seconds'] for each in of):.1f}",
+                    _core_seconds(_mean(_core_times(of))),
                 ]
             )
     return _table(
         ["views, image", "method", "shapes", "volume IoU", "over hull", "least", "held-out IoU",
-         "Chamfer-L1", "F at 0.5 %", "F at 1 %", "normals", "s"], rows,
+         "Chamfer-L1", "F at 0.5 %", "F at 1 %", "normals", "core-s"], rows,
     )  # fmt: skip
 
 
@@ -155,7 +177,7 @@ def _topology(shapes: Sequence[Result]) -> str:
 
 
 def _volumes(shapes: Sequence[Result]) -> str:
-    """Volume IoU (held-out IoU where the shape is open) of every shape."""
+    """Volume IoU and held-out IoU of every shape."""
     parts = []
     for (views, size), group in _grouped(shapes, _setting):
         present = _methods_of(group)
@@ -164,11 +186,11 @@ def _volumes(shapes: Sequence[Result]) -> str:
             by_method = {each["method"]: each for each in of}
             genus = of[0]["reference"]["genus"]
             cells = [_cell(by_method.get(method)) for method in present]
-            rows.append([name, "open" if genus is None else str(genus), *cells])
+            rows.append([name, "-" if genus is None else str(genus), *cells])
         heads = ["shape", "genus", *present]
         parts.append(
             f"### {views} views, {size} x {size}\n\nVolume IoU / held-out IoU, genus of the result"
-            f" in brackets.\n\n{_table(heads, rows)}"
+            f" in brackets; -: the true surface is no closed manifold.\n\n{_table(heads, rows)}"
         )
     return "\n\n".join(parts)
 
@@ -187,6 +209,8 @@ def _masks(masks: Sequence[Result]) -> str:
     for each in sorted(masks, key=lambda each: (each["name"], _ORDER.index(each["method"]))):
         scores, mesh = each["scores"], each["mesh"]
         chamfer = f"{scores['chamfer_world']:.4g}" if "chamfer_world" in scores else ""
+        if "seen" in each:
+            chamfer += f", {each['seen']['chamfer_world']:.4g} where seen"
         genus = "-" if mesh["genus"] is None else str(mesh["genus"])
         rows.append(
             [
@@ -198,12 +222,12 @@ def _masks(masks: Sequence[Result]) -> str:
                 f"{scores['train_iou_mean']:.4f}",
                 chamfer,
                 f"{genus}, {mesh['components']}",
-                f"{each['seconds']:.1f}",
+                _core_seconds(each.get("core_seconds")),
             ]
         )
     return _table(
         ["set", "views, held out", "method", "held-out IoU mean", "min", "training IoU",
-         "Chamfer, world units", "genus, components", "s"], rows,
+         "Chamfer, world units", "genus, components", "core-s"], rows,
     )  # fmt: skip
 
 
@@ -213,8 +237,8 @@ def _seconds(shapes: Sequence[Result]) -> str:
     for (views, size), group in _grouped(shapes, _setting):
         by_method = dict(_grouped(group, lambda each: each["method"]))
         cells = [
-            f"{median(each['seconds'] for each in by_method[method]):.1f}"
-            if method in by_method
+            f"{median(_core_times(by_method[method])):.1f}"
+            if _core_times(by_method.get(method, []))
             else ""
             for method in present
         ]
@@ -231,6 +255,71 @@ def _stages(results: Sequence[Result]) -> str:
     whole = sum(total.values())
     rows = [[stage, f"{100 * seconds / whole:.0f} %"] for stage, seconds in total.items()]
     return _table(["stage", "share of the time"], rows)
+
+
+def _open(shapes: Sequence[Result]) -> str:
+    rows = []
+    for each in sorted(shapes, key=lambda each: (each["name"], *_setting(each), _rank(each))):
+        if "volume_iou" in each["scores"] or "seen" not in each:
+            continue
+        scores, seen = each["scores"], each["seen"]
+        rows.append(
+            [
+                f"{each['name']}, {each['views']} views, {each['image_size'][0]} px",
+                each["method"],
+                f"{scores['held_out_iou_mean']:.4f}",
+                f"{seen['chamfer_l1']:.5f} ({100 * seen['share']:.0f} % of it)",
+                f"{scores['chamfer_l1']:.5f}",
+                f"{scores['f_score']:.4f}",
+                f"{scores['normal_consistency']:.4f}",
+            ]
+        )
+    return _table(
+        ["shape", "method", "held-out IoU", "Chamfer-L1 where seen", "Chamfer-L1", "F at 1 %",
+         "normals"], rows,
+    )  # fmt: skip
+
+
+def _folds(masks: Sequence[Result]) -> str:
+    rows = []
+    for name, group in _grouped(masks, lambda each: each["name"]):
+        for method, of in _grouped(group, lambda each: each["method"]):
+            found = [each["scores"]["held_out_iou_mean"] for each in of]
+            worst = min(each["scores"]["held_out_iou_min"] for each in of)
+            mean = _mean(found)
+            spread = (sum((value - mean) ** 2 for value in found) / max(len(of) - 1, 1)) ** 0.5
+            rows.append(
+                [name, str(len(of)), method, f"{mean:.4f}", f"{spread:.4f}", f"{worst:.4f}"]
+            )
+    return _table(["set", "folds", "method", "held-out IoU", "spread", "worst view of all"], rows)
+
+
+def _alone(results: Sequence[Result]) -> str:
+    rows = []
+    for each in results:
+        if "alone" in each:
+            alone = each["alone"]
+            size = "x".join(map(str, each["image_size"]))
+            where = f"{each['name']}, {each['views']} views, {size} px"
+            rows.append([where, each["method"], str(alone["threads"]), f"{alone['seconds']:.2f}"])
+    return _table(["views", "method", "threads", "s"], rows)
+
+
+def _commits(results: Sequence[Result]) -> str:
+    groups = _grouped(results, lambda each: each.get("commit", "unknown"))
+    return ", ".join(f"{commit} ({len(of)})" for commit, of in groups)
+
+
+def _core_times(results: Sequence[Result]) -> list[float]:
+    return [each["core_seconds"] for each in results if "core_seconds" in each]
+
+
+def _core_seconds(value: float | None) -> str:
+    return "" if value is None or value != value else f"{value:.1f}"
+
+
+def _rank(result: Result) -> int:
+    return _ORDER.index(result["method"])
 
 
 def _methods_of(results: Iterable[Result]) -> list[str]:

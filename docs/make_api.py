@@ -17,7 +17,7 @@ import pdoc.doc
 import pdoc.render
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("ops", "scene", "render", "losses", "optim", "data", "evaluation", "callbacks")
+PACKAGES = ("ops", "scene", "render", "losses", "optim", "data", "evaluation", "page", "callbacks")
 # Not exported by a package, since importing Lightning takes seconds.
 MODULES = ("data.datamodule", "module", "ladder_module", "config", "runs", "training")
 

@@ -20,6 +20,7 @@ from lightning_rast.config_file import (
     config_yaml,
     flat_values,
     load_config,
+    settings_without_effect,
 )
 from lightning_rast.runs import (
     CONFIG_NAME,
@@ -109,6 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _trained(args: argparse.Namespace, started: float) -> tuple[int, Run]:
     """Exit code, and the run that was made, continued or found to be finished."""
     config, run, notes = _resumed(args) if args.resume else (_asked_config(args), None, [])
+    path = None if args.resume else args.config
+    for text in settings_without_effect(config, path, args.overrides):
+        print(f"note: {text}", file=sys.stderr)
     # Read when OpenMP starts. Its threads wait for work by spinning otherwise, and where
     # another process wants the same cores a step then takes ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -168,10 +172,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _asked_config(args: argparse.Namespace, *, complete: bool = True) -> Config:
+    _refuse_bare_paths(args.overrides)
     if args.config is None:
-        files = [text for text in args.overrides if text.endswith((".yaml", ".yml"))]
-        if files:
-            raise ConfigError(f"{files[0]}: a config file goes after --config")
         if not args.overrides:
             raise ConfigError(
                 "what to fit? --config FILE is needed, e.g. --config configs/kettle.yaml,"
@@ -179,6 +181,22 @@ def _asked_config(args: argparse.Namespace, *, complete: bool = True) -> Config:
             )
         return load_config(None, [*_implied(args.overrides), *args.overrides], complete=complete)
     return load_config(args.config, args.overrides, complete=complete)
+
+
+def _refuse_bare_paths(words: Sequence[str]) -> None:
+    """A file or folder without a key, which is what people try first."""
+    for word in words:
+        if "=" in word:
+            continue
+        if word.endswith((".yaml", ".yml")):
+            raise ConfigError(f"{word}: a config file goes after --config")
+        path = Path(word)
+        if path.is_dir() and (path / CONFIG_NAME).is_file():
+            raise ConfigError(f"{word} is a run: --resume {word} continues it")
+        if path.is_dir():
+            raise ConfigError(f"{word}: masks and cameras go as data.folder={word}")
+        if path.is_file():
+            raise ConfigError(f"{word}: a mesh to render and find again goes as data.mesh={word}")
 
 
 def _implied(overrides: Sequence[str]) -> Iterator[str]:

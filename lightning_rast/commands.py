@@ -18,7 +18,8 @@ COMMANDS = {
     "render": ("lightning_rast.render.command", "pictures of a mesh file from all sides"),
     "evaluate": ("lightning_rast.evaluate.command", "scores of a run or of any mesh"),
     "doctor": ("lightning_rast.doctor.command", "do cameras and masks agree, and if not, why"),
-    "export": ("lightning_rast.export.command", "a mesh for other programs, and its state"),
+    "export": ("lightning_rast.export.command", "a mesh as OBJ, PLY, GLB or STL, with its state"),
+    "report": ("lightning_rast.report.command", "the page of a run, one HTML file"),
 }
 
 _EXAMPLES = """\
@@ -31,8 +32,10 @@ examples:
       a mesh from your masks and cameras
   lightning-rast evaluate logs/dino/version_0 --hull
       how good it is, beside the visual hull of the same views
-  lightning-rast render logs/dino/version_0/mesh.ply --out pictures --gif
-      look at it from all sides
+  lightning-rast report logs/dino/version_0
+      one page with its 3D model, views, curves and scores
+  lightning-rast export logs/dino/version_0 dino.stl --up y:z
+      for a printer, and whether it is watertight
 
 lightning-rast COMMAND --help has the options and more examples.
 """

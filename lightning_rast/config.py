@@ -62,7 +62,7 @@ class DataConfig:
     # background, or a folder or pattern such as segmentation/{stem}_fg.png.
     masks: str = "auto"
     invert_masks: bool = False  # black is the object
-    background_threshold: float = 0.0  # of a colour's difference, 0..1; 0 = found in each image
+    background_threshold: float = 0.1  # of a colour channel's difference from it, 0..1
     max_image_size: int = 512  # longest side after area averaging, pixels; 0 = as in the files
     held_out_every: int = 5  # view i is held out when i % every == offset; 0 = none
     held_out_offset: int = 2
@@ -225,6 +225,8 @@ class TopologyConfig:
     enabled: bool = True
     resolution: int = 192  # voxels along the longest side
     blur: float = 0.8  # voxels
+    # Bending length from which the ladder is gone down again with a mesh made anew.
+    again_from: float = 0.018
     max_iou_loss: float = 0.002  # of the training views; beyond, the mesh before is kept
 
 
@@ -242,6 +244,20 @@ class LogConfig:
     num_logged_views: int = 4
     turntable: bool = True
     report: bool = True  # report.html, a page with everything about the run
+
+
+@dataclass(kw_only=True)
+class ViewerConfig:
+    """A live view in the browser, at http://127.0.0.1:<port>, seen from this machine only.
+
+    Needs viser: pip install "lightning_rast[viewer]". It changes nothing but the time taken.
+    """
+
+    enabled: bool = False
+    port: int = 8080  # the next free one from there
+    every_n_steps: int = 2  # and ten times a second at most; 0 = only at the end
+    start_paused: bool = False  # wait for "Continue", so that nothing is missed
+    keep_open: bool = False  # after the end, until "Close" or Ctrl-C
 
 
 # What a preset sets; whatever a file or the command line says comes on top of it.
@@ -283,3 +299,4 @@ class Config:
     cameras: CamerasConfig = field(default_factory=CamerasConfig)
     topology: TopologyConfig = field(default_factory=TopologyConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    viewer: ViewerConfig = field(default_factory=ViewerConfig)

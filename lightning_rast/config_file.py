@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_rast.config import PRESETS, Config
+from lightning_rast.config_effect import reason_without_effect
 from lightning_rast.config_problems import problems
 
 _PATH_KEYS = ("data.mesh", "data.folder", "start.mesh")
@@ -64,6 +65,25 @@ def load_config(
     if found and complete:
         raise ConfigError("\n".join(_say(key, sources.get(key), text) for key, text in found))
     return config
+
+
+def settings_without_effect(
+    config: Config, path: str | Path | None, overrides: Sequence[str] = ()
+) -> Iterator[str]:
+    """A line for each setting of the file or the overrides, other than the default, that changes
+    nothing beside the others in `config`, which they led to. What a preset sets does not count.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    given = [_override(text) for text in overrides]
+    if path is not None:
+        given = [*_file_settings(Path(path)), *given]
+    values, defaults = flat_values(config), flat_values(Config())
+    for setting in {setting.key: setting for setting in given}.values():
+        reason = reason_without_effect(config, setting.key)
+        if reason is not None and values.get(setting.key) != defaults.get(setting.key):
+            yield _say(setting.key, setting.source, f"has no effect with {reason}")
 
 
 def config_yaml(config: Config) -> str:

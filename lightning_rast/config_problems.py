@@ -30,6 +30,10 @@ def problems(config: Config) -> Iterator[tuple[str, str]]:
     yield from _schedule_problems(config.schedule)
     yield from _ladder_problems(config)
     yield from _log_problems(config.log)
+    if not 1 <= config.viewer.port <= 65535:
+        yield "viewer.port", f"must be between 1 and 65535, got {config.viewer.port}"
+    if config.viewer.every_n_steps < 0:
+        yield "viewer.every_n_steps", f"must be 0 or more, got {config.viewer.every_n_steps}"
 
 
 def _finite(value: float, *, at_least: float) -> bool:
@@ -66,9 +70,9 @@ def _data_problems(data: DataConfig) -> Iterator[tuple[str, str]]:
         yield "data.distance", f"must be 0 (automatic) or more, got {data.distance}"
     if not data.masks:
         yield "data.masks", "must be auto, alpha, background, or a folder or pattern"
-    if not 0 <= data.background_threshold < 1:
+    if not 0 < data.background_threshold < 1:
         threshold = data.background_threshold
-        yield "data.background_threshold", f"must be 0 (automatic) to below 1, got {threshold}"
+        yield "data.background_threshold", f"must be between 0 and 1, got {threshold}"
     if not 0 <= data.max_image_size <= 4096:
         yield "data.max_image_size", f"must be 0 (native) to 4096, got {data.max_image_size}"
     if data.held_out_every == 1 or data.held_out_every < 0:
@@ -144,6 +148,7 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
         "ladder.lr_within",
         "cameras.bending",
         "cameras.prior",
+        "topology.again_from",
     ):
         if not _positive(_value(config, key)):
             yield key, f"must be more than 0, got {_value(config, key)}"

@@ -8,31 +8,34 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 
-from lightning_rast.config import Config, NewtonConfig
+from lightning_rast.config import Config
 from lightning_rast.data.views import Views
 from lightning_rast.ladder_stages import (
     Hold,
+    corrected_cameras,
+    disagreeing_names,
     even_mesh,
     hold_of,
-    is_accepted,
     make_ladder_of,
     mean_edge,
-    mesh_of_shown_topology,
     outline_targets,
     outlines_of,
     places_of,
+    remade_mesh,
+    seconds_by_kind,
+    state_of,
+    verdict_on,
 )
 from lightning_rast.module import ReconstructionModule
-from lightning_rast.ops.outline_system import limit_outline_step
 from lightning_rast.optim.adam_uniform import AdamUniform
 from lightning_rast.optim.bending import Bending, stiff_smoother
-from lightning_rast.optim.camera_refinement import refine_cameras
+from lightning_rast.optim.crossings import without_new_crossings
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
-from lightning_rast.optim.polish import coverage_misfit
-from lightning_rast.scene import Mesh, Topology, count_self_intersections, flipped_faces
+from lightning_rast.optim.polish import coverage_misfit, limited_move
+from lightning_rast.scene import Mesh, Topology
 
-_FURTHEST = 0.25  # that a polish step may move a vertex, in mean lengths of its edges
+_UNCROSSED_EVERY = 5  # steps of a polish, of a mesh made anew
 
 
 class LadderModule(ReconstructionModule):
@@ -69,6 +72,8 @@ class LadderModule(ReconstructionModule):
         self._said_of_cameras = ""
         self._seconds = 0.0  # of the current stage
         self._num_held_back = 0
+        self._uncrossed: Tensor | None = None  # positions when last looked at
+        self._crossings: Tensor | None = None  # there; None = not looked for yet
         if seconds:
             self._write_log("start", config.start.kind, steps=0, seconds=seconds)
 
@@ -88,8 +93,8 @@ class LadderModule(ReconstructionModule):
     def place(self) -> str:
         if self.is_finished:
             return f"step {self.global_step}"
-        again = "again " if self.position.round else ""
-        return f"step {self.global_step} {again}{self.stage.name}"
+        where = f"step {self.global_step} {self.stage.name}"
+        return f"{where}, new mesh" if self.position.round else where
 
     @property
     def step_size(self) -> tuple[str, float]:
@@ -111,13 +116,6 @@ class LadderModule(ReconstructionModule):
         shortened, counted in every step), pairs of faces that cross and faces that look backwards
         at the end, the views that disagree with most of the others, and the residual (px, 0 = none)
         at which it was seen that the masks contradict each other."""
-        seconds: dict[str, float] = {}
-        for entry in self.stage_log:
-            seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
-        weights = outlines_of(self.mesh(), self._targets, NewtonConfig())[1].tolist()
-        disagreeing = [
-            name for name, weight in zip(self._views.names, weights, strict=True) if weight < 0.5
-        ]
         of_cameras = {}
         if self._said_of_cameras:
             of_cameras["cameras"] = self._said_of_cameras
@@ -126,11 +124,12 @@ class LadderModule(ReconstructionModule):
             of_cameras["corrected_world_to_view"] = matrices
         return {
             **of_cameras,
-            "disagreeing_views": disagreeing,
+            **({"topology": "; ".join(self.messages)} if self.messages else {}),
+            "disagreeing_views": disagreeing_names(self.mesh(), self._targets, self._views.names),
             "noise_px": round(self.position.noise, 3),
             "self_intersections": self.stage_log[-1]["self_intersections"],
             "flipped_faces": self.stage_log[-1]["flipped_faces"],
-            "seconds_of_stages": {kind: round(value, 3) for kind, value in seconds.items()},
+            "seconds_of_stages": seconds_by_kind(self.stage_log),
             "stages": self.stage_log,
         }
 
@@ -154,6 +153,8 @@ class LadderModule(ReconstructionModule):
 
     def training_step(self, batch: Views, batch_idx: int) -> dict[str, Tensor]:
         began = time.perf_counter()
+        if self._uncrossed is None and self.position.round:
+            self._uncrossed = self.verts.detach().clone()
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
         if self.stage.kind == "newton":
@@ -164,7 +165,11 @@ class LadderModule(ReconstructionModule):
             terms = self._polish_gradient(self.stage, batch)
             before = self.verts.detach().clone()
             optimizer.step()
-            self._limit_move(before)
+            moved, num_held_back = limited_move(before, self.verts.detach(), self._topology)
+            self.verts.data.copy_(moved)
+            self._num_held_back += num_held_back
+        if self.stage.kind == "newton" or self.position.step % _UNCROSSED_EVERY == 0:
+            self._uncross()
         self.position.count(float(terms["total"]), min_gain=self.config.ladder.min_gain)
         self._seconds += time.perf_counter() - began
         self._go_on()
@@ -184,6 +189,8 @@ class LadderModule(ReconstructionModule):
             "stage_log": self.stage_log,
             "seconds": self._seconds,
             "num_held_back": self._num_held_back,
+            "uncrossed": self._uncrossed,
+            "messages": self.messages,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -200,6 +207,8 @@ class LadderModule(ReconstructionModule):
         self.stage_log = state["stage_log"]
         self._seconds = state["seconds"]
         self._num_held_back = state["num_held_back"]
+        self._uncrossed = state["uncrossed"]
+        self.messages = state["messages"]
 
     def _set_topology(self, topology: Topology) -> None:
         super()._set_topology(topology)
@@ -210,7 +219,8 @@ class LadderModule(ReconstructionModule):
     def _newton_step(self, stage: Stage) -> dict[str, Tensor]:
         newton, ladder = self.config.newton, self.config.ladder
         rows, _ = outlines_of(self.mesh(), self._targets, newton)
-        if self.position.step == 0 and self.position.stage >= self.ladder.again_at:
+        position, plan = self.position, self.ladder
+        if position.step == 0 and plan.fine_at <= position.stage < plan.again_at:
             self.position.begin_rung(
                 rows.rms_px,
                 is_judged=stage.bending == self.ladder.judged_at,
@@ -280,16 +290,14 @@ class LadderModule(ReconstructionModule):
         self.trainer.optimizers[0].state.clear()
 
     @torch.no_grad()
-    def _limit_move(self, before: Tensor) -> None:
-        delta, scale = limit_outline_step(
-            before.double().cpu(),
-            self._topology.edge_verts.cpu(),
-            self._topology.faces.cpu(),
-            (self.verts - before).double().cpu(),
-            max_edges=_FURTHEST,
-        )
-        self.verts.copy_(before + delta.to(before))
-        self._num_held_back += int((scale < 1).sum())
+    def _uncross(self) -> None:
+        """Of a mesh made anew take back what made faces cross since this was last done."""
+        if self._uncrossed is not None:
+            before, after = self._uncrossed.to(self.verts), self.verts.detach()
+            self._uncrossed, self._crossings = without_new_crossings(
+                before, after.clone(), self._topology, old=self._crossings
+            )
+            self.verts.copy_(self._uncrossed)
 
     def _go_on(self) -> None:
         """From a stage that is over to the next step, through all that takes no steps."""
@@ -301,6 +309,8 @@ class LadderModule(ReconstructionModule):
                 if position.step < stage.steps and not is_over:
                     return
                 following = position.stage + 1
+                if position.step:
+                    self._uncross()
             else:
                 began = time.perf_counter()
                 if stage.kind == "remesh":
@@ -326,16 +336,8 @@ class LadderModule(ReconstructionModule):
         return sees_all and self.position.stale >= self.config.ladder.patience
 
     def _correct_cameras(self, stage: Stage) -> None:
-        settings = self.config.cameras
-        _, weights = outlines_of(self.mesh(), self._targets, self.config.newton)
-        found = refine_cameras(
-            self.mesh().with_verts(self.verts.detach()).to("cpu"),
-            self._targets.cameras,
-            self._targets.distances,
-            bending=stage.bending * self.scale,
-            prior=settings.prior,
-            needed=settings.needed,
-            weights=weights,
+        found = corrected_cameras(
+            self.mesh(), self._targets, self.config, bending=stage.bending * self.scale
         )
         self._said_of_cameras = str(found)
         if found.accepted:
@@ -348,32 +350,38 @@ class LadderModule(ReconstructionModule):
                 self.verts.copy_(found.mesh.verts.to(self.verts))
 
     def _settle_topology(self) -> int:
-        """Change the topology, or judge what came of it; the stage that follows."""
+        """Make the mesh anew, or judge what came of it; the stage that follows."""
         settings, position = self.config.topology, self.position
-        if self._kept is not None:
+        if position.stage >= self.ladder.again_at:
             before, self._kept = self._kept, None
-            if not is_accepted(before, self.mesh(), self._views, settings):
-                self._replace(before)
-        elif position.round < self.ladder.num_again:
-            other = mesh_of_shown_topology(
-                self.mesh(), self._views, settings, num_disagreeing=self.num_disagreeing
+            assert before is not None
+            verdict = verdict_on(before, self.mesh(), self._views, settings)
+            self.messages.append(
+                f"it {'stays' if verdict.accepted else 'is dropped'}: {verdict.reason}"
             )
-            if other is not None:
-                self._kept = self.mesh().with_verts(self.verts.detach().clone())
-                self._replace(other)
-                position.go_again(self.ladder.again_at)
-                return self.ladder.again_at
-        return len(self.ladder.stages)
+            if not verdict.accepted:
+                self._replace(before)
+            return len(self.ladder.stages)
+        remade = remade_mesh(
+            self.mesh(), self._views, settings, num_disagreeing=self.num_disagreeing
+        )
+        if remade is None:
+            return len(self.ladder.stages)
+        again = sum(stage.kind == "newton" for stage in self.ladder.stages[self.ladder.again_at :])
+        self.messages.append(f"mesh made anew: {remade.reason}; {again} rungs follow")
+        self._kept = self.mesh().with_verts(self.verts.detach().clone())
+        self._replace(remade.mesh)
+        position.round = 1
+        return self.ladder.again_at
 
     def _replace(self, mesh: Mesh) -> None:
         self._install(mesh.to(self.verts.device).to(self.verts.dtype))
+        self._uncrossed = self._crossings = None
         for optimizer in self.trainer.optimizers:
             optimizer.state.clear()
             optimizer.param_groups[0]["params"] = [self.verts]
 
     def _write_log(self, kind: str, name: str, *, steps: int, seconds: float) -> None:
-        mesh = self.mesh().with_verts(self.verts.detach())
-        is_lost = not bool(torch.isfinite(mesh.verts).all())  # to be told of after the step
         self.stage_log.append(
             {
                 "kind": kind,
@@ -381,10 +389,8 @@ class LadderModule(ReconstructionModule):
                 "round": self.position.round,
                 "steps": steps,
                 "seconds": round(seconds, 4),
-                "vertices": len(self.verts),
                 "held_back": self._num_held_back,
-                "self_intersections": 0 if is_lost else count_self_intersections(mesh),
-                "flipped_faces": 0 if is_lost else len(flipped_faces(mesh)),
+                **state_of(self.mesh().with_verts(self.verts.detach())),
             }
         )
 

@@ -1,7 +1,9 @@
 """What the stages of a ladder do, given sections of the config."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +14,18 @@ from lightning_rast.ops.advice import LightningRastWarning
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.bending import bending_weight
+from lightning_rast.optim.camera_refinement import CameraRefinement, refine_cameras
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
+from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.remesh import remesh
-from lightning_rast.optim.revoxelize import other_topology
+from lightning_rast.optim.revoxelize import other_topology, revoxelized
 from lightning_rast.optim.thickness import target_edges
-from lightning_rast.optim.topology import judge
+from lightning_rast.optim.topology import Verdict, judge, part_genus
 from lightning_rast.runs import RunError
-from lightning_rast.scene import Camera, Mesh, Topology
+from lightning_rast.scene import Camera, Mesh, Topology, count_self_intersections, flipped_faces
+
+_SMALLEST_PART = 0.01  # of the volume
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def make_ladder_of(config: Config) -> Ladder:
         first_fine=len(first),
         remeshes=config.remesh.enabled,
         cameras_at=config.cameras.bending if config.cameras.enabled else 0.0,
-        num_again=int(config.topology.enabled),
+        again_from=config.topology.again_from if config.topology.enabled else 0.0,
     )
 
 
@@ -81,6 +87,29 @@ def outlines_of(
         return rows, torch.ones(len(targets.distances), dtype=torch.float64)
     weights = view_weights(rows)
     return replace(rows, weight=rows.weight * weights[rows.view.long()]), weights
+
+
+def disagreeing_names(mesh: Mesh, targets: OutlineTargets, names: Sequence[str]) -> list[str]:
+    """Of the views that disagree with most of the others."""
+    weights = outlines_of(mesh, targets, NewtonConfig())[1].tolist()
+    return [name for name, weight in zip(names, weights, strict=True) if weight < 0.5]
+
+
+def corrected_cameras(
+    mesh: Mesh, targets: OutlineTargets, config: Config, *, bending: float
+) -> CameraRefinement:
+    """bending: length in world units."""
+    return refine_cameras(
+        mesh.with_verts(mesh.verts.detach()).to("cpu"),
+        targets.cameras,
+        targets.distances,
+        bending=bending,
+        prior=config.cameras.prior,
+        needed=config.cameras.needed,
+        weights=outlines_of(mesh, targets, config.newton)[1],
+        clip_px=config.newton.clip_px,
+        huber_px=config.newton.huber_px,
+    )
 
 
 def hold_of(mesh: Mesh, targets: OutlineTargets, newton: NewtonConfig, *, bending: float) -> Hold:
@@ -116,34 +145,56 @@ def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) 
         raise RunError(f"{error} (remesh.edge_px, remesh.edge; remesh.enabled=false)") from None
 
 
-def mesh_of_shown_topology(
-    mesh: Mesh, views: Views, settings: TopologyConfig, *, num_disagreeing: int
-) -> Mesh | None:
-    """The mesh without handles and parts that no mask shows, with the holes that one does.
+@dataclass(frozen=True)
+class Remade:
+    """A mesh made anew from voxels, and what was wrong with the one before."""
 
-    None where it is as they show or cannot be changed, and of an open mesh.
+    mesh: Mesh
+    reason: str
+
+
+def remade_mesh(
+    mesh: Mesh, views: Views, settings: TopologyConfig, *, num_disagreeing: int
+) -> Remade | None:
+    """The mesh without handles and parts that no mask shows, with the holes that one does; where
+    those are right but faces cross, the boundary of what it goes around.
+
+    None where nothing is wrong or nothing better can be made, and of an open mesh.
     """
     topology = mesh.topology
     if not (topology.is_closed and topology.is_oriented and topology.is_manifold):
         return None
+    before, targets = Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()), _cpu_targets(views)
+    num_crossings = count_self_intersections(before)
     try:
-        return other_topology(
-            Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()),
-            _cpu_targets(views),
+        other = other_topology(
+            before,
+            targets,
             resolution=settings.resolution,
             blur=settings.blur,
             num_disagreeing=num_disagreeing,
         )
+        if other is not None:
+            return Remade(other, f"{_shape_of(before)} became {_shape_of(other)}")
+        if num_crossings == 0:
+            return None
+        boundary = revoxelized(before, settings.resolution, settings.blur)
+        kept = drop_hidden_parts(drop_small_parts(boundary, smallest=_SMALLEST_PART)[0], targets)[0]
+        return Remade(kept, f"{num_crossings} pairs of faces crossed")
     except ValueError as error:  # of so thin an object nothing may be left
         warnings.warn(f"the topology stays as it is: {error}", LightningRastWarning, stacklevel=2)
         return None
 
 
-def is_accepted(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig) -> bool:
-    """Whether what came of another topology may stay."""
+def verdict_on(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig) -> Verdict:
+    """Whether what came of a mesh made anew may stay."""
     old, new = (Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()) for mesh in (before, after))
-    verdict = judge(old, new, _cpu_targets(views), most_iou_lost=settings.max_iou_loss)
-    return verdict.accepted
+    return judge(old, new, _cpu_targets(views), most_iou_lost=settings.max_iou_loss)
+
+
+def _shape_of(mesh: Mesh) -> str:
+    genus = part_genus(mesh)
+    return f"{len(genus)} part(s) with {sum(genus)} handle(s)"
 
 
 @torch.no_grad()
@@ -151,6 +202,23 @@ def mean_edge(verts: Tensor, topology: Topology) -> float:
     """Mean length of the edges, world units."""
     a, b = verts[topology.edge_verts.long()].unbind(1)
     return float((a - b).norm(dim=1).mean())
+
+
+def state_of(mesh: Mesh) -> dict[str, int]:
+    """What a stage leaves behind, counted; of a mesh that is lost, no crossings."""
+    is_lost = not bool(torch.isfinite(mesh.verts).all())  # to be told of after the step
+    return {
+        "vertices": mesh.num_verts,
+        "self_intersections": 0 if is_lost else count_self_intersections(mesh),
+        "flipped_faces": 0 if is_lost else len(flipped_faces(mesh)),
+    }
+
+
+def seconds_by_kind(stage_log: Sequence[dict[str, Any]]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for entry in stage_log:
+        seconds[entry["kind"]] = seconds.get(entry["kind"], 0.0) + entry["seconds"]
+    return {kind: round(value, 3) for kind, value in seconds.items()}
 
 
 def places_of(batch: Views, views: Views) -> list[int]:

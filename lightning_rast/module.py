@@ -33,6 +33,7 @@ class ReconstructionModule(pl.LightningModule, ABC):
         self.config = config
         self.coverage = coverage_model(config.render.coverage, sigma=config.render.sigma)
         self.scale = scale
+        self.messages: list[str] = []  # what happened on the way that a user should know
         self._install(mesh)
 
     @property

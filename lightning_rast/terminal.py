@@ -15,6 +15,7 @@ import re
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -110,7 +111,24 @@ def refused(message: str) -> int:
 
 
 def guarded(main: Callable[[], int]) -> int:
-    """The exit code of a command; an error that it does not know becomes one screen of text."""
+    """The exit code of a command; an error that it does not know becomes one screen of text, and
+    a warning of this package one line without the place in its code."""
+    written = warnings.formatwarning
+
+    def format_warning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        package = Path(__file__).parent
+        is_ours = category.__module__.startswith("lightning_rast")
+        if is_ours or Path(filename).is_relative_to(package):
+            return f"warning: {message}\n"
+        return written(message, category, filename, lineno, line)
+
+    warnings.formatwarning = format_warning
     try:
         code = main()
         sys.stdout.flush()
@@ -124,6 +142,8 @@ def guarded(main: Callable[[], int]) -> int:
         return _BROKEN_PIPE
     except Exception as error:
         return _unexpected(error)
+    finally:
+        warnings.formatwarning = written
 
 
 def _unexpected(error: Exception) -> int:

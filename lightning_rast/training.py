@@ -29,29 +29,25 @@ from lightning_rast.callbacks import (
     ScalarLayout,
     Scalars,
     Turntable,
+    Viewer,
     opened_logger,
 )
-from lightning_rast.config import Config, DataConfig, StartConfig
+from lightning_rast.callbacks.viewer_scene import MISSING, has_viser
+from lightning_rast.config import Config, DataConfig
 from lightning_rast.data.datamodule import ViewsDataModule
-from lightning_rast.data.fitted_sphere import fitted_sphere
 from lightning_rast.data.formats import load_views
 from lightning_rast.data.remedies import remedied
-from lightning_rast.data.suspicions import no_hull, warn_of_suspicions
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
-from lightning_rast.ops.advice import warn_about_inside_out
 from lightning_rast.optim.schedule import Schedule
-from lightning_rast.optim.visual_hull import HullError, visual_hull
 from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
+from lightning_rast.starts import HALF_EXTENT, Start, make_start, tell_of_start
 from lightning_rast.warning_notes import noted_warnings
-
-# Half of the object's extent, in units of the lengths that a ladder is given in.
-_HALF_EXTENT = 0.9
 
 
 @dataclass(frozen=True)
@@ -65,16 +61,6 @@ class Problem:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Start:
-    """What a fit starts from; half_extent: of the object's box, about, world units.
-    num_disagreeing: views that the hull found to be wrong at a point, at most."""
-
-    mesh: Mesh
-    half_extent: float
-    num_disagreeing: int = 0
-
-
 def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """Load or render the views and make the start mesh; writes nothing.
 
@@ -85,6 +71,8 @@ def build(config: Config, checkpoint: Path | None = None) -> Problem:
     """
     _quieten_lightning()
     accelerator_of(config)
+    if config.viewer.enabled and not has_viser():
+        raise RunError(MISSING)
     with noted_warnings() as notes:
         try:
             reference = load_mesh(config.data.mesh) if config.data.kind == "synthetic" else None
@@ -138,12 +126,14 @@ def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> Re
     """
     began = time.perf_counter()
     start = Start(icosphere(0), 1.0) if is_resumed else make_start(config.start, views)
+    if not is_resumed:
+        tell_of_start(config, start.mesh, views)
     if config.schedule.kind == "pyramid":
         return PyramidModule(config, start.mesh, scale=start.half_extent)
     return LadderModule(
         config,
         start.mesh,
-        scale=start.half_extent / _HALF_EXTENT,
+        scale=start.half_extent / HALF_EXTENT,
         num_disagreeing=start.num_disagreeing,
         seconds=0.0 if is_resumed else time.perf_counter() - began,
     )
@@ -162,6 +152,8 @@ def fit(config: Config, problem: Problem, run: Run, *, started: float) -> int:
     watching = make_callbacks(
         config, run, reference=problem.reference, started=started, warnings=problem.warnings
     )
+    if config.viewer.enabled:  # last: all files are written while it stays open
+        watching.append(Viewer(config.viewer, is_stopping=lambda: bool(saver.stopped_by)))
     # Nothing is shown of a mesh that is lost. The saver comes last: what others keep is saved as
     # of the same step, and while they finish their files, Ctrl-C waits for them.
     callbacks = [Divergence(intervals(config)), *watching, saver, Completion()]
@@ -256,38 +248,6 @@ def make_views(
     if not data.num_held_out:
         return training, None
     return training, rendered(data.num_held_out, between=True, prefix="held_out")
-
-
-def make_start(start: StartConfig, views: Views) -> Start:
-    """The mesh of a file, an icosphere about the sphere that was fitted to the views, or the hull.
-
-    Raises:
-        ViewsError, MeshFileError: there is none.
-    """
-    if start.kind == "hull":
-        try:
-            hull = visual_hull(
-                views.coverage,
-                views.cameras,
-                known=views.known,
-                resolution=start.resolution,
-                max_disagreeing=start.max_disagreeing,
-            )
-        except (HullError, ValueError) as error:  # the latter of a single view
-            worst = error.views if isinstance(error, HullError) else ()
-            raise ViewsError(no_hull(views, str(error), worst)) from None
-        warn_of_suspicions(views, hull.ious)
-        return Start(hull.mesh, _HALF_EXTENT * hull.unit, hull.num_disagreeing)
-    warn_of_suspicions(views)
-    center, radius = fitted_sphere(views)
-    if start.kind == "mesh":
-        mesh = load_mesh(start.mesh)
-        warn_about_inside_out(mesh.verts, mesh.topology)
-        return Start(mesh, radius)
-    sphere = icosphere(
-        start.subdivisions, radius=radius * start.radius_scale, center=center.tolist()
-    )
-    return Start(sphere, radius)
 
 
 def make_callbacks(

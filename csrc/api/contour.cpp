@@ -35,7 +35,9 @@ const ContourKernels* kernels() {
         {faces, edge_verts, edge_faces, irregular_offsets, irregular_codes, num_verts,        \
          num_faces, num_edges, num_regular},                                                  \
         verts_clip, coverage, num_views, height, width, num_threads, stage_ms};               \
-    const lrast::ContourStatus status = kernels->member(args, tape_words);                    \
+    lrast::ContourTapeRoom room{tape, tape_room, 0};                                          \
+    const lrast::ContourStatus status = kernels->member(args, tape_words ? &room : nullptr);  \
+    if (tape_words) *tape_words = room.words;                                                 \
     where[0] = status.view;                                                                   \
     where[1] = status.vert;                                                                   \
     return status.code;                                                                       \

@@ -9,22 +9,24 @@
 #endif
 
 /// Raised with every change to an argument list below; Python refuses a library of another number.
-constexpr int kLrastAbi = 3;
+constexpr int kLrastAbi = 4;
 LRAST_API int lrast_abi();
 
 /// Name of the ISA level in use, "unavailable" if LRAST_ISA asks for one this machine lacks.
 LRAST_API const char* lrast_isa();
 
 /// Status codes are lrast::ContourStatus::Code; `where` (2,) gets the view and the vertex at fault.
-/// Array shapes: see lrast::ContourArgs. tape_words is null, or gets the size of the tape that the
-/// same thread must fetch with the function below before its next call.
+/// Array shapes: see lrast::ContourArgs. tape_words is null, or gets the size of the tape. If that
+/// is no more than tape_room, `tape` has it; if it is more, the same thread must fetch it with the
+/// function below before its next call.
 #define LRAST_CONTOUR_FORWARD(name, T)                                                            \
   LRAST_API int name(const T* verts_clip, int64_t num_views, int64_t num_verts,                   \
                      const int32_t* faces, int64_t num_faces, const int32_t* edge_verts,          \
                      int64_t num_edges, const int32_t* edge_faces, int64_t num_regular,           \
                      const int32_t* irregular_offsets, const int32_t* irregular_codes,            \
                      T* coverage, int32_t height, int32_t width, int32_t num_threads,             \
-                     int64_t* tape_words, int64_t* where, double* stage_ms)
+                     int64_t* tape, int64_t tape_room, int64_t* tape_words, int64_t* where,       \
+                     double* stage_ms)
 LRAST_CONTOUR_FORWARD(lrast_contour_forward_f32, float);
 LRAST_CONTOUR_FORWARD(lrast_contour_forward_f64, double);
 

@@ -44,6 +44,17 @@ int64_t lrast_rasterize_cuda_backward_scratch_bytes(int64_t num_views, int64_t n
 DEFINE(lrast_rasterize_cuda_f32, float)
 DEFINE(lrast_rasterize_cuda_f64, double)
 
+#define DEFINE_FACES(name, T)                                                                 \
+  LRAST_VISIBLE_FACES_CUDA(name, T) {                                                         \
+    const lrast::RasterizeArgs<T> args{verts_clip, faces,     face_ranges, face_idx,          \
+                                       nullptr,    nullptr,   coverage,    num_views,         \
+                                       num_verts,  num_faces, height,      width,             \
+                                       1,          cull,      shared,      1};                \
+    return lrast::rasterize_cuda(args, scratch, device, stream);                              \
+  }
+DEFINE_FACES(lrast_visible_faces_cuda_f32, float)
+DEFINE_FACES(lrast_visible_faces_cuda_f64, double)
+
 #define DEFINE_BACKWARD(name, T)                                                              \
   LRAST_RASTERIZE_CUDA_BACKWARD(name, T) {                                                    \
     const lrast::RasterizeBackwardArgs<T> args{verts_clip, faces,      face_idx,              \

@@ -21,6 +21,15 @@ LRAST_API int64_t lrast_rasterize_cuda_backward_scratch_bytes(int64_t num_views,
 LRAST_RASTERIZE_CUDA(lrast_rasterize_cuda_f32, float);
 LRAST_RASTERIZE_CUDA(lrast_rasterize_cuda_f64, double);
 
+/// The same for faces alone. Scratch: as for one layer.
+#define LRAST_VISIBLE_FACES_CUDA(name, T)                                                         \
+  LRAST_API int name(const T* verts_clip, const int32_t* faces, const int64_t* face_ranges,       \
+                     int64_t num_views, int64_t num_verts, int64_t num_faces, int32_t height,     \
+                     int32_t width, int32_t cull, int32_t shared, int32_t* face_idx, T* coverage, \
+                     uint8_t* scratch, int32_t device, void* stream)
+LRAST_VISIBLE_FACES_CUDA(lrast_visible_faces_cuda_f32, float);
+LRAST_VISIBLE_FACES_CUDA(lrast_visible_faces_cuda_f64, double);
+
 /// Launches on `stream` and returns. Arrays: see lrast::RasterizeBackwardArgs; grad_verts_clip is
 /// overwritten.
 #define LRAST_RASTERIZE_CUDA_BACKWARD(name, T)                                                    \

@@ -32,7 +32,7 @@ template <typename T> struct ContourBackwardArgs {
   const T* verts_clip;      // (N, V, 4)
   const T* grad_coverage;   // (N, H, W)
   const int64_t* tape;      // what the forward pass recorded
-  int64_t tape_words;       // size of the memory behind it
+  int64_t tape_words;       // size of the memory behind it, which may be larger
   T* grad_verts_clip;       // (N, V, 4)
   int64_t num_views, num_verts;
   int32_t height, width;
@@ -63,11 +63,18 @@ struct TapeView { int64_t edges, cuts, pieces; };  // how many of each; the reco
 // copied only the first word is told from it by the size and the mark.
 constexpr int64_t kTapeMark = 0x6c6173742d776f72;
 
-/// Entry points of one ISA level. A forward call that is given `tape_words` keeps its records in
-/// the calling thread until take_tape() has written so many words of them, or another call comes.
+/// Memory of the caller for a tape, and the size of what a forward call recorded.
+struct ContourTapeRoom {
+  int64_t* memory;
+  int64_t room, words;  // 8 bytes each
+};
+
+/// Entry points of one ISA level. A forward call that is given a `tape` writes it if it has room.
+/// If not, the records stay with the calling thread until take_tape() has written all their words,
+/// or another call comes.
 struct ContourKernels {
-  ContourStatus (*forward_f32)(const ContourArgs<float>&, int64_t* tape_words);
-  ContourStatus (*forward_f64)(const ContourArgs<double>&, int64_t* tape_words);
+  ContourStatus (*forward_f32)(const ContourArgs<float>&, ContourTapeRoom* tape);
+  ContourStatus (*forward_f64)(const ContourArgs<double>&, ContourTapeRoom* tape);
   ContourStatus::Code (*take_tape_f32)(int64_t* tape, int64_t tape_words, double* stage_ms);
   ContourStatus::Code (*take_tape_f64)(int64_t* tape, int64_t tape_words, double* stage_ms);
   ContourStatus::Code (*backward_f32)(const ContourBackwardArgs<float>&);
@@ -79,6 +86,11 @@ extern const ContourKernels LRAST_JOIN(contour_kernels, LRAST_ISA);
 }  // namespace lrast
 
 LRAST_BEGIN
+
+/// Whether memory of so many words begins with a tape, and not only with a part of one.
+inline bool is_whole_tape(const int64_t* tape, int64_t words) {
+  return words >= 2 && tape[0] >= 2 && tape[0] <= words && tape[tape[0] - 1] == kTapeMark;
+}
 
 /// Sign of a face, as face_sign() has it, in a view: 0 if the view leaves it out.
 LRAST_HD int drawn_sign(int sign, int64_t face, int32_t cull, const int64_t* face_range) {

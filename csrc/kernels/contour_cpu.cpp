@@ -50,14 +50,58 @@ template <typename T> CallSpace<T>& call_space() {
   return space;
 }
 
+template <typename Item> uint8_t* append(uint8_t* out, const Item* items, int64_t count) {
+  if (count > 0) memcpy(out, items, size_t(count) * sizeof(Item));
+  return out + count * int64_t(sizeof(Item));
+}
+
+/// A view's tape: counts, edges, cuts, pieces in row order.
+template <typename T> uint8_t* write_view(const ViewSpace<T>& view, uint8_t* out) {
+  const Buffer<ContourEdge>& edges = view.outline.edges;
+  const TapeView head{edges.size(), view.outline.cuts.size(), view.num_pieces()};
+  out = append(out, &head, 1);
+  for (int64_t i = 0; i < edges.size(); ++i) {
+    const ContourEdge& e = edges[i];
+    const TapeEdge record{e.x1 - e.x0, e.y1 - e.y0, e.top, e.bottom};
+    out = append(out, &record, 1);
+  }
+  out = append(out, view.outline.cuts.data(), head.cuts);
+  for (int64_t i = 0; i < view.records.size(); ++i)
+    out = append(out, view.records[i].data(), view.records[i].size());
+  return out;
+}
+
+/// The mark, the size and the views' places; the views follow from write_views().
+template <typename T>
+void write_frame(const Pool<ViewSpace<T>>& views, int64_t* tape, int64_t words) {
+  int64_t place = 8 * (1 + views.size());
+  for (int64_t view = 0; view < views.size(); ++view) {
+    tape[1 + view] = place;
+    place += views[view].tape_bytes();
+  }
+  tape[0] = words;
+  tape[words - 1] = kTapeMark;
+}
+/// Those views that no other thread has taken.
+template <typename T>
+void write_views(const Pool<ViewSpace<T>>& views, int64_t* tape, int64_t& next) {
+  for (int64_t view; (view = take_next(next)) < views.size();)
+    write_view(views[view], reinterpret_cast<uint8_t*>(tape) + tape[1 + view]);
+}
+
 /// One forward call: blocks of views, and for each as many tasks as there are chunks of rows.
 template <typename T> struct ForwardCall {
   const ContourArgs<T>& args;
   Pool<ViewSpace<T>>& views;
-  bool record;
+  ContourTapeRoom* tape;  // or null: nothing is recorded
   int threads;
   int64_t views_per_block, num_blocks;
   int chunks;  // of rows, per view
+  ContourStatus status{ContourStatus::kOk, 0, 0};
+  bool writes = false;             // the tape has room
+  int64_t next_written = 0;        // view
+  int begun = 0, ended = 0;        // threads
+  bool joined = false, is_framed = false;
 
   int64_t block_end(int64_t block) const {
     return smaller((block + 1) * views_per_block, args.num_views);
@@ -111,10 +155,45 @@ template <typename T> void sweep_task(ForwardCall<T>& call, int64_t block, int64
   scratch.record.swap(record);
   const int64_t end = args.height * (chunk + 1) / call.chunks;
   for (int64_t row = args.height * chunk / call.chunks; row < end; ++row)
-    sweep_row(view.outline.edges, view.bins, int(row), args.width, call.record,
+    sweep_row(view.outline.edges, view.bins, int(row), args.width, call.tape != nullptr,
               coverage + row * args.width, scratch);
   scratch.record.swap(record);
   clock.end(kSweep);
+}
+
+/// What the views have found, as a whole.
+template <typename T> void frame_tape(ForwardCall<T>& call) {
+  const int64_t num_views = call.args.num_views;
+  int64_t bytes = 8 * (2 + num_views);
+  for (int64_t view = num_views - 1; view >= 0; --view) {
+    const ViewSpace<T>& found = call.views[view];
+    if (found.outline.status.code != ContourStatus::kOk) call.status = found.outline.status;
+    bytes += found.tape_bytes();
+  }
+  if (!call.tape || call.status.code != ContourStatus::kOk) return;
+  call.tape->words = bytes / 8;  // every record is made of whole words
+  call.writes = call.tape->words <= call.tape->room;
+  if (call.writes) write_frame(call.views, call.tape->memory, call.tape->words);
+}
+
+/// For each thread that has no more to sweep: the last one frames the tape, then all fill it.
+template <typename T> void join_views(ForwardCall<T>& call) {
+  const int ended = __atomic_add_fetch(&call.ended, 1, __ATOMIC_SEQ_CST);
+  const bool last = ended == __atomic_load_n(&call.begun, __ATOMIC_SEQ_CST);
+  if (last && !__atomic_exchange_n(&call.joined, true, __ATOMIC_ACQ_REL)) {
+    frame_tape(call);
+    __atomic_store_n(&call.is_framed, true, __ATOMIC_RELEASE);
+  }
+  StageClock clock(call.args.stage_ms);
+  // Going to sleep takes longer than the others' last tasks.
+  for (int turn = 0; turn < kMostTurns; ++turn) {
+    if (__atomic_load_n(&call.is_framed, __ATOMIC_ACQUIRE)) {
+      if (call.writes) write_views(call.views, call.tape->memory, call.next_written);
+      clock.end(kRecord);
+      return;
+    }
+    pause_briefly();
+  }
 }
 
 /// Every view's outline, then its sweep. One thread per block; whoever is done helps the others.
@@ -125,20 +204,24 @@ template <typename T> void forward_views(ForwardCall<T>& call) {
       parallel_tasks(call.num_tasks(block), call.threads,
                      [&](int64_t task) { sweep_task(call, block, task); });
     }
+    frame_tape(call);
     return;
   }
   TaskBlocks blocks(call.num_blocks);
   on_threads(call.threads, [&] {
+    __atomic_add_fetch(&call.begun, 1, __ATOMIC_SEQ_CST);
     blocks.work(
         [&](int64_t block) {
           outline_block(call, block, 1);
           return call.num_tasks(block);
         },
         [&](int64_t block, int64_t task) { sweep_task(call, block, task); });
+    join_views(call);
   });
 }
 
-template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t* tape_words) {
+template <typename T>
+ContourStatus forward(const ContourArgs<T>& args, ContourTapeRoom* tape) {
   // Stage times of threads running side by side would not add up.
   const int threads = args.stage_ms ? 1 : larger(args.num_threads, 1);
   // With fewer views than threads, the threads share each block.
@@ -150,46 +233,19 @@ template <typename T> ContourStatus forward(const ContourArgs<T>& args, int64_t*
   const int chunks = threads == 1 ? 1 : clamped(args.height / kRowsPerTask, 1, 8 * threads);
   CallSpace<T>& space = call_space<T>();
   space.pending_words = 0;
-  ContourStatus status{ContourStatus::kOk, 0, 0};
   try {
     space.views.resize(args.num_views);
     for (int64_t view = 0; view < args.num_views; ++view) space.views[view].records.resize(chunks);
-    ForwardCall<T> call{args,    space.views,     tape_words != nullptr, threads,
-                        views_per_block, num_blocks, chunks};
+    ForwardCall<T> call{args, space.views, tape, threads, views_per_block, num_blocks, chunks};
     forward_views(call);
+    if (call.writes)
+      write_views(call.views, tape->memory, call.next_written);
+    else if (tape)
+      space.pending_words = tape->words;
+    return call.status;
   } catch (const std::bad_alloc&) {
     return {ContourStatus::kNoMemory, 0, 0};
   }
-  int64_t bytes = 8 * (2 + args.num_views);
-  for (int64_t view = args.num_views - 1; view >= 0; --view) {
-    const ViewSpace<T>& found = space.views[view];
-    if (found.outline.status.code != ContourStatus::kOk) status = found.outline.status;
-    bytes += found.tape_bytes();
-  }
-  if (tape_words && status.code == ContourStatus::kOk)
-    *tape_words = space.pending_words = bytes / 8;  // every record is made of whole words
-  return status;
-}
-
-template <typename Item> uint8_t* append(uint8_t* out, const Item* items, int64_t count) {
-  if (count > 0) memcpy(out, items, size_t(count) * sizeof(Item));
-  return out + count * int64_t(sizeof(Item));
-}
-
-/// A view's tape: counts, edges, cuts, pieces in row order.
-template <typename T> uint8_t* write_view(const ViewSpace<T>& view, uint8_t* out) {
-  const Buffer<ContourEdge>& edges = view.outline.edges;
-  const TapeView head{edges.size(), view.outline.cuts.size(), view.num_pieces()};
-  out = append(out, &head, 1);
-  for (int64_t i = 0; i < edges.size(); ++i) {
-    const ContourEdge& e = edges[i];
-    const TapeEdge record{e.x1 - e.x0, e.y1 - e.y0, e.top, e.bottom};
-    out = append(out, &record, 1);
-  }
-  out = append(out, view.outline.cuts.data(), head.cuts);
-  for (int64_t i = 0; i < view.records.size(); ++i)
-    out = append(out, view.records[i].data(), view.records[i].size());
-  return out;
 }
 
 template <typename T>
@@ -199,14 +255,9 @@ ContourStatus::Code take_tape(int64_t* tape, int64_t tape_words, double* stage_m
     return ContourStatus::kTapeLost;
   StageClock clock(stage_ms);
   space.pending_words = 0;
-  uint8_t* const begin = reinterpret_cast<uint8_t*>(tape);
-  uint8_t* out = begin + 8 * (1 + space.views.size());
-  for (int64_t view = 0; view < space.views.size(); ++view) {
-    tape[1 + view] = out - begin;
-    out = write_view(space.views[view], out);
-  }
-  tape[0] = tape_words;
-  tape[tape_words - 1] = kTapeMark;
+  int64_t next = 0;
+  write_frame(space.views, tape, tape_words);
+  write_views(space.views, tape, next);
   clock.end(kRecord);
   return ContourStatus::kOk;
 }
@@ -270,13 +321,11 @@ template <typename T> void backward_view(const ContourBackwardArgs<T>& args, int
 }
 
 template <typename T> ContourStatus::Code backward(const ContourBackwardArgs<T>& args) {
-  if (args.tape_words < 2 || args.tape[0] != args.tape_words ||
-      args.tape[args.tape_words - 1] != kTapeMark)
-    return ContourStatus::kTapeLost;
+  if (!is_whole_tape(args.tape, args.tape_words)) return ContourStatus::kTapeLost;
   // Waking a thread takes longer than the gradient of an ordinary outline.
   constexpr int64_t kWorthThreads = 1 << 20;
   const int64_t bytes =
-      8 * args.tape_words + 4 * args.num_views * args.num_verts * int64_t(sizeof(T));
+      8 * args.tape[0] + 4 * args.num_views * args.num_verts * int64_t(sizeof(T));
   const int threads = bytes < kWorthThreads ? 1 : larger(args.num_threads, 1);
   try {
     parallel_tasks(args.num_views, threads, [&](int64_t view) { backward_view(args, view); });

@@ -32,11 +32,6 @@ template <typename T> struct TapeReader {
   }
 };
 
-template <typename T> bool is_whole(const OutlinePiecesArgs<T>& args) {
-  return args.tape_words >= 2 && args.tape[0] == args.tape_words &&
-         args.tape[args.tape_words - 1] == kTapeMark;
-}
-
 template <typename T> ScreenPoint on_screen(const OutlinePiecesArgs<T>& args, int64_t view,
                                             int32_t vert) {
   const ClipPoint p = load_clip(args.verts_clip + 4 * (args.num_verts * view + vert));
@@ -86,7 +81,7 @@ LRAST_END
 namespace lrast {
 
 template <typename T> int count_outline_pieces(const OutlinePiecesArgs<T>& args) {
-  if (!is_whole(args)) return ContourStatus::kTapeLost;
+  if (!is_whole_tape(args.tape, args.tape_words)) return ContourStatus::kTapeLost;
   args.starts[0] = 0;
   for (int64_t view = 0; view < args.num_views; ++view) {
     const TapeReader<T> tape(args, view);
@@ -99,7 +94,7 @@ template <typename T> int count_outline_pieces(const OutlinePiecesArgs<T>& args)
 }
 
 template <typename T> int fill_outline_pieces(const OutlinePiecesArgs<T>& args) {
-  if (!is_whole(args)) return ContourStatus::kTapeLost;
+  if (!is_whole_tape(args.tape, args.tape_words)) return ContourStatus::kTapeLost;
   try {
     parallel_tasks(args.num_views, args.num_threads,
                    [&](int64_t view) { fill_view(args, view); });

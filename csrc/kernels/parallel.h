@@ -19,9 +19,12 @@ inline int num_chunks(int64_t count, int threads) {
   return int(clamped<int64_t>(count / kSmallest, 1, 4 * int64_t(threads)));
 }
 
+/// Whoever finds nothing left also sees what those before it did until they took theirs.
 inline int64_t take_next(int64_t& counter) {
-  return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
+  return __atomic_fetch_add(&counter, 1, __ATOMIC_ACQ_REL);
 }
+
+constexpr int kMostTurns = 2000;  // of waiting for others: about 0.1 ms
 
 /// Runs `work` on so many threads at once. Throws std::bad_alloc if one did.
 template <typename Work> void on_threads(int threads, Work&& work) {
@@ -40,7 +43,6 @@ template <typename Work> void on_threads(int threads, Work&& work) {
     {
       // Others are at their last task, if any. OpenMP would put this thread to sleep, and waking
       // it takes as long as such a task.
-      constexpr int kMostTurns = 2000;  // about 0.1 ms
       for (int turn = 0; turn < kMostTurns && __atomic_load_n(&working, __ATOMIC_RELAXED); ++turn)
         pause_briefly();
     }

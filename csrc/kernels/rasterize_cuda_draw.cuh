@@ -115,8 +115,10 @@ __noinline__ __device__ bool build_face(const RasterWork<T>& work, int64_t view,
 template <typename T>
 __device__ bool enqueue(const RasterWork<T>& work, int64_t view, int64_t face,
                         const PixelBox& box) {
-  // A look first, so that the count of faces stops near the capacity and cannot overflow.
-  if (int64_t(*work.queue_end >> kTileBits) >= work.capacity) return false;
+  // A look first, so that the count of faces stops near the capacity and cannot overflow. Volatile:
+  // a multiprocessor's own cache could show it what was there when the kernel began.
+  const volatile Count& queue_end = *work.queue_end;
+  if (int64_t(queue_end >> kTileBits) >= work.capacity) return false;
   const Count tiles = Count(box.num_tiles());
   const Count before = atomicAdd(work.queue_end, Count(1) << kTileBits | tiles);
   const int64_t place = int64_t(before >> kTileBits);
@@ -278,13 +280,18 @@ __global__ void __launch_bounds__(kDrawBlock, 4) draw_queue(const __grid_constan
   }
 }
 
-/// Weights and depth of the fragments that are left.
+/// Weights and depth of the fragments that are left, or only which face they show.
 template <typename T>
 __global__ void __launch_bounds__(kBlock) resolve_fragments(const RasterWork<T> work) {
   const int64_t at = thread_number();
   if (at >= work.num_fragments) return;
   const RasterizeArgs<T>& args = work.args;
   const int32_t number = face_of(int64_t(work.nearest[at] ^ kSignBit));
+  args.face_idx[at] = number;
+  if (!args.bary) {
+    args.coverage[at] = T(number >= 0 ? 1 : 0);
+    return;
+  }
   Fragment out{};
   if (number >= 0) {
     const int64_t image = at / work.num_pixels;
@@ -294,7 +301,6 @@ __global__ void __launch_bounds__(kBlock) resolve_fragments(const RasterWork<T> 
     out = fragment_at(fragment_corners(corners), ndc_of_column(pixel - row * args.width, args.width),
                       ndc_of_row(row, args.height));
   }
-  args.face_idx[at] = number;
   for (int i = 0; i < 3; ++i) args.bary[3 * at + i] = T(out.bary[i]);
   args.depth[at] = T(out.depth);
 }

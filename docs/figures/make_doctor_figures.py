@@ -11,15 +11,15 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from PIL import Image
+from PIL import Image  # noqa: E402
 
-from benchmarks.doctor_cases import axes, half_blank, saved
-from lightning_rast.data import Views, orbit_cameras, synthetic_views, view_directions
-from lightning_rast.doctor.command import main as doctor
-from lightning_rast.doctor.diagnosis import diagnose
-from lightning_rast.doctor.rig import rig_picture
-from lightning_rast.doctor.sheet import contact_sheet
-from lightning_rast.scene import load_mesh
+from benchmarks.doctor_cases import axes, half_blank, saved  # noqa: E402
+from lightning_rast.data import Views, orbit_cameras, synthetic_views, view_directions  # noqa: E402
+from lightning_rast.doctor.command import main as doctor  # noqa: E402
+from lightning_rast.doctor.diagnosis import diagnose  # noqa: E402
+from lightning_rast.doctor.rig import rig_picture  # noqa: E402
+from lightning_rast.doctor.sheet import contact_sheet  # noqa: E402
+from lightning_rast.scene import load_mesh  # noqa: E402
 
 _IMAGES = REPOSITORY / "docs" / "images"
 

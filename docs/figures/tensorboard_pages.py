@@ -43,11 +43,12 @@ def served(folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder.name]
     # So that no event of a short run is left out.
     options = ["--samples_per_plugin", "scalars=10000,images=100,meshes=100"]
     server = subprocess.Popen(
         [*command, *options, "--host", "127.0.0.1", "--port", str(port)],
+        cwd=folder.parent,  # the pages show the path as it is given
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

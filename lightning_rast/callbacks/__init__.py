@@ -17,3 +17,4 @@ from lightning_rast.callbacks.run_text import RunText as RunText
 from lightning_rast.callbacks.scalar_layout import ScalarLayout as ScalarLayout
 from lightning_rast.callbacks.scalars import Scalars as Scalars
 from lightning_rast.callbacks.turntable import Turntable as Turntable
+from lightning_rast.callbacks.viewer import Viewer as Viewer

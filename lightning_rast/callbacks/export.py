@@ -7,11 +7,13 @@ import pytorch_lightning as pl
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.moments import is_due
 from lightning_rast.callbacks.write_failure import outlives_write_failure
-from lightning_rast.scene import save_mesh
+from lightning_rast.scene import mesh_report, save_mesh
+from lightning_rast.scene.report_text import REPORT_NAME, write_report
 
 
 class MeshExport(pl.Callback):
-    """`mesh.obj`, `.glb` and `.ply`, every n steps and at the end, also when it comes early.
+    """`mesh.obj`, `.glb` and `.ply`, every n steps and at the end, also when it comes early, and
+    at the end `report.json`: whether the mesh is watertight, manifold and so on.
 
     Each file is replaced as a whole: another program may open it at any time.
     """
@@ -34,9 +36,14 @@ class MeshExport(pl.Callback):
         if is_due(trainer, self.every_n_steps):
             self._export(trainer, pl_module)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # That of a run which goes on now speaks of a mesh that will be replaced.
+        (self.folder / REPORT_NAME).unlink(missing_ok=True)
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._exported_step != trainer.global_step:
             self._export(trainer, pl_module)
+        self._report(trainer, pl_module)
 
     @outlives_write_failure
     def _export(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -44,3 +51,10 @@ class MeshExport(pl.Callback):
         for name in self.FILES:
             save_mesh(self.folder / name, module.mesh())
         self._exported_step = trainer.global_step
+
+    @outlives_write_failure
+    def _report(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module, _ = parts(trainer, pl_module)
+        mesh = module.mesh()
+        if bool(mesh.verts.isfinite().all()):
+            write_report(self.folder / REPORT_NAME, mesh_report(mesh), file="mesh.ply")

@@ -18,13 +18,14 @@ from lightning_rast.callbacks.write_failure import outlives_write_failure
 _SECONDS_BETWEEN_DRAWINGS = 0.25
 # Time left is told from the last few seconds: steps become slower at finer pyramid levels.
 _MARKS, _SECONDS_BETWEEN_MARKS = 12, 0.25
-_NUM_PLAIN_LINES = 10
+_NUM_PLAIN_LINES, _SECONDS_BETWEEN_LINES = 10, 60.0
 _BAR_PARTS = 1000
 _LEAST_WIDTH = 100  # of a terminal, for all that there is to tell beside the bar
 
 
 class ProgressDisplay(pl.Callback):
-    """A bar with step, loss, IoU and time left on a terminal; elsewhere a line every tenth.
+    """A bar with step, loss, IoU and time left on a terminal; elsewhere a line every tenth, and
+    every minute where a tenth takes longer.
 
     IoU is the held-out views' mean, as last measured; the training views' if there are no
     others.
@@ -39,13 +40,16 @@ class ProgressDisplay(pl.Callback):
         self._marks: deque[tuple[float, int, float]] = deque(maxlen=_MARKS)
         self._began = self._drawn = 0.0
         self._tenths = 0
+        self._num_told = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._began = time.perf_counter()
         module, _ = parts(trainer, pl_module)
         self._tenths = int(_NUM_PLAIN_LINES * module.progress)
+        self._num_told = len(module.messages)
         self._marks = deque([(self._began, trainer.global_step, module.progress)], maxlen=_MARKS)
-        if self.console.is_terminal:
+        self._drawn = self._began
+        if self._is_watched:
             self._bar = Progress(
                 BarColumn(bar_width=None),
                 TextColumn("{task.description}", justify="right"),
@@ -74,6 +78,9 @@ class ProgressDisplay(pl.Callback):
         now = time.perf_counter()
         if now - self._marks[-1][0] > _SECONDS_BETWEEN_MARKS:
             self._marks.append((now, step, progress))
+        for message in module.messages[self._num_told :]:
+            self.console.print(message)
+        self._num_told = len(module.messages)
         if self._bar is not None:
             if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS or module.is_finished:
                 status = self._status(trainer, outputs)
@@ -84,9 +91,10 @@ class ProgressDisplay(pl.Callback):
                     refresh=True,
                 )
                 self._drawn = now
-        elif (tenths := int(_NUM_PLAIN_LINES * progress + 1e-9)) != self._tenths:
-            # Another topology takes a ladder back, and what is done becomes less.
-            self._tenths = tenths
+            return
+        tenths = int(_NUM_PLAIN_LINES * progress + 1e-9)
+        if tenths != self._tenths or now - self._drawn > _SECONDS_BETWEEN_LINES:
+            self._tenths, self._drawn = tenths, now
             self.console.print(f"{int(100 * progress):3d} %  {self._status(trainer, outputs)}")
 
     @outlives_write_failure
@@ -106,6 +114,12 @@ class ProgressDisplay(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         self._close()
+
+    @property
+    def _is_watched(self) -> bool:
+        # FORCE_COLOR and CI services make rich take a log file for a terminal; a bar in it is
+        # thousands of control characters. A dumb terminal cannot go back to a line.
+        return self.console.file.isatty() and not self.console.is_dumb_terminal
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -34,7 +34,7 @@ class ReportPage(pl.Callback):
             # Without a stack level: warnings that seem to come from Lightning are silenced.
             warnings.warn(  # noqa: B028
                 f"{self.folder / self.FILE} could not be written ({type(error).__name__}: {error});"
-                f" python -m lightning_rast.report {self.folder} tries again",
+                f" lightning-rast report {self.folder} tries again",
                 WriteWarning,
             )
 

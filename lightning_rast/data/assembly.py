@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_rast.data.area import area_average
+from lightning_rast.data.background import DEFAULT_THRESHOLD
 from lightning_rast.data.calibration import UNKNOWN_SIZE, CalibratedView, Calibration
 from lightning_rast.data.errors import EmptyMaskError, ViewsError
 from lightning_rast.data.fitted_sphere import seen_center
@@ -46,7 +47,7 @@ def assembled(
     masks: Sequence[FoundMask],
     *,
     max_image_size: int = 0,
-    threshold: float = 0.0,
+    threshold: float = DEFAULT_THRESHOLD,
     inverted: bool = False,
 ) -> Views:
     """Views of one size, in the order of the calibration.

@@ -18,11 +18,13 @@ def fitted_sphere(views: Views) -> tuple[Float[Tensor, "3"], float]:
     A single view, or parallel rays, leave its depth open: it is then the point of the ray that
     is nearest to the world's origin. The radius is the median over views of half the mask's
     longer side, at the centre's depth; views where the image border cuts the mask are used
-    only when all are cut, and then the largest counts, since each is an underestimate.
+    only when all are cut, and then the largest counts, since each is an underestimate. Empty masks
+    say nothing.
 
     Raises:
-        ViewsError: if the point is behind a camera.
+        ViewsError: if the point is behind a camera, or no mask shows anything.
     """
+    views = _shown(views)
     centroid, half_extent, is_cut = _mask_boxes(views)
     center = _nearest_to_rays(views, centroid, is_cut)
     return center, _radius(views, center, half_extent, is_cut)
@@ -30,8 +32,19 @@ def fitted_sphere(views: Views) -> tuple[Float[Tensor, "3"], float]:
 
 def seen_center(views: Views) -> Float[Tensor, "3"]:
     """The sphere's centre alone. Works on lines, not rays: cameras may still be back to front."""
+    views = _shown(views)
     centroid, _, is_cut = _mask_boxes(views)
     return _nearest_to_rays(views, centroid, is_cut)
+
+
+def _shown(views: Views) -> Views:
+    """Those whose masks are not empty."""
+    coverage = views.coverage.detach()
+    coverage = coverage if views.known is None else coverage * views.known
+    shown = (coverage.flatten(1).amax(dim=1) > 0).nonzero()[:, 0].tolist()
+    if not shown:
+        raise ViewsError(f"no object in any of the {len(views)} masks: all of them are empty")
+    return views[shown]
 
 
 def _nearest_to_rays(views: Views, centroid: Tensor, is_cut: Tensor) -> Tensor:

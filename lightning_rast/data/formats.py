@@ -19,6 +19,7 @@ from lightning_rast.data import (
     transforms_json,
 )
 from lightning_rast.data.assembly import assembled
+from lightning_rast.data.background import DEFAULT_THRESHOLD
 from lightning_rast.data.calibration import Calibration, PixelCenters
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.mask_files import find_masks
@@ -90,7 +91,7 @@ def load_views(
     masks: str = "auto",
     max_image_size: int = 0,
     pixel_centers: PixelCenters | Literal["auto"] = "auto",
-    background_threshold: float = 0.0,
+    background_threshold: float = DEFAULT_THRESHOLD,
     invert_masks: bool = False,
 ) -> Views:
     """All views of a folder, or of a camera file in it.

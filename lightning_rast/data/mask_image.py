@@ -11,7 +11,7 @@ from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from lightning_rast.data.background import foreground
+from lightning_rast.data.background import DEFAULT_THRESHOLD, foreground
 from lightning_rast.data.errors import EmptyMaskError, ViewsError
 
 _T = TypeVar("_T")
@@ -58,7 +58,7 @@ def read_alpha(path: Path, *, inverted: bool = False) -> Float[Tensor, "H W"]:
     return torch.from_numpy(coverage)
 
 
-def read_foreground(path: Path, *, threshold: float = 0.0) -> Float[Tensor, "H W"]:
+def read_foreground(path: Path, *, threshold: float = DEFAULT_THRESHOLD) -> Float[Tensor, "H W"]:
     """What differs from a plain background; `data.background.foreground` says how.
 
     Raises:

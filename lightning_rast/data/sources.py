@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lightning_rast.data.background import DEFAULT_THRESHOLD
 from lightning_rast.data.distortion import Distortion, undistorted
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.mask_files import Reading
@@ -18,7 +19,7 @@ class MaskReading:
     """How masks are decoded; `read_mask`, `read_alpha` and `read_foreground` say what it means."""
 
     reading: Reading = "mask"
-    threshold: float = 0.0
+    threshold: float = DEFAULT_THRESHOLD
     inverted: bool = False
 
 

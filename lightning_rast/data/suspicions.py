@@ -7,6 +7,7 @@ import torch
 
 from lightning_rast.data.fitted_sphere import seen_center
 from lightning_rast.data.views import Views
+from lightning_rast.ops.advice import LightningRastWarning
 
 ADVICE = "`lightning-rast doctor` on the data finds out more"
 _NARROW_DEG = 25.0
@@ -30,7 +31,7 @@ def suspicions(views: Views, hull_ious: Sequence[float] = ()) -> Iterator[str]:
             f"of {max(hull_ious):.2f}, where .9 is usual; {ADVICE}"
         )
     spread = spread_deg(views)
-    if len(views) > 1 and spread < _NARROW_DEG:
+    if len(views) > 1 and spread < _NARROW_DEG and not hull_ious:  # an open hull says so itself
         yield (
             f"all {len(views)} views look along nearly the same line (within {spread:.0f} degrees)"
             ": the shape along it will be a guess; add views from the side"
@@ -40,7 +41,7 @@ def suspicions(views: Views, hull_ious: Sequence[float] = ()) -> Iterator[str]:
 def warn_of_suspicions(views: Views, hull_ious: Sequence[float] = ()) -> None:
     """Each of `suspicions` as a warning."""
     for text in suspicions(views, hull_ious):
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(text, LightningRastWarning, stacklevel=3)
 
 
 def no_hull(views: Views, error: str, worst: Sequence[int] = ()) -> str:

@@ -15,6 +15,7 @@ from lightning_rast.scene import Camera
 
 # The near plane, as a part of the distance to the object, so that objects of any unit fit.
 NEAR_OF_DISTANCE = 1e-3
+_ROUNDING = 1e-3  # of averages and resampling
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,19 @@ class Views:
             raise ViewsError(f"known must be {expected}, got {tuple(self.known.shape)}")
         if len(self.names) != num_views:
             raise ViewsError(f"{num_views} cameras but {len(self.names)} names")
+        # Looking at values would stall a CUDA stream on every slice of a batch.
+        if self.coverage.device.type == "cpu" and self.coverage.numel():
+            self._check_values()
+
+    def _check_values(self) -> None:
+        low, high = self.coverage.detach().flatten(1).aminmax(dim=1)
+        is_bad = ~((low >= -_ROUNDING) & (high <= 1 + _ROUNDING))  # NaN, too
+        if bool(is_bad.any()):
+            view = int(is_bad.nonzero()[0, 0])
+            raise ViewsError(
+                f"coverage of {self.names[view]} must lie between 0 (outside) and 1 (inside), got "
+                f"{float(low[view]):g} to {float(high[view]):g}"
+            )
 
     def __len__(self) -> int:
         return len(self.names)

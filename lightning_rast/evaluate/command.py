@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lightning_rast.config import Config
 from lightning_rast.config_file import ConfigError, load_config
-from lightning_rast.runs import CONFIG_NAME, RunError
+from lightning_rast.runs import CONFIG_NAME, METRICS_NAME, RunError
 from lightning_rast.terminal import (
     STOPPED,
     OutputError,
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         request = Request(
             mesh=mesh,
+            metrics=args.subject / METRICS_NAME if args.subject.is_dir() else None,
             reference=args.reference,
             reference_frame=args.reference_frame,
             with_hull=args.hull,
@@ -139,7 +140,9 @@ def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
     overrides = list(args.overrides)
     if path.is_dir():
         if not (path / CONFIG_NAME).is_file():
-            raise RunError(f"{path} is no run folder: it has no {CONFIG_NAME}")
+            inside = sorted(path.glob(f"version_*/{CONFIG_NAME}"))
+            hint = f"; did you mean {inside[-1].parent}?" if inside else ""
+            raise RunError(f"{path} is no run folder: it has no {CONFIG_NAME}{hint}")
         if not (path / _MESH_NAME).is_file():
             raise RunError(f"{path} has no {_MESH_NAME} yet: the run has not finished")
         mesh = path / _MESH_NAME

@@ -1,5 +1,6 @@
 """What the evaluate command does, without the command line."""
 
+import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from lightning_rast.config import Config
-from lightning_rast.data.views import ViewsError
+from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.evaluate.retraining import retrained
 from lightning_rast.evaluation import (
     Scores,
@@ -28,10 +29,12 @@ from lightning_rast.training import Problem, build
 class Request:
     """mesh: the file to score. reference: the true surface; reference_frame: an npz whose
     `scale_mat_0` takes the views' frame to that of the reference. num_folds, num_seeds: of
-    trainings from anew, 0 = none. seen_by: views that must see what a distance is also measured
-    over, 0 = do not."""
+    trainings from anew, 0 = none. metrics: of the run that made the mesh, which is scored with the
+    training cameras that the run corrected. seen_by: views that must see what a distance is also
+    measured over, 0 = do not."""
 
     mesh: Path
+    metrics: Path | None = None
     reference: Path | None = None
     reference_frame: Path | None = None
     with_hull: bool = False
@@ -43,11 +46,13 @@ class Request:
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """scores: by the name of what is scored, the result first. repeated: those of every training
-    from anew, by fold and seed, and their spread."""
+    from anew, by fold and seed, and their spread. num_corrected: training cameras that the result
+    is scored with as its run corrected them."""
 
     scores: dict[str, Scores]
     num_train_views: int
     num_held_out_views: int
+    num_corrected: int = 0
     reference: str | None = None
     repeated: dict[str, Scores] = field(default_factory=dict)
     spread: dict[str, Spread] = field(default_factory=dict)
@@ -72,12 +77,25 @@ def evaluate(config: Config, request: Request) -> Evaluation:
             subjects[f"hull 256^3, k = {k}"] = hull
         subjects["start"] = problem.module.mesh()
         to_reference = _frame(request)
+        corrected, num_corrected = _with_corrected_cameras(train, request.metrics)
         scores = {
-            name: _scored(subject, problem, reference, to_reference, request.seen_by)
+            name: _scored(
+                subject,
+                (corrected if name == "result" else train, held_out),
+                reference,
+                to_reference,
+                request.seen_by,
+            )
             for name, subject in subjects.items()
         }
         repeated = {
-            name: _scored(retrained(again), again, reference, to_reference, request.seen_by)
+            name: _scored(
+                retrained(again),
+                (again.datamodule.train_views, again.datamodule.held_out_views),
+                reference,
+                to_reference,
+                request.seen_by,
+            )
             for name, again in _repetitions(config, request)
         }
     except (MeshFileError, ViewsError, ValueError) as error:
@@ -86,6 +104,7 @@ def evaluate(config: Config, request: Request) -> Evaluation:
         scores=scores,
         num_train_views=len(train),
         num_held_out_views=0 if held_out is None else len(held_out),
+        num_corrected=num_corrected,
         reference=_reference_name(config, request),
         repeated=repeated,
         spread=spreads(list(repeated.values())) if repeated else {},
@@ -94,23 +113,23 @@ def evaluate(config: Config, request: Request) -> Evaluation:
 
 def _scored(
     mesh: Mesh,
-    problem: Problem,
+    views: tuple[Views, Views | None],
     reference: Mesh | None,
     to_reference: torch.Tensor | None,
     seen_by: int,
 ) -> Scores:
-    data = problem.datamodule
+    train, held_out = views
     if reference is None:
-        return score_mesh(mesh, data.train_views, data.held_out_views)
-    cameras = data.train_views.cameras.to("cpu")
+        return score_mesh(mesh, train, held_out)
+    cameras = train.cameras.to("cpu")
     if to_reference is None:
-        scores = score_mesh(mesh, data.train_views, data.held_out_views, reference)
+        scores = score_mesh(mesh, train, held_out, reference)
         seen = compare_seen(mesh, reference, cameras, least_views=seen_by) if seen_by else None
         return replace(scores, seen=seen)
     # Silhouettes in the frame of the cameras, distances in that of the reference.
     there = _moved(mesh, to_reference)
-    in_views = score_mesh(mesh, data.train_views, data.held_out_views)
-    in_reference = score_mesh(there, data.train_views, reference=reference)
+    in_views = score_mesh(mesh, train, held_out)
+    in_reference = score_mesh(there, train, reference=reference)
     seen = None
     if seen_by:
         back = _moved(reference, torch.linalg.inv(to_reference))
@@ -120,6 +139,23 @@ def _scored(
     return replace(
         in_views, volume_iou=in_reference.volume_iou, surface=in_reference.surface, seen=seen
     )
+
+
+def _with_corrected_cameras(views: Views, metrics: Path | None) -> tuple[Views, int]:
+    """The views with the cameras that a run corrected, by name, and how many those are."""
+    if metrics is None or not metrics.is_file():
+        return views, 0
+    try:
+        found = json.loads(metrics.read_text(encoding="utf-8")).get("corrected_world_to_view", {})
+        poses = {name: torch.tensor(rows, dtype=torch.float64) for name, rows in found.items()}
+        matrices = views.cameras.world_to_view.double().cpu().clone()
+        known = [(index, name) for index, name in enumerate(views.names) if name in poses]
+        for index, name in known:
+            matrices[index] = poses[name]
+        cameras = replace(views.cameras.to("cpu"), world_to_view=matrices)
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise RunError(f"{metrics}: cannot read the corrected cameras from it: {error}") from None
+    return replace(views.to("cpu"), cameras=cameras), len(known)
 
 
 def _moved(mesh: Mesh, matrix: torch.Tensor) -> Mesh:

@@ -50,6 +50,8 @@ def print_tables(evaluation: Evaluation, console: Console | None = None) -> None
     """What was scored side by side, and the spread over trainings from anew."""
     console = console or Console()
     title = f"{evaluation.num_train_views} training views, {evaluation.num_held_out_views} held out"
+    if evaluation.num_corrected:
+        title += f"; the result with {evaluation.num_corrected} cameras as its run corrected them"
     if evaluation.reference is not None:
         title += f"; true surface {evaluation.reference}"
     console.print(title, soft_wrap=True, highlight=False)

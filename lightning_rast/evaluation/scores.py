@@ -8,7 +8,7 @@ from typing import Any
 from lightning_rast.data.views import Views
 from lightning_rast.evaluation.silhouettes import native_ious, silhouettes_of
 from lightning_rast.evaluation.surfaces import SeenScores, SurfaceScores, compare_surfaces
-from lightning_rast.evaluation.volumes import volume_iou
+from lightning_rast.evaluation.volumes import NoVolumeError, volume_iou
 from lightning_rast.scene import Mesh, MeshReport, mesh_report
 
 
@@ -101,5 +101,5 @@ def _spread(values: Sequence[float]) -> Spread:
 def _volume_iou(mesh: Mesh, reference: Mesh) -> float | None:
     try:
         return volume_iou(mesh, reference)
-    except ValueError:  # one of them is open
+    except NoVolumeError:
         return None

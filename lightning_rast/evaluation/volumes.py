@@ -7,6 +7,10 @@ from lightning_rast.scene import Mesh
 _MOST_PAIRS = 2**21  # of faces and columns at once, to bound the memory
 
 
+class NoVolumeError(ValueError):
+    """A mesh that encloses no volume."""
+
+
 def volume_iou(mesh: Mesh, reference: Mesh, *, num_columns: int = 256) -> float:
     """Intersection over union of the volumes that two closed meshes enclose.
 
@@ -17,7 +21,8 @@ def volume_iou(mesh: Mesh, reference: Mesh, *, num_columns: int = 256) -> float:
     that fill a good part of that box; docs/evaluation.md has figures.
 
     Raises:
-        ValueError: a mesh is not closed, encloses nothing, or is not finite.
+        NoVolumeError: a mesh is not closed, or the two enclose nothing.
+        ValueError: a mesh has no faces, or is not finite.
     """
     corners = [each.verts.detach().double().cpu().numpy() for each in (mesh, reference)]
     faces = [each.faces.cpu().numpy().astype(np.int64) for each in (mesh, reference)]
@@ -38,7 +43,7 @@ def volume_iou(mesh: Mesh, reference: Mesh, *, num_columns: int = 256) -> float:
     ]
     for column, _, step in events:
         if np.bincount(column, weights=step, minlength=1).any():
-            raise ValueError("volume_iou: a mesh is not closed, it encloses no volume")
+            raise NoVolumeError("volume_iou: a mesh is not closed, it encloses no volume")
     column, depth = (np.concatenate([event[i] for event in events]) for i in (0, 1))
     order = np.lexsort((depth, column))
     column, depth = column[order], depth[order]
@@ -53,7 +58,7 @@ def volume_iou(mesh: Mesh, reference: Mesh, *, num_columns: int = 256) -> float:
     length = np.append(np.where(column[1:] == column[:-1], np.diff(depth), 0.0), 0.0)
     union = float((length * (first | second)).sum()) if len(length) else 0.0
     if not union > 0:
-        raise ValueError("volume_iou: the meshes enclose no volume")
+        raise NoVolumeError("volume_iou: the meshes enclose no volume")
     return float((length * (first & second)).sum()) / union
 
 

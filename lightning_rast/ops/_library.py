@@ -11,7 +11,7 @@ from pathlib import Path
 import torch as torch
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_ABI = 3  # kLrastAbi in csrc/api/lrast.h
+_ABI = 4  # kLrastAbi in csrc/api/lrast.h
 _SUFFIX = ".dll" if sys.platform == "win32" else ".so"
 
 

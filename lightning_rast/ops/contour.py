@@ -85,7 +85,7 @@ def record_contour(
     """The whole record of a forward pass on the CPU, `csrc/kernels/contour.h` says of what."""
     _check(verts_clip, topology, image_size)
     tape = _forward(verts_clip, *_topology_tensors(topology), *image_size, record=True)[1]
-    return tape.as_strided((tape.untyped_storage().nbytes() // 8,), (1,))
+    return tape[: int(tape[0])]
 
 
 _STAGES = ("project", "sign", "weight", "bin", "sweep", "record")
@@ -145,7 +145,7 @@ OPERATORS.define(
 _NOT_FINITE, _NOT_IN_FRONT, _TAPE_LOST = 1, 2, 5
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-_Where = _I64 * 2
+_Found = _I64 * 3
 
 
 @functools.cache
@@ -154,7 +154,7 @@ def _forward_function(dtype: torch.dtype) -> Callable[..., int]:
     return bind(
         core(),
         f"lrast_contour_forward_{_SUFFIX[dtype]}",
-        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _P, _P),
+        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _I64, _P, _P, _P),
     )
 
 
@@ -186,6 +186,12 @@ def _raise_status(status: int, where: tuple[int, int], verts_clip: Tensor) -> No
     raise_status("contour_coverage", status)
 
 
+# Words of the last tapes, by what their sizes depend on most. A call makes so much room and an
+# eighth more; if that is too little, it makes a second call to get its tape.
+_tape_words: dict[tuple[int, ...], int] = {}
+_MOST_SIZES = 256
+
+
 def _forward(
     verts_clip: Tensor,
     faces: Tensor,
@@ -198,11 +204,18 @@ def _forward(
     record: bool,
     stage_ms: ctypes.Array[ctypes.c_double] | None = None,
 ) -> tuple[Tensor, Tensor]:
+    """Coverage and the tape, of one dimension and with room to spare; one word if not `record`."""
     verts_clip = verts_clip.contiguous()
-    num_views, num_verts = verts_clip.shape[:2]
+    num_views, num_verts, _ = verts_clip.shape
+    num_edges = edge_verts.shape[0]
     coverage = verts_clip.new_empty(num_views, height, width)
-    num_words = ctypes.c_int64()
-    where = _Where()
+    sizes = (num_views, num_edges, height, width)
+    room = 0
+    if record:
+        expected = _tape_words.get(sizes, 0)
+        room = expected + expected // 8
+    tape = torch.empty(room, dtype=torch.int64) if room else None
+    found = _Found()  # words of the tape, then view and vertex at fault
     status = _forward_function(verts_clip.dtype)(
         verts_clip.data_ptr(),
         num_views,
@@ -210,7 +223,7 @@ def _forward(
         faces.data_ptr(),
         faces.shape[0],
         edge_verts.data_ptr(),
-        edge_verts.shape[0],
+        num_edges,
         edge_faces.data_ptr(),
         edge_faces.shape[0],
         irregular_offsets.data_ptr(),
@@ -219,18 +232,30 @@ def _forward(
         height,
         width,
         torch.get_num_threads(),
-        ctypes.byref(num_words) if record else None,
-        where,
+        None if tape is None else tape.data_ptr(),
+        room,
+        found if record else None,
+        ctypes.addressof(found) + 8,
         stage_ms,
     )
     if status != 0:
-        _raise_status(status, (where[0], where[1]), verts_clip)
+        _raise_status(status, (found[1], found[2]), verts_clip)
     if not record:
         return coverage, torch.zeros(1, dtype=torch.int64)
-    tape = torch.empty(num_words.value, dtype=torch.int64)
-    status = _take_tape_function(verts_clip.dtype)(tape.data_ptr(), num_words.value, stage_ms)
-    if status != 0:
-        raise_status("contour_coverage", status)
+    num_words = found[0]
+    if len(_tape_words) >= _MOST_SIZES:
+        _tape_words.clear()
+    _tape_words[sizes] = num_words
+    if tape is None or num_words > room:
+        tape = torch.empty(num_words, dtype=torch.int64)
+        status = _take_tape_function(verts_clip.dtype)(tape.data_ptr(), num_words, stage_ms)
+        if status != 0:
+            raise_status("contour_coverage", status)
+    return coverage, tape
+
+
+def _forward_operator(*arguments) -> tuple[Tensor, Tensor]:
+    coverage, tape = _forward(*arguments)
     return coverage, tape[:1]
 
 
@@ -272,7 +297,7 @@ def _backward(
     return grad_verts_clip
 
 
-OPERATORS.impl("contour_coverage", _forward, "CPU")
+OPERATORS.impl("contour_coverage", _forward_operator, "CPU")
 OPERATORS.impl("contour_coverage_backward", _backward, "CPU")
 
 

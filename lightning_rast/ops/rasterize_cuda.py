@@ -1,4 +1,4 @@
-"""CUDA side of `rasterize`: memory, streams and registration."""
+"""CUDA side of `rasterize` and `visible_faces`: memory, streams and registration."""
 
 import ctypes
 
@@ -8,11 +8,13 @@ from torch import Tensor
 from lightning_rast.ops import _cuda_call
 from lightning_rast.ops._registry import OPERATORS
 from lightning_rast.ops.rasterize import _CULL, _empty_fragments
+from lightning_rast.ops.visible_faces import _empty_faces
 
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 _P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _FORWARD_SIZES = (_I64, _I64, _I64, _I32, _I32, _I32, _I32, _I32)
 _FORWARD_TYPES = (_P, _P, _P, *_FORWARD_SIZES, _P, _P, _P, _P, _I32, _P)
+_FACES_TYPES = (_P, _P, _P, *_FORWARD_SIZES[1:], _P, _P, _P, _I32, _P)
 _BACKWARD_SIZES = (_I64, _I64, _I32, _I32, _I32, _I32)
 _BACKWARD_TYPES = (_P, _P, _P, _P, _P, *_BACKWARD_SIZES, _P, _P, _I32, _P)
 
@@ -21,6 +23,13 @@ def _scratch(name: str, types: tuple[type, ...], *sizes: int, like: Tensor) -> T
     entry = f"lrast_rasterize_cuda_{name}"
     num_bytes = _cuda_call.function(entry, *types, restype=_I64)(*sizes)
     return like.new_empty(num_bytes, dtype=torch.uint8)
+
+
+def _forward_scratch(
+    num_views: int, num_faces: int, height: int, width: int, num_layers: int, like: Tensor
+) -> Tensor:
+    sizes = (num_views, num_faces, height, width, num_layers)
+    return _scratch("scratch_bytes", (_I64, _I64, _I32, _I32, _I32), *sizes, like=like)
 
 
 def _pointer(tensor: Tensor | None) -> int | None:
@@ -40,12 +49,7 @@ def _forward(
     face_ranges = None if face_ranges is None else face_ranges.contiguous()
     bary, depth, face_idx = _empty_fragments(verts_clip, face_ranges, height, width, num_layers)
     num_views, num_faces = face_idx.shape[0], faces.shape[0]
-    scratch = _scratch(
-        "scratch_bytes",
-        (_I64, _I64, _I32, _I32, _I32),
-        *(num_views, num_faces, height, width, num_layers or 1),
-        like=verts_clip,
-    )
+    scratch = _forward_scratch(num_views, num_faces, height, width, num_layers or 1, verts_clip)
     _cuda_call.launch(
         "rasterize",
         f"lrast_rasterize_cuda_{_SUFFIX[verts_clip.dtype]}",
@@ -68,6 +72,41 @@ def _forward(
         scratch.data_ptr(),
     )
     return bary, depth, face_idx
+
+
+def _visible_faces(
+    verts_clip: Tensor,
+    faces: Tensor,
+    face_ranges: Tensor | None,
+    height: int,
+    width: int,
+    cull: str,
+) -> tuple[Tensor, Tensor]:
+    verts_clip, faces = verts_clip.contiguous(), faces.contiguous()
+    face_ranges = None if face_ranges is None else face_ranges.contiguous()
+    face_idx, coverage = _empty_faces(verts_clip, face_ranges, height, width)
+    num_views, num_faces = face_idx.shape[0], faces.shape[0]
+    scratch = _forward_scratch(num_views, num_faces, height, width, 1, verts_clip)
+    _cuda_call.launch(
+        "visible_faces",
+        f"lrast_visible_faces_cuda_{_SUFFIX[verts_clip.dtype]}",
+        _FACES_TYPES,
+        verts_clip.device,
+        verts_clip.data_ptr(),
+        faces.data_ptr(),
+        _pointer(face_ranges),
+        num_views,
+        verts_clip.shape[-2],
+        num_faces,
+        height,
+        width,
+        _CULL[cull],
+        verts_clip.dim() == 2,
+        face_idx.data_ptr(),
+        coverage.data_ptr(),
+        scratch.data_ptr(),
+    )
+    return face_idx, coverage
 
 
 def _backward(
@@ -115,3 +154,4 @@ def _backward(
 
 OPERATORS.impl("rasterize", _forward, "CUDA")
 OPERATORS.impl("rasterize_backward", _backward, "CUDA")
+OPERATORS.impl("visible_faces", _visible_faces, "CUDA")

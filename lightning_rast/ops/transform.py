@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, raise_status
+from lightning_rast.ops._registry import OPERATORS, raise_status, runs_eagerly_on_cpu
 
 
 def transform_points(
@@ -34,6 +34,8 @@ def transform_points(
         ValueError: a shape, dtype or device does not fit. Values are not looked at.
     """
     _check(points, matrices)
+    if runs_eagerly_on_cpu(points) and runs_eagerly_on_cpu(matrices):
+        return _EagerTransform.apply(points, matrices)
     return torch.ops.lightning_rast.transform_points(points, matrices)
 
 
@@ -211,3 +213,24 @@ torch.library.register_autograd(
 torch.library.register_autograd(
     "lightning_rast::transform_matrices_vjp", _matrices_vjp_backward, setup_context=_setup_context
 )
+
+
+class _EagerTransform(torch.autograd.Function):
+    """The registered operator and its derivative, called without torch's dispatcher: the way
+    through it takes longer than a mesh of some thousand vertices. See `contour_coverage`."""
+
+    @staticmethod
+    def forward(ctx, points: Tensor, matrices: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.save_for_backward(points, matrices)
+        return _forward(points, matrices)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        if torch.is_grad_enabled() or not runs_eagerly_on_cpu(grad):
+            return _transform_backward(ctx, grad)
+        points, matrices = ctx.saved_tensors
+        needed = ctx.needs_input_grad
+        return (
+            _points_vjp(grad, matrices, points.dim() == 2) if needed[0] else None,
+            _matrices_vjp(grad, points) if needed[1] else None,
+        )

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size
+from lightning_rast.ops._registry import OPERATORS, check_image_size, runs_eagerly_on_cpu
 from lightning_rast.ops.rasterize import _CULL, _check, _raise_status
 
 
@@ -47,10 +47,11 @@ def visible_faces(
     check_image_size("visible_faces", image_size)
     if cull not in _CULL:
         raise ValueError(f'visible_faces: cull must be "none", "back" or "front", got {cull!r}')
+    draw = torch.ops.lightning_rast.visible_faces
+    if runs_eagerly_on_cpu(verts_clip) and runs_eagerly_on_cpu(faces):
+        draw = _visible_faces  # the way through the dispatcher takes as long as a small picture
     return VisibleFaces(
-        *torch.ops.lightning_rast.visible_faces(
-            verts_clip.detach(), faces, face_ranges, image_size[0], image_size[1], cull
-        )
+        *draw(verts_clip.detach(), faces, face_ranges, image_size[0], image_size[1], cull)
     )
 
 
@@ -110,22 +111,7 @@ def _visible_faces(
     return face_idx, coverage
 
 
-def _visible_faces_on_cuda(
-    verts_clip: Tensor,
-    faces: Tensor,
-    face_ranges: Tensor | None,
-    height: int,
-    width: int,
-    cull: str,
-) -> tuple[Tensor, Tensor]:
-    face_idx = torch.ops.lightning_rast.rasterize(
-        verts_clip, faces, face_ranges, height, width, cull, None
-    )[2]
-    return face_idx, (face_idx >= 0).to(verts_clip.dtype)
-
-
 OPERATORS.impl("visible_faces", _visible_faces, "CPU")
-OPERATORS.impl("visible_faces", _visible_faces_on_cuda, "CUDA")
 
 
 @torch.library.register_fake("lightning_rast::visible_faces")

@@ -5,6 +5,7 @@ from lightning_rast.optim.agreement import Targets as Targets
 from lightning_rast.optim.agreement import agreement as agreement
 from lightning_rast.optim.camera_refinement import CameraRefinement as CameraRefinement
 from lightning_rast.optim.camera_refinement import refine_cameras as refine_cameras
+from lightning_rast.optim.crossings import without_new_crossings as without_new_crossings
 from lightning_rast.optim.image_topology import image_topology as image_topology
 from lightning_rast.optim.outline_newton import OutlineRows as OutlineRows
 from lightning_rast.optim.outline_newton import OutlineStep as OutlineStep

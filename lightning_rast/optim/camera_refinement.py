@@ -47,6 +47,8 @@ def refine_cameras(
     prior: float = 0.005,
     needed: float = 0.85,
     weights: Float[Tensor, " N"] | None = None,
+    clip_px: float = 6.0,
+    huber_px: float = 2.0,
 ) -> CameraRefinement:
     """Let cameras and mesh move in turns, and keep the cameras' part if the outline gains by it.
 
@@ -64,6 +66,7 @@ def refine_cameras(
             costs as much as residuals of sqrt(prior) pixels all along the outline.
         needed: corrections are accepted if the root mean square residual falls below so much of
             that with the cameras as given.
+        weights, clip_px, huber_px: as for `outline_rows`.
 
     Raises:
         ValueError: a number is out of range, or shapes do not fit.
@@ -73,22 +76,31 @@ def refine_cameras(
             "refine_cameras: needs 0 < needed <= 1, prior > 0 and rounds >= 1, "
             f"got {needed}, {prior} and {rounds}"
         )
+
+    def rows_of(shape: Mesh, views: Camera) -> OutlineRows:
+        return outline_rows(
+            shape.verts,
+            shape.topology,
+            views,
+            distances,
+            clip_px=clip_px,
+            huber_px=huber_px,
+            weights=weights,
+        )
+
     center = mesh.bounds.double().mean(0).cpu()
     start = cameras.to("cpu")
     twists = torch.zeros(len(cameras), 6, dtype=torch.float64)
     corrected = start
     held, moved = mesh, mesh
     for _ in range(rounds):
-        rows = outline_rows(moved.verts, moved.topology, corrected, distances, weights=weights)
+        rows = rows_of(moved, corrected)
         step = camera_step(rows, corrected, center, twists, prior=prior)
         twists = without_gauge(twists + step, start, center)
         corrected = twisted(start, twists, center)
-        moved = _stepped(moved, corrected, distances, bending, weights)
-        held = _stepped(held, start, distances, bending, weights)
-    before, after = (
-        outline_rows(shape.verts, shape.topology, views, distances, weights=weights).rms_px
-        for shape, views in ((held, start), (moved, corrected))
-    )
+        moved = _stepped(moved, rows_of(moved, corrected), bending)
+        held = _stepped(held, rows_of(held, start), bending)
+    before, after = rows_of(held, start).rms_px, rows_of(moved, corrected).rms_px
     accepted = after < needed * before
     chosen = replace(
         cameras,
@@ -185,10 +197,7 @@ def _row_terms(rows: OutlineRows, cameras: Camera, center: Tensor) -> tuple[Tens
     return torch.linalg.cross(from_center, shift), shift, radius
 
 
-def _stepped(
-    mesh: Mesh, cameras: Camera, distances: Tensor, bending: float, weights: Tensor | None
-) -> Mesh:
-    rows = outline_rows(mesh.verts, mesh.topology, cameras, distances, weights=weights)
+def _stepped(mesh: Mesh, rows: OutlineRows, bending: float) -> Mesh:
     a, b = mesh.topology.edge_verts.long().T
     edge = float((mesh.verts[a] - mesh.verts[b]).norm(dim=1).mean())
     step = outline_step(mesh.verts, mesh.topology, rows, bending=bending, edge=edge)

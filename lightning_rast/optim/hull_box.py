@@ -10,6 +10,8 @@ from lightning_rast.scene import Camera
 # roughly where to look, and for some captures every view is cut.
 _WEIGHT_OF_CUT_VIEW = 0.1
 _REWEIGHTINGS = 12
+# Sine of an angle that rays must have between them, to say where they meet.
+_ONE_SIDE = 1e-3
 # Half sides in units of the views' typical half extent; carving grows a box that is too small.
 _FIRST_SIZE = 2.0
 
@@ -25,7 +27,8 @@ def first_bounds(
     unless all are cut.
 
     Raises:
-        ValueError: fewer than two masks show an outline, or no camera has the point in front of it.
+        ValueError: fewer than two masks show an outline, all of them from one side, or no camera
+            has the point in front of it.
     """
     centroid, half_extent, is_cut, is_empty = _mask_boxes(inside, known)
     used = ~is_empty
@@ -36,7 +39,9 @@ def first_bounds(
         )
     cameras, centroid = cameras[used.nonzero()[:, 0]], centroid[used]
     half_extent, is_cut = half_extent[used], is_cut[used]
-    center = _nearest_to_rays(*_rays(cameras, centroid), is_cut)
+    origins, directions = _rays(cameras, centroid)
+    _check_sides(directions, cameras)
+    center = _nearest_to_rays(origins, directions, is_cut)
     depth = cameras.world_to_view_points(center[None])[:, 0, 2]
     in_front = torch.ones_like(is_cut) if cameras.orthographic else depth > cameras.near
     if not bool(in_front.any()):
@@ -55,6 +60,15 @@ def first_bounds(
 
 def _rounded(point: Tensor) -> str:
     return ", ".join(f"{value:.3g}" for value in point.tolist())
+
+
+def _check_sides(directions: Tensor, cameras: Camera) -> None:
+    turned = torch.linalg.cross(directions[:1].expand_as(directions), directions).norm(dim=1)
+    if float(turned.max()) < _ONE_SIDE:
+        raise ValueError(
+            f"all {len(cameras)} masks with an outline show the object from one side: nothing tells"
+            " how deep it is; views from other sides are needed"
+        )
 
 
 def _mask_boxes(inside: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

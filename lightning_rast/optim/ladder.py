@@ -4,6 +4,7 @@ Nothing here touches a mesh. The plan follows from the settings alone; the posit
 record that a checkpoint holds, so that a resumed run goes on where the other stopped.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -35,10 +36,10 @@ class Stage:
 class Position:
     """Where a run is in its ladder.
 
-    stage, step: of the stage, and steps done in it. round: how often the topology was changed.
+    stage, step: of the stage, and steps done in it. round: 1 once the mesh was made anew.
     lowest: least energy of the stage that was an improvement; stale: steps since then.
-    highest: largest residual of the outlines (px) that a rung of this round began with; noise: the
-        one at which it was seen that bending less does not help, 0 if it was not.
+    highest: largest residual of the outlines (px) that a rung began with; noise: the one at which
+        it was seen that bending less does not help, 0 if it was not.
     """
 
     stage: int = 0
@@ -74,45 +75,43 @@ class Position:
     def go(self, stage: int) -> None:
         self.stage, self.step, self.lowest, self.stale = stage, 0, float("inf"), 0
 
-    def go_again(self, stage: int) -> None:
-        """To the beginning of another round."""
-        self.go(stage)
-        self.round, self.highest, self.noise = self.round + 1, 0.0, 0.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ladder:
-    """What a run does, in order. `again_at` is where a mesh of other topology starts anew."""
+    """What a run does, in order.
+
+    fine_at: where the rungs begin that any start needs. again_at: what follows the first stage of
+    kind topology, for a mesh that was made anew there; the end if there is no such stage.
+    """
 
     stages: tuple[Stage, ...]
+    fine_at: int
     again_at: int
-    num_again: int  # how often that may happen at most
 
     @property
     def most_steps(self) -> int:
-        """Of a run in which no stage ends early and the topology is changed every time."""
-        once = sum(stage.steps for stage in self.stages)
-        again = sum(stage.steps for stage in self.stages[self.again_at :])
-        return once + self.num_again * again
+        """Of a run in which no stage ends early and the mesh is made anew."""
+        return sum(stage.steps for stage in self.stages)
 
     @property
     def longest(self) -> float:
-        """Bending length of a round's first rung."""
-        return max((stage.bending for stage in self.stages[self.again_at :]), default=0.0)
+        """Bending length of the first rung that any start needs."""
+        return max((stage.bending for stage in self.stages[self.fine_at :]), default=0.0)
 
     @property
     def judged_at(self) -> float:
-        """The bending length, the first that is half of the longest of a round or less, at which it
-        is judged whether residuals fall; 0 if there is none."""
-        lengths = [stage.bending for stage in self.stages[self.again_at :] if stage.bending]
+        """The bending length, the first that is half of the longest or less, at which it is judged
+        whether residuals fall; 0 if there is none."""
+        lengths = [stage.bending for stage in self.stages[self.fine_at :] if stage.bending]
         return max((each for each in lengths if each <= self.longest / 2), default=0.0)
 
     def progress_at(self, position: Position) -> float:
-        """Steps done of those that there are, 0..1; a new round makes it smaller."""
-        done = [stage.steps for stage in self.stages[: position.stage]]
-        all_of_round = sum(stage.steps for stage in self.stages[self.again_at :])
-        total = sum(stage.steps for stage in self.stages) + position.round * all_of_round
-        return (sum(done) + position.step + position.round * all_of_round) / max(1, total)
+        """Steps done of the most that there may be, 0..1: without a round for a mesh made anew it
+        jumps to 1 in the end."""
+        if position.stage >= len(self.stages):
+            return 1.0
+        done = sum(stage.steps for stage in self.stages[: position.stage])
+        return (done + position.step) / max(1, self.most_steps)
 
 
 def make_ladder(
@@ -127,14 +126,16 @@ def make_ladder(
     first_fine: int = 0,
     remeshes: bool = True,
     cameras_at: float = 0.0,
-    num_again: int = 1,
+    again_from: float = math.inf,
 ) -> Ladder:
-    """Warm up, remesh, then for every bending length Gauss-Newton steps and a polish; topology.
+    """Warm up, remesh, then for every bending length Gauss-Newton steps and a polish; topology,
+    and for a mesh made anew there remeshing, the rungs from some length on, and a verdict.
 
     first_fine: rungs before this one are those that a start far from the object needs; they come
-        first of all, and again no more when the topology changes.
+        first of all, and again no more when the mesh is made anew.
     cameras_at: cameras are corrected, once, after the last rung that is not finer; 0 = never.
-    num_again: how often the topology may be changed; 0 leaves that stage out.
+    again_from: a mesh made anew begins at the first rung that is no longer, or at the last one; 0
+        leaves all from the topology stage on out.
     """
     rungs = [
         _rung(length, index - first_fine, len(bending), index)
@@ -165,7 +166,7 @@ def make_ladder(
         add("newton", "warm-up", warmup_steps, rungs[first_fine])
     if remeshes:
         stages.append(Stage(kind="remesh", name="remeshing"))
-    again_at = len(stages) - remeshes
+    fine_at = len(stages) - remeshes
     fine = rungs[first_fine:]
     num_coarse = sum(1 for _ in takewhile(lambda rung: rung.bending >= cameras_at > 0, fine))
     climb(fine[:num_coarse])
@@ -173,9 +174,15 @@ def make_ladder(
         last = fine[num_coarse - 1].bending
         stages.append(Stage(kind="cameras", name="cameras", bending=last))
     climb(fine[num_coarse:])
-    if num_again:
-        stages.append(Stage(kind="topology", name="topology"))
-    return Ladder(stages=tuple(stages), again_at=again_at, num_again=num_again)
+    if again_from == 0:
+        return Ladder(stages=tuple(stages), fine_at=fine_at, again_at=len(stages))
+    stages.append(Stage(kind="topology", name="topology"))
+    again_at = len(stages)
+    if remeshes:
+        stages.append(Stage(kind="remesh", name="remeshing of the new mesh"))
+    climb([rung for rung in fine if rung.bending <= again_from] or fine[-1:])
+    stages.append(Stage(kind="topology", name="verdict on the new mesh"))
+    return Ladder(stages=tuple(stages), fine_at=fine_at, again_at=again_at)
 
 
 @dataclass(frozen=True)

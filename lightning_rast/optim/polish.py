@@ -1,10 +1,13 @@
-"""What a polish step follows, beside bending: coverage against the views."""
+"""What a polish step follows, beside bending: coverage against the views; and how far it goes."""
 
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from lightning_rast.ops.outline_system import limit_outline_step
+from lightning_rast.scene import Topology
 
 
 class Misfit(NamedTuple):
@@ -44,3 +47,23 @@ def coverage_misfit(
         of_view = of_view * weights
         gradient *= weights[:, None, None]
     return Misfit(of_view, gradient)
+
+
+@torch.no_grad()
+def limited_move(
+    before: Float[Tensor, "V 3"],
+    after: Float[Tensor, "V 3"],
+    topology: Topology,
+    *,
+    max_edges: float = 0.25,
+) -> tuple[Float[Tensor, "V 3"], int]:
+    """As far towards `after` as no vertex moves further than `max_edges` of the mean length of its
+    edges and no face turns over, and how many vertices that held back."""
+    delta, scale = limit_outline_step(
+        before.double().cpu(),
+        topology.edge_verts.cpu(),
+        topology.faces.cpu(),
+        (after - before).double().cpu(),
+        max_edges=max_edges,
+    )
+    return before + delta.to(before), int((scale < 1).sum())

@@ -29,6 +29,9 @@ _LEAST_SEEN = (0.5, 0.2)
 _GOOD_IOU = 0.9
 # No hull that tolerates one more wrong view is tried beyond: no mask can be far off then.
 _BEYOND_DOUBT = 0.99
+# A hull that is so many times as long as the first box is open: views from nearly one side say
+# nothing about how deep the object is. It is cut at the first box, of twice the masks' extent.
+_OPEN = 2.0
 _SMALLEST_PART = 0.01
 _LOOKED_AT_SIZE = 128  # px: the first box, a rough one, is found with every so many pixels
 _HALF_EXTENT = 0.9  # units
@@ -59,6 +62,8 @@ class VisualHull:
         the others, and of hollows filled, as fractions of the whole, the largest first.
     uncovered: per view the part of its mask that the hull leaves out, 0..1: where it is much
         larger than elsewhere, that mask or camera disagrees with the others.
+    is_open: the views bound it nowhere near the object, so that it was cut at twice the masks'
+        extent.
     """
 
     mesh: Mesh
@@ -68,6 +73,7 @@ class VisualHull:
     ious: tuple[float, ...]
     dropped: tuple[float, ...]
     uncovered: Float64[Tensor, " N"]
+    is_open: bool = False
 
     @property
     def unit(self) -> float:
@@ -138,7 +144,7 @@ def visual_hull(
         ious = hull.ious
         hull = _best(space, own, resolution, (k, k), coverage, known)
         hull = replace(hull, ious=(*ious[: k - 1], *hull.ious, *ious[k:]))
-    return hull
+    return replace(hull, is_open=bounds is None and space.is_open)
 
 
 def view_bounds(distances: Float[Tensor, "N H W"], cameras: Camera) -> Float64[Tensor, "2 3"]:
@@ -201,6 +207,7 @@ class _Space:
         num_seen = self._num_seen(self.first_bounds.mean(dim=0))
         self.least_seen = max(2, math.ceil(least_seen * num_seen))
         edges = (distances[:, 0], distances[:, -1], distances[:, :, 0], distances[:, :, -1])
+        self.is_open = False
         self.is_whole = (torch.cat(edges, dim=1) < 0).all(dim=1)  # unknown pixels are +inf
 
     def _num_seen(self, point: Tensor) -> int:
@@ -282,6 +289,9 @@ class _Space:
             shrinkings += 1
             corners = torch.stack((origin + cell * low, origin + cell * high))
             bounds = _widened(corners, _BOX_MARGIN * cell)
+        if _longest(bounds) > _OPEN * _longest(self.first_bounds):
+            self.is_open = True
+            return self.first_bounds
         return bounds
 
     def _raise_empty(self, bounds: Tensor) -> None:

@@ -13,7 +13,7 @@ from lightning_rast.page.facts import Baseline, Facts, scored_views
 from lightning_rast.page.remarks import remarks
 from lightning_rast.scene import Mesh, mesh_report
 
-_NOT_SETTINGS = ("name", "log.root")
+_NOT_SETTINGS = ("name", "log.root", "viewer.")
 
 
 def gathered(
@@ -52,7 +52,9 @@ def gathered(
         baselines=[*baselines, *start_of(curves, config.start.kind)],
         curves=curves,
         config=flat_values(config),
-        changed=[key for key in changed_keys(Config(), config) if key not in _NOT_SETTINGS],
+        changed=[
+            key for key in changed_keys(Config(), config) if not key.startswith(_NOT_SETTINGS)
+        ],
         config_yaml=config_yaml(config),
         turntable=turntable.read_bytes() if turntable.is_file() else None,
         warnings=list(remarks(metrics, state, [*metrics.get("warnings", ()), *warnings])),

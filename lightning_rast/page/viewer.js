@@ -90,7 +90,7 @@
     controls.addEventListener("change", queue);
 
     function home() {
-      camera.clearViewOffset();
+      camera.up.fromArray(rig.up);
       camera.fov = 35;
       const distance = 1.02 * size / Math.sin(Math.min(
         camera.fov, 2 * Math.atan(Math.tan(camera.fov * Math.PI / 360) * camera.aspect) * 180 / Math.PI
@@ -117,13 +117,15 @@
       return side.addScaledVector(up, 0.35).normalize();
     }
 
-    // From where a view was taken, with its field of view; a principal point off the middle too.
+    // From where a view was taken, upright as its image is, all of what it shows in the frame.
     function lookFrom(index) {
       const view = rig.views[index];
       const pose = poseOf(view);
       const back = new THREE.Vector3().setFromMatrixColumn(pose, 2);
       const from = position(view);
       const depth = Math.max(from.clone().sub(sphere.center).dot(back), size * 0.1);
+      camera.up.setFromMatrixColumn(pose, 1);
+      if (frusta.visible) document.getElementById("show-cameras").click();
       camera.position.copy(from);
       controls.target.copy(from).addScaledVector(back, -depth);
       const [left, right, bottom, top] = view.corners;
@@ -150,8 +152,9 @@
         for (const view of rig.views.filter((each) => each.held_out === heldOut)) {
           const pose = poseOf(view);
           const [left, right, bottom, top] = view.corners;
-          // Of one size on the screen, about, whatever the focal length.
-          const depth = 0.22 * size / Math.max(right - left, top - bottom);
+          // To be seen from where all cameras are, whatever their focal length.
+          const distance = position(view).distanceTo(sphere.center);
+          const depth = Math.max(0.22 * size, 0.07 * distance) / Math.max(right - left, top - bottom);
           const at = (x, y) => new THREE.Vector3(x * depth, y * depth, -depth).applyMatrix4(pose);
           const tip = new THREE.Vector3().setFromMatrixPosition(pose);
           const rim = [at(left, bottom), at(right, bottom), at(right, top), at(left, top)];

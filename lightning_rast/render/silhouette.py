@@ -55,4 +55,4 @@ def _antialiased_mask(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:
     verts_clip = camera.world_to_clip(mesh.verts)
     seen = visible_faces(verts_clip, mesh.faces, camera.image_size)
     mask = seen.coverage[..., None]
-    return antialias(mask, seen, verts_clip, mesh.topology, premultiplied=True)[..., 0]
+    return antialias(mask, seen, verts_clip, mesh.topology, premultiplied=True).squeeze(-1)

@@ -1,7 +1,6 @@
-"""The command line: `python -m lightning_rast.report RUN`.
+"""The command line: `lightning-rast report RUN`.
 
-Exit codes: 0 written (or help), 1 an unexpected error, 2 something that the message names, 130
-stopped by Ctrl-C.
+`python -m lightning_rast.report` is the same command. Exit codes are those of `terminal.py`.
 """
 
 import argparse
@@ -9,20 +8,28 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from lightning_rast.config_file import ConfigError
 from lightning_rast.runs import CONFIG_NAME, RunError, write_atomically
+from lightning_rast.terminal import (
+    STOPPED,
+    OutputError,
+    Parser,
+    add_output_options,
+    refused,
+    telling,
+)
 
-_USER_ERROR = 2
 _FILE = "report.html"
 
 _EXAMPLES = """\
 examples:
-  python -m lightning_rast.report logs/kettle/version_0
+  lightning-rast report logs/kettle/version_0
       writes logs/kettle/version_0/report.html; open it in a browser, or send it to somebody
-  python -m lightning_rast.report logs/kettle/version_0 --out kettle.html --no-hull
+  lightning-rast report logs/kettle/version_0 --out kettle.html --no-hull
       to another file, without the seconds that it takes to carve a fine hull to compare with
+  lightning-rast report logs/photos/version_3 --json
+      also prints what there is to look at, and the hull's scores
 """
 
 
@@ -37,42 +44,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         # PyTorch takes seconds to import; everything above is checked first.
         from lightning_rast.report.reading import report_of
 
-        page = report_of(run, with_hull=args.hull).encode()
-        try:
-            write_atomically(out, page)
-        except OSError as error:
-            raise RunError(f"cannot write {out}: {error.strerror or error}") from None
-    except (ConfigError, RunError) as error:
-        return _refused(str(error))
+        with telling(args) as write_json:
+            facts, page = report_of(run, with_hull=args.hull)
+            try:
+                write_atomically(out, page.encode())
+            except OSError as error:
+                raise RunError(f"cannot write {out}: {error.strerror or error}") from None
+            for warning in facts.warnings:
+                print(f"note: {warning}")
+            print(f"{out} ({len(page.encode()) / 1e6:.1f} MB)")
+            if args.json is not None:
+                write_json(
+                    {
+                        "page": str(out),
+                        "warnings": list(facts.warnings),
+                        "baselines": {each.name: vars(each) for each in facts.baselines},
+                    }
+                )
+    except (ConfigError, RunError, OutputError) as error:
+        return refused(str(error))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
-    print(f"{out} ({len(page) / 1e6:.1f} MB)")
+        return STOPPED
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_refused(f"{message}; --help shows examples"))
-
-
-def _refused(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return _USER_ERROR
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m lightning_rast.report",
+    parser = Parser(
+        prog="lightning-rast report",
         description="Write a page about a finished or stopped run: one HTML file, for offline use.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder, logs/<name>/version_<n>"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a folder logs/<name>/version_<n>")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"instead of RUN/{_FILE}")
     parser.add_argument(
         "--no-hull",
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_false",
         help="do not carve a 256^3 hull to compare with",
     )
+    add_output_options(parser)
     return parser
 
 
@@ -88,7 +92,7 @@ def _check(run: Path, out: Path) -> None:
     if not run.exists():
         raise RunError(f"{run}: no such run folder")
     if not (run / CONFIG_NAME).is_file():
-        inside = sorted(run.glob(f"version_*/{CONFIG_NAME}")) if run.is_dir() else []
+        inside = sorted(run.glob(f"version_*/{CONFIG_NAME}"), key=lambda path: path.stat().st_mtime)
         hint = f"; did you mean {inside[-1].parent}?" if inside else ""
         raise RunError(f"{run} is no run folder: it has no {CONFIG_NAME}{hint}")
     if out.is_dir():

@@ -12,7 +12,7 @@ from lightning_rast.config import Config
 from lightning_rast.config_file import load_config
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.evaluation import better_hull, chamfer_l1, score_mesh
-from lightning_rast.page import Baseline, gathered, read_curves, read_metrics, written_page
+from lightning_rast.page import Baseline, Facts, gathered, read_curves, read_metrics, written_page
 from lightning_rast.runs import CONFIG_NAME, RunError, checkpoint_step, run_of_path
 from lightning_rast.scene import Mesh, MeshFileError, load_mesh
 from lightning_rast.training import make_views
@@ -21,8 +21,8 @@ from lightning_rast.warning_notes import noted_warnings
 _MESH_NAME = "mesh.ply"
 
 
-def report_of(folder: Path, *, with_hull: bool = True) -> str:
-    """The page of a run's folder, as text.
+def report_of(folder: Path, *, with_hull: bool = True) -> tuple[Facts, str]:
+    """The facts of a run's folder, and their page.
 
     Views that cannot be read any more are missing on it, and it says so.
 
@@ -49,7 +49,7 @@ def report_of(folder: Path, *, with_hull: bool = True) -> str:
         baselines=baselines,
         warnings=notes,
     )
-    return written_page(facts, simplify=clustered)
+    return facts, written_page(facts, simplify=clustered)
 
 
 def _mesh(folder: Path, *, is_written: bool) -> tuple[Mesh, int]:

@@ -106,16 +106,18 @@ def linear_from_srgb(values: np.ndarray) -> np.ndarray:
 def srgb_from_linear(values: np.ndarray) -> np.ndarray:
     """The inverse of `linear_from_srgb`."""
     values = np.clip(values, 0, 1)
-    return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055)
+    curved = 1.055 * values ** (1 / 2.4) - 0.055
+    # Rounding would leave white a little grey.
+    return np.where(values <= 0.0031308, 12.92 * values, np.where(values == 1, 1.0, curved))
 
 
 def cleaned_colors(values: np.ndarray) -> np.ndarray:
     """(N, 3 or 4) float32 0..1 with alpha, of what files hold: 0..1, or 0..255 where anything is
     above 1; what is not a number is white."""
-    values = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=1.0, posinf=1.0, neginf=0.0)
+    values = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=1.0, posinf=1.0, neginf=0.0)
     if values.size and values.max() > 1:
         values = values / 255
-    values = np.clip(values, 0, 1)
+    values = np.clip(values, 0, 1).astype(np.float32)
     if values.shape[1] == 3:
         values = np.concatenate((values, np.ones_like(values[:, :1])), axis=1)
     return values

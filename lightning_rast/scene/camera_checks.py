@@ -51,8 +51,10 @@ def check_camera(camera: "Camera") -> None:
     if camera.K.device.type == "cpu" and not torch.compiler.is_compiling():
         for name, values, _ in fields:
             last = values.detach()[:, -1]
-            if not bool(torch.isfinite(values.detach()).all()):
-                raise ValueError(f"{name} holds values that are not finite")
+            is_finite = torch.isfinite(values.detach()).all(dim=2).all(dim=1)
+            if not bool(is_finite.all()):
+                row = int((~is_finite).nonzero()[0, 0])
+                raise ValueError(f"{name} of camera {row} holds values that are not finite")
             if not bool(((last[:, :-1] == 0).all(dim=1) & (last[:, -1] == 1)).all()):
                 raise ValueError(f"{name} must end in a row (0, ..., 0, 1)")
         _check_focal_lengths(camera.K.detach())

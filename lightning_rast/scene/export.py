@@ -170,7 +170,7 @@ def _export_ply(asset: Asset, path: Path) -> Exported:
         colors = flat_colors(asset)
         if any(material.texture is not None for material in materials):
             notes.append(
-                "PLY holds one texture at most: its colours at the vertices are written instead"
+                "PLY holds one texture, without a base colour: what is seen at vertices is written"
             )
     stored = None if colors is None else np.round(np.clip(colors, 0, 1) * 255).astype(np.uint8)
     table = at_vertices(len(verts), faces, stored, uvs)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lightning_rast.scene.asset import Material, Texture, linear_from_srgb
+from lightning_rast.scene.texture_file import plain_png
 
 _FLOAT, _UINT, _USHORT = 5126, 5125, 5123
 _VERTICES, _INDICES = 34962, 34963
@@ -142,7 +143,8 @@ class GlbWriter:
         key = id(texture)
         if key not in self._images:
             kind = "image/png" if texture.suffix == ".png" else "image/jpeg"
-            view = self._view(texture.content)
+            is_png = texture.suffix == ".png"
+            view = self._view(plain_png(texture.content) if is_png else texture.content)
             image = self._listed("images", {"bufferView": view, "mimeType": kind})
             self._images[key] = self._listed("textures", {"source": image})
         return self._images[key]

@@ -112,6 +112,8 @@ def _asset(polygons: FilePolygons) -> Asset:
             "faces use positions that are infinite, not a number, or beyond float32; mend or "
             "remove those vertices in a mesh editor"
         )
+    _keep_one_round(polygons)
+    points = verts[polygons.corners]
     # Of corners, not vertices: each may have a colour of its own.
     each = np.arange(len(points))
     at = triangulate(polygons.verts[polygons.corners], each, polygons.counts)
@@ -143,5 +145,32 @@ def _asset(polygons: FilePolygons) -> Asset:
     )
 
 
+def _keep_one_round(polygons: FilePolygons) -> None:
+    """Polygons that go round the same corners several times do so once."""
+    starts = np.cumsum(polygons.counts) - polygons.counts
+    is_kept = np.ones(len(polygons.corners), dtype=bool)
+    counts = polygons.counts.copy()
+    for size in np.unique(counts[counts >= 6]):
+        members = np.flatnonzero(polygons.counts == size)
+        rings = polygons.corners[starts[members, None] + np.arange(size)]
+        for period in range(3, size // 2 + 1):
+            if size % period:
+                continue
+            repeats = (rings == np.roll(rings, period, axis=1)).all(axis=1)
+            longer = members[repeats & (counts[members] == size)]
+            counts[longer] = period
+            is_kept[(starts[longer, None] + np.arange(period, size)).ravel()] = False
+    if is_kept.all():
+        return
+    polygons.corners, polygons.counts = polygons.corners[is_kept], counts
+    if polygons.colors is not None:
+        polygons.colors = polygons.colors[is_kept]
+    if polygons.uvs is not None:
+        polygons.uvs = polygons.uvs[is_kept]
+
+
 def _taken(values: np.ndarray | None, at: np.ndarray) -> torch.Tensor | None:
-    return None if values is None else torch.from_numpy(values.astype(np.float32)[at])
+    if values is None:
+        return None
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(values.astype(np.float32)[at])

@@ -62,8 +62,8 @@ def read_ply(path: Path, *, with_appearance: bool = False) -> FilePolygons:
         if any(element.name == "tristrips" for element in elements):
             raise ValueError("holds triangle strips, which are not supported; export triangles")
         corners = counts = np.empty(0, dtype=np.int64)
-    if not np.isfinite(corners).all():
-        raise ValueError(f"a face names a vertex that is no number; {_AGAIN}")
+    if not (np.abs(corners) < 2**31).all():
+        raise ValueError(f"a face names a vertex by what is no vertex number; {_AGAIN}")
     corners = corners.astype(np.int64)
     if len(corners) and not 0 <= corners.min() <= corners.max() < len(verts):
         bad = corners[(corners < 0) | (corners >= len(verts))][0]

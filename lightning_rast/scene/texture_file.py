@@ -8,6 +8,8 @@ from PIL import Image
 from lightning_rast.scene.asset import Texture
 
 _MOST_BYTES = 2**28
+# Of PNG, all that glTF allows: others turn colours or proportions, which viewers ignore there.
+_PLAIN_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg"}
 
 
@@ -43,3 +45,14 @@ def texture_of(content: bytes, name: str) -> Texture:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return Texture(file.getvalue())
+
+
+def plain_png(content: bytes) -> bytes:
+    """A PNG without colour profiles, gamma, pixel proportions, texts and animation."""
+    kept, position = [content[:8]], 8
+    while position + 12 <= len(content):
+        size = 12 + int.from_bytes(content[position : position + 4], "big")
+        if content[position + 4 : position + 8] in _PLAIN_CHUNKS:
+            kept.append(content[position : position + size])
+        position += size
+    return b"".join(kept)

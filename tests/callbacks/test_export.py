@@ -1,5 +1,7 @@
 """The mesh files of a run."""
 
+import json
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -48,4 +50,16 @@ def test_a_run_stopped_early_exports_what_it_has(tmp_path):
 
 def test_nothing_unfinished_is_left(tmp_path):
     Fit(tmp_path).run(MeshExport(tmp_path, every_n_steps=2), logger=False)
-    assert {path.name for path in tmp_path.iterdir()} == set(MeshExport.FILES)
+    expected = {*MeshExport.FILES, "report.json"}
+    assert {path.name for path in tmp_path.iterdir()} == expected
+
+
+def test_the_report_speaks_of_the_final_mesh(tmp_path):
+    fit = Fit(tmp_path)
+    fit.run(MeshExport(tmp_path, every_n_steps=4))
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["num_verts"] == len(fit.module.verts)
+    assert report["is_watertight"]
+    assert report["volume"] == pytest.approx(
+        float(load_mesh(tmp_path / "mesh.ply").volume), rel=1e-5
+    )

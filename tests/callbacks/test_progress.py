@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lightning_rast.callbacks import Evaluation, ProgressDisplay
+from lightning_rast.callbacks import Evaluation, ProgressDisplay, progress
 from lightning_rast.callbacks.progress import duration
 from tests.callbacks.problem import STEPS, Fit
 
@@ -42,6 +42,26 @@ def test_without_held_out_views_the_training_iou_is_shown(show):
     output = show(io.StringIO(), Evaluation(every_n_steps=1), held_out=False)
     assert re.search(r"  IoU 0\.\d{4}", output)
     assert "held-out" not in output
+
+
+def test_a_log_file_gets_no_bar_even_where_colours_are_forced(show, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    output = show(io.StringIO(), Evaluation(every_n_steps=1))
+    assert not re.search(r"[\x1b\r]", output)
+    assert " 50 %  step 10/20" in output
+
+
+def test_a_terminal_that_cannot_go_back_to_a_line_gets_plain_lines(show, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    output = show(Terminal(), Evaluation(every_n_steps=1))
+    assert not re.search(r"[\x1b\r]", output)
+    assert " 50 %  step 10/20" in output
+
+
+def test_a_slow_training_says_something_between_two_tenths(show, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    lines = show(io.StringIO(), Evaluation(every_n_steps=1)).splitlines()
+    assert sum(" %  step " in line for line in lines) == STEPS
 
 
 @pytest.mark.parametrize("columns", [60, 140])

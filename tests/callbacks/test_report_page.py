@@ -48,7 +48,7 @@ def test_a_page_that_cannot_be_written_is_a_warning_that_says_why(tmp_path):
     fit = Fit(tmp_path)
     (tmp_path / "report.html").mkdir()
     with pytest.warns(
-        WriteWarning, match=r"report.html could not be written.*lightning_rast.report"
+        WriteWarning, match=r"report.html could not be written.*lightning-rast report"
     ):
         fit.run(*watched(fit))
     assert fit.module.is_finished

@@ -54,6 +54,12 @@ def test_a_mistake_is_one_message_and_exit_code_2(
     assert run_folders(tmp_path) == []
 
 
+def test_a_setting_without_effect_is_named_before_anything_else(config_path, capsys):
+    assert main(["--config", config_path, "optimizer.lr=0.1"]) == 2  # the mesh is none
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("note: optimizer.lr has no effect with schedule.kind=ladder")
+
+
 def test_a_config_is_asked_for(capsys):
     assert main([]) == 2
     assert "--config FILE is needed" in capsys.readouterr().err
@@ -83,7 +89,7 @@ def test_data_that_cannot_be_used_is_exit_code_2(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine.yaml").write_text("data: {kind: masks, folder: .}\n")
     monkeypatch.chdir(tmp_path)
     assert main(["--config", "mine.yaml"]) == 2
-    assert "missing mask image" in capsys.readouterr().err
+    assert "gone.png" in capsys.readouterr().err
     assert run_folders(tmp_path) == []
 
 
@@ -116,6 +122,20 @@ def test_train_py_is_the_same_command():
 def test_a_config_file_without_its_option_is_told_where_it_goes(capsys):
     assert main(["configs/kettle.yaml"]) == 2
     assert "configs/kettle.yaml: a config file goes after --config" in capsys.readouterr().err
+
+
+def test_a_path_without_a_key_is_told_its_key(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "cube.obj").write_text("v 0 0 0\n")
+    run = new_run("logs", "kettle", "").folder
+    for word, said in (
+        ("photos", "go as data.folder=photos"),
+        ("cube.obj", "goes as data.mesh=cube.obj"),
+        (str(run), f"is a run: --resume {run} continues it"),
+    ):
+        assert main([word]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_resuming_a_named_run_needs_no_data_paths(tmp_path, capsys):

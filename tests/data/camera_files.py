@@ -41,9 +41,8 @@ def names() -> list[str]:
 def write_masks(folder: Path, *, suffix: str = ".png", cameras: Camera | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     cameras = scene_cameras() if cameras is None else cameras
-    views = synthetic_views(scene_mesh(), cameras)
-    for name, coverage in zip(names(), views.coverage, strict=True):
-        image = (coverage.clamp(0, 1) * 255).round().byte().numpy()
+    coverage = synthetic_views(scene_mesh(), cameras).coverage
+    for name, image in zip(names(), (coverage * 255).round().byte().numpy(), strict=True):
         Image.fromarray(image).save(folder / f"{name}{suffix}")
 
 

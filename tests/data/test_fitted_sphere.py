@@ -1,5 +1,7 @@
 """The start sphere is found from cameras and masks, wherever the object is."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -74,3 +76,23 @@ def test_cameras_that_look_away_are_named():
     )
     with pytest.raises(ViewsError, match="behind camera view_00"):
         fitted_sphere(type(views)(turned, views.coverage, views.names))
+
+
+def test_an_empty_mask_among_others_says_nothing():
+    mesh = sphere()
+    cameras = orbit_cameras(mesh, view_directions("fibonacci", 8), image_size=64)
+    views = synthetic_views(mesh, cameras)
+    coverage = views.coverage.clone()
+    coverage[3] = 0
+    center, radius = fitted_sphere(replace(views, coverage=coverage))
+    assert (center - torch.tensor(CENTER).double()).norm() < 0.05
+    assert radius == pytest.approx(0.5, rel=0.1)
+
+
+def test_masks_that_are_all_empty_are_refused():
+    mesh = sphere()
+    views = synthetic_views(
+        mesh, orbit_cameras(mesh, view_directions("fibonacci", 3), image_size=32)
+    )
+    with pytest.raises(ViewsError, match="all of them are empty"):
+        fitted_sphere(replace(views, coverage=torch.zeros_like(views.coverage)))

@@ -77,3 +77,12 @@ def test_parts_that_do_not_fit_are_refused():
         Views(views.cameras, views.coverage, views.names[:3])
     with pytest.raises(ViewsError, match="known must be"):
         Views(views.cameras, views.coverage, views.names, torch.ones(4, 2, 2, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("value", [float("nan"), 255.0, -1.0])
+def test_coverage_that_is_none_is_refused_with_the_name_of_its_view(value):
+    views = make_views()
+    coverage = views.coverage.clone()
+    coverage[2, 1, 1] = value
+    with pytest.raises(ViewsError, match="coverage of view_2 must lie between 0"):
+        Views(views.cameras, coverage, views.names)

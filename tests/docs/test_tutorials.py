@@ -28,11 +28,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, tutorial: str) -> None:
+def run(folder: Path, page: Path) -> None:
     """All blocks in order; those of Python as one program, after the commands before the first."""
-    text = (TUTORIALS / tutorial).read_text()
-    blocks = [(match[1], match[2]) for match in BLOCK.finditer(text)]
-    assert blocks, f"{tutorial} has no commands"
+    blocks = [(match[1], match[2]) for match in BLOCK.finditer(page.read_text())]
+    assert blocks, f"{page} has no commands"
     commands = "".join(code for language, code in blocks if language == "bash")
     program = "\n".join(code for language, code in blocks if language == "python")
     environment = os.environ | {
@@ -52,12 +51,17 @@ def run(folder: Path, tutorial: str) -> None:
     [
         pytest.param("1-kettle.md", marks=pytest.mark.slow),
         pytest.param("2-my-mesh.md", marks=pytest.mark.slow),
+        pytest.param("3-photographs.md", marks=pytest.mark.slow),
         "4-pytorch-loop.md",
         "5-results.md",
     ],
 )
 def test_a_tutorial_runs_as_it_stands(folder: Path, tutorial: str):
-    run(folder, tutorial)
+    run(folder, TUTORIALS / tutorial)
+
+
+def test_the_readmes_programs_run_as_they_stand(folder: Path):
+    run(folder, REPOSITORY / "README.md")
 
 
 def test_every_tutorial_is_run_and_listed():

@@ -86,6 +86,34 @@ def test_a_run_knows_its_views(folder):
     assert found == expected
 
 
+def test_a_run_is_scored_with_the_cameras_that_it_corrected(folder):
+    run = folder / "logs" / "ring" / "version_0"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(config_yaml(load_config("ring.yaml", QUICK)))
+    save_mesh(run / "mesh.ply", load_mesh("true.ply"))
+    as_given = scores([str(run)], folder)
+    pushed = np.eye(4)
+    pushed[2, 3] = 5.0  # further away: the mesh looks smaller
+    found = {"corrected_world_to_view": {"view_000": pushed.tolist(), "of another run": 0}}
+    (run / "metrics.json").write_text(json.dumps(found))
+    corrected = scores([str(run)], folder)
+    assert (as_given["num_corrected"], corrected["num_corrected"]) == (0, 1)
+    assert corrected["scores"]["result"]["train_iou_min"] < 0.9
+    assert as_given["scores"]["result"]["train_iou_min"] == 1
+    # The start was made with the cameras as they were given.
+    assert corrected["scores"]["start"] == as_given["scores"]["start"]
+
+
+def test_corrected_cameras_that_cannot_be_read_are_told_of(folder, capsys):
+    run = folder / "logs" / "ring" / "version_0"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(config_yaml(load_config("ring.yaml", QUICK)))
+    save_mesh(run / "mesh.ply", load_mesh("true.ply"))
+    (run / "metrics.json").write_text('{"corrected_world_to_view": {"view_000": [1, 2]}}')
+    assert main([str(run)]) == 2
+    assert "metrics.json: cannot read the corrected cameras" in capsys.readouterr().err
+
+
 def test_a_mesh_is_scored_on_a_folder_of_masks(folder, mask_folder):
     found = scores(["true.ply", "--data", "masks"], folder)
     assert found["scores"]["result"]["held_out_iou_min"] > 0.98

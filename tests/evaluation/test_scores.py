@@ -34,6 +34,13 @@ def test_an_open_mesh_has_a_surface_but_no_volume(views):
     assert scores.surface is not None
 
 
+def test_a_reference_that_is_not_finite_is_not_taken_for_an_open_one(views):
+    broken = BALL.verts.clone()
+    broken[0] = float("nan")
+    with pytest.raises(ValueError, match="not finite"):
+        score_mesh(BALL, views, reference=BALL.with_verts(broken))
+
+
 def test_the_spread_is_over_the_scores_that_all_have(views):
     meshes = [icosphere(2, radius=radius) for radius in (0.7, 0.8, 0.9)]
     scores = [score_mesh(mesh, views, reference=BALL) for mesh in meshes]

@@ -129,6 +129,52 @@ def test_registration():
     )
 
 
+@pytest.mark.parametrize("wanted", [(0,), (1,), (0, 1)], ids=["image", "vertices", "both"])
+def test_a_plain_call_gives_the_operators_bits(wanted: tuple[int, ...]):
+    # It does not go through the dispatcher.
+    from lightning_rast.ops.antialias import _topology_tensors
+
+    image, verts_clip, topology, fragments = small()
+    leaves = [image, verts_clip]
+    needed = [leaves[i].requires_grad_() for i in wanted]
+    plain = antialias(image, fragments, verts_clip, topology)
+    operator, _ = torch.ops.lightning_rast.antialias(
+        image,
+        fragments.face_idx,
+        verts_clip,
+        *_topology_tensors(topology),
+        *(None, "none", False),
+        image_grad=0 in wanted,
+        record=True,
+    )
+    assert torch.equal(plain, operator)
+    weights = torch.linspace(-1, 1, plain.numel(), dtype=plain.dtype).reshape(plain.shape)
+    expected = torch.autograd.grad(operator, needed, weights)
+    assert all(map(torch.equal, torch.autograd.grad(plain, needed, weights), expected))
+
+
+def test_saved_tensors_may_be_copied_elsewhere():
+    # Offloading hooks copy what autograd saves.
+    image, verts_clip, topology, fragments = small()
+    verts_clip.requires_grad_()
+    (expected,) = torch.autograd.grad(
+        antialias(image, fragments, verts_clip, topology).square().sum(), verts_clip
+    )
+    with torch.autograd.graph.saved_tensors_hooks(lambda saved: saved.clone(), lambda saved: saved):
+        out = antialias(image, fragments, verts_clip, topology)
+    (actual,) = torch.autograd.grad(out.square().sum(), verts_clip)
+    assert torch.equal(actual, expected)
+
+
+def test_its_gradient_has_no_gradient():
+    image, verts_clip, topology, fragments = small()
+    verts_clip.requires_grad_()
+    loss = antialias(image, fragments, verts_clip, topology).square().sum()
+    (grad,) = torch.autograd.grad(loss, verts_clip, create_graph=True)
+    with pytest.raises(RuntimeError, match="antialias: its gradient cannot be differentiated"):
+        torch.autograd.grad(grad.sum(), verts_clip)
+
+
 def test_nothing_to_draw_changes_nothing():
     topology = Topology.from_faces(torch.zeros(0, 3, dtype=torch.int32), 0)
     verts_clip = torch.zeros(2, 0, 4)

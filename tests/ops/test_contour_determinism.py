@@ -8,7 +8,7 @@ import torch
 
 from lightning_rast.ops import contour, contour_coverage
 from tests.ops.contour_fingerprint import all_outputs, fingerprint
-from tests.ops.contour_meshes import icosphere
+from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
 from tests.ops.instruction_sets import printed_by
 
@@ -38,8 +38,24 @@ def test_instruction_sets_agree_bit_for_bit(isa: str):
     assert printed_by("tests.ops.contour_fingerprint", isa) == fingerprint()
 
 
-def test_a_tape_is_there_once():
+@pytest.mark.parametrize("num_threads", [1, 2, 5])
+@pytest.mark.parametrize("room", [0, 2, 10**6])
+def test_a_tape_has_the_same_records_whatever_room_was_expected(
+    threads: None, monkeypatch, num_threads: int, room: int
+):
+    mesh = bumpy_sphere(2)
+    verts_clip = torch.cat([seen_from(mesh.verts, eye=(2.0 + k, 1.0, 1.5)) for k in range(6)])
+    torch.set_num_threads(1)
+    expected = contour.record_contour(verts_clip, mesh.topology, (40, 50))
+    torch.set_num_threads(num_threads)
+    sizes = (6, mesh.topology.num_edges, 40, 50)
+    monkeypatch.setattr(contour, "_tape_words", {sizes: room})
+    assert torch.equal(contour.record_contour(verts_clip, mesh.topology, (40, 50)), expected)
+
+
+def test_a_tape_is_there_once(monkeypatch):
     # The second taker must not get what another call has left in its place.
+    monkeypatch.setattr(contour, "_tape_words", {})
     mesh = icosphere(1)
     verts_clip = seen_from(mesh.verts)
     contour._forward(verts_clip, *contour._topology_tensors(mesh.topology), 8, 8, record=True)

@@ -227,6 +227,19 @@ def test_the_order_of_threads_does_not_show_in_gradients(library, dtype):
     assert all(torch.equal(result, results[0]) for result in results)
 
 
+@pytest.mark.parametrize("order", [FORWARD, REVERSE, SHUFFLED])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["f32", "f64"])
+def test_visible_faces(library, dtype, order):
+    library.cuda_shim_order(order, 13)
+    torus = MESHES["torus"]
+    outside = Case(views(torus, dtype), torus.faces, None, 32, 36, "back")
+    for case in (outside, packed(dtype), large_faces((90, 75))):
+        actual = rasterize_cuda._visible_faces(*case[:6])
+        expected = torch.ops.lightning_rast.visible_faces(*case[:6])
+        assert torch.equal(actual[0], expected[0])
+        assert torch.equal(actual[1], expected[1])
+
+
 def test_many_faces_in_one_pixel():
     mesh = MESHES["crumpled"]
     verts_clip = seen_from(mesh.verts * 0.02).float()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import transform_points
+from lightning_rast.ops import transform, transform_points
 from tests.ops.instruction_sets import printed_by
 from tests.ops.transform_cases import NUM_VERTS, case, fingerprint, outputs
 from tests.reference import transform as reference
@@ -78,13 +78,41 @@ def test_third_derivatives_of_a_cubic(shared: bool):
 
 
 @pytest.mark.parametrize("wanted", ["points", "matrices"])
-def test_only_the_gradient_that_is_needed_is_computed(wanted: str, monkeypatch):
+def test_the_operator_computes_only_the_gradient_that_is_needed(wanted: str):
     inputs = dict(zip(("points", "matrices"), case(2, 5, shared=True), strict=False))
     inputs[wanted].requires_grad_()
     with torch.profiler.profile() as profile:
-        transform_points(**inputs).sum().backward()
+        torch.ops.lightning_rast.transform_points(**inputs).sum().backward()
     called = {event.name for event in profile.events() if event.name.startswith("lightning_rast")}
     assert called == {"lightning_rast::transform_points", f"lightning_rast::transform_{wanted}_vjp"}
+
+
+@pytest.mark.parametrize("wanted", ["points", "matrices"])
+def test_a_plain_call_computes_only_the_gradient_that_is_needed(wanted: str, monkeypatch):
+    called = []
+    for name in ("points", "matrices"):
+        compute = getattr(transform, f"_{name}_vjp")
+
+        def noted(*arguments, name=name, compute=compute):
+            called.append(name)
+            return compute(*arguments)
+
+        monkeypatch.setattr(transform, f"_{name}_vjp", noted)
+    inputs = dict(zip(("points", "matrices"), case(2, 5, shared=True), strict=False))
+    inputs[wanted].requires_grad_()
+    transform_points(**inputs).sum().backward()
+    assert called == [wanted]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_plain_call_gives_the_operators_bits(shared: bool):
+    # It does not go through the dispatcher.
+    inputs = [x.requires_grad_() for x in case(2, 5, shared=shared)[:2]]
+    results = []
+    for draw in (transform_points, torch.ops.lightning_rast.transform_points):
+        out = draw(*inputs)
+        results.append((out, *torch.autograd.grad(out.square().sum(), inputs)))
+    assert all(map(torch.equal, *results))
 
 
 @pytest.mark.parametrize("num_threads", [2, 3, 7])

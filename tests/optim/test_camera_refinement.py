@@ -154,3 +154,16 @@ def test_an_impossible_share_is_refused():
     mesh, views = potato(1), cameras(3)
     with pytest.raises(ValueError, match="0 < needed <= 1"):
         refine_cameras(mesh, views, torch.zeros(3, *SIZE), bending=0.03, needed=1.5)
+
+
+@pytest.mark.parametrize("limit", ["clip_px", "huber_px"])
+def test_corrections_follow_the_limits_of_residuals(limit: str):
+    mesh, views = potato(3), cameras()
+    distances = distances_of(mesh, views)
+    wrong = turned(views, 1.0)
+
+    def turn(**limits: float) -> float:
+        found = refine_cameras(mesh, wrong, distances, bending=0.05, rounds=1, **limits)
+        return float(found.rotation_deg.mean())
+
+    assert abs(turn(**{limit: 0.05}) / turn() - 1) > 0.01

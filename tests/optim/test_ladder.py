@@ -12,76 +12,84 @@ def kinds(ladder: Ladder) -> list[str]:
 
 
 def test_every_rung_has_its_steps_and_its_polish():
-    ladder = make_ladder([0.05, 0.02], warmup_steps=4, newton_steps=2, polish_steps=9)
+    ladder = make_ladder(
+        [0.05, 0.02], warmup_steps=4, newton_steps=2, polish_steps=9, again_from=0.0
+    )
     rung = ["newton", "polish"]
-    assert kinds(ladder) == ["newton", "remesh", *rung, *rung, "topology"]
-    assert [stage.steps for stage in ladder.stages] == [4, 0, 2, 9, 2, 9, 0]
-    assert [stage.bending for stage in ladder.stages] == [0.05, 0, 0.05, 0.05, 0.02, 0.02, 0]
+    assert kinds(ladder) == ["newton", "remesh", *rung, *rung]
+    assert [stage.steps for stage in ladder.stages] == [4, 0, 2, 9, 2, 9]
+    assert [stage.bending for stage in ladder.stages] == [0.05, 0, 0.05, 0.05, 0.02, 0.02]
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"polish_steps": 0}, ["newton", "remesh", "newton", "topology"]),
-        ({"newton_steps": 0}, ["newton", "remesh", "polish", "topology"]),
-        ({"warmup_steps": 0}, ["remesh", "newton", "polish", "topology"]),
-        ({"remeshes": False}, ["newton", "newton", "polish", "topology"]),
-        ({"num_again": 0}, ["newton", "remesh", "newton", "polish"]),
+        ({"polish_steps": 0}, ["newton", "remesh", "newton"]),
+        ({"newton_steps": 0}, ["newton", "remesh", "polish"]),
+        ({"warmup_steps": 0}, ["remesh", "newton", "polish"]),
+        ({"remeshes": False}, ["newton", "newton", "polish"]),
     ],
 )
 def test_a_stage_can_be_left_out(settings, expected):
-    assert kinds(make_ladder([0.05], **settings)) == expected
+    assert kinds(make_ladder([0.05], **settings, again_from=0.0)) == expected
 
 
-def test_a_mesh_of_new_topology_starts_with_remeshing():
-    ladder = make_ladder([0.2, 0.05], first_fine=1)
-    assert ladder.stages[ladder.again_at].kind == "remesh"
-    assert ladder.stages[ladder.again_at + 1].bending == 0.05
+@pytest.mark.parametrize(("again_from", "expected"), [(1.0, [0.05, 0.02]), (0.03, [0.02])])
+def test_a_mesh_made_anew_is_remeshed_and_fitted_from_some_rung_on(again_from, expected):
+    ladder = make_ladder([0.05, 0.02], polish_steps=0, again_from=again_from)
+    assert ladder.stages[ladder.again_at - 1].kind == "topology"
+    first, *rungs, last = ladder.stages[ladder.again_at :]
+    assert (first.kind, last.kind) == ("remesh", "topology")
+    assert [rung.bending for rung in rungs] == expected
 
 
-def test_rungs_of_a_sphere_come_before_the_warm_up():
+def test_a_mesh_made_anew_has_the_last_rung_at_least():
+    ladder = make_ladder([0.05, 0.02], polish_steps=0, again_from=1e-3)
+    assert [stage.bending for stage in ladder.stages[ladder.again_at :]] == [0, 0.02, 0]
+
+
+def test_rungs_of_a_sphere_come_before_the_warm_up_and_only_once():
     ladder = make_ladder([0.2, 0.05], first_fine=1)
     assert [stage.bending for stage in ladder.stages][:4] == [0.2, 0.2, 0.05, 0]
+    assert all(stage.bending < 0.2 for stage in ladder.stages[2:])
 
 
 def test_cameras_are_corrected_after_the_last_coarse_rung():
-    ladder = make_ladder([0.05, 0.02, 0.01], polish_steps=0, cameras_at=0.018)
-    assert kinds(ladder) == ["newton", "remesh", *["newton"] * 2, "cameras", "newton", "topology"]
+    ladder = make_ladder([0.05, 0.02, 0.01], polish_steps=0, cameras_at=0.018, again_from=0.0)
+    assert kinds(ladder) == ["newton", "remesh", *["newton"] * 2, "cameras", "newton"]
     assert ladder.stages[4].bending == 0.02
 
 
 def test_learning_rates_fall_within_a_rung_and_from_rung_to_rung():
-    ladder = make_ladder([0.05, 0.02], lr=2e-3, lr_per_rung=0.8, lr_within=0.6, polish_steps=5)
+    ladder = make_ladder(
+        [0.05, 0.02], lr=2e-3, lr_per_rung=0.8, lr_within=0.6, polish_steps=5, again_from=0.0
+    )
     first, second = (stage for stage in ladder.stages if stage.kind == "polish")
     assert (first.lr_at(0), first.lr_at(4)) == pytest.approx((2e-3, 1.2e-3))
     assert second.lr_at(0) == pytest.approx(1.6e-3)
 
 
 def test_no_run_takes_more_steps_than_the_most():
-    ladder = make_ladder([0.05, 0.02], warmup_steps=4, newton_steps=2, polish_steps=9, num_again=1)
+    ladder = make_ladder([0.05, 0.02], warmup_steps=4, newton_steps=2, polish_steps=9)
     assert ladder.most_steps == 4 + 2 * (2 * 11)
 
 
-def test_progress_rises_from_0_to_1_in_either_round():
-    ladder = make_ladder([0.05, 0.02], num_again=1)
-    for round_ in (0, 1):
-        position = Position(round=round_)
-        found = []
-        for index, stage in enumerate(ladder.stages):
-            position.go(index)
-            for step in range(stage.steps + 1):
-                position.step = step
-                found.append(ladder.progress_at(position))
-        assert found == sorted(found)
-        assert found[-1] == 1
-    assert ladder.progress_at(Position()) == 0
+def test_progress_rises_from_0_to_1():
+    ladder = make_ladder([0.05, 0.02])
+    position, found = Position(), []
+    for index, stage in enumerate(ladder.stages):
+        position.go(index)
+        for step in range(stage.steps + 1):
+            position.step = step
+            found.append(ladder.progress_at(position))
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (0, 1)
 
 
-def test_a_new_round_is_not_near_its_end():
-    ladder = make_ladder([0.05, 0.02], num_again=1)
-    assert ladder.progress_at(Position(stage=ladder.again_at, round=1)) == pytest.approx(
-        0.5, abs=0.1
-    )
+def test_a_ladder_that_ends_before_its_mesh_is_made_anew_is_done():
+    ladder = make_ladder([0.05, 0.02])
+    assert ladder.progress_at(Position(stage=ladder.again_at)) == pytest.approx(0.5, abs=0.1)
+    assert ladder.progress_at(Position(stage=len(ladder.stages))) == 1
 
 
 def test_steps_without_gain_are_counted_from_the_last_gain():
@@ -130,12 +138,6 @@ def test_a_residual_that_does_not_fall_is_noise(residuals, expected):
 
 def test_without_a_least_fall_nothing_is_noise():
     assert judged([1.0, 1.0], least_fall=0.0) == 0
-
-
-def test_a_new_round_is_judged_anew():
-    position = Position(highest=1.0, noise=1.0)
-    position.go_again(2)
-    assert position == Position(stage=2, round=1)
 
 
 def test_the_ladder_is_judged_where_bending_has_halved():

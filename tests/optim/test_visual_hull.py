@@ -205,3 +205,9 @@ def test_the_box_of_views_surrounds_the_object():
 def test_the_same_bits_every_time():
     meshes: list[Tensor] = [carved(torus(), around(6), resolution=32).mesh.verts for _ in range(2)]
     assert torch.equal(*meshes)
+
+
+def test_the_same_view_again_and_again_is_no_second_view():
+    same = around(6)[[2, 2, 2]]
+    with pytest.raises(ValueError, match="all 3 masks with an outline show the object from one s"):
+        carved(icosphere(2), same)

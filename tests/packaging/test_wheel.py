@@ -67,6 +67,16 @@ def python_files(folder: str) -> set[str]:
     return {file.relative_to(REPOSITORY).as_posix() for file in files}
 
 
+def package_files() -> set[str]:
+    """Sources and what they read: not what was built."""
+    files = (REPOSITORY / "lightning_rast").rglob("*")
+    return {
+        file.relative_to(REPOSITORY).as_posix()
+        for file in files
+        if file.is_file() and file.suffix not in (".so", ".dylib", ".pyc")
+    }
+
+
 def test_one_wheel_serves_every_python_and_torch(dist: Path):
     assert wheel_in(dist).name.startswith(f"lightning_rast-{__version__}-py3-none-")
 
@@ -79,9 +89,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(dist: Path):
     assert {PurePosixPath(name).stem for name in libraries} == {"_core"} | (
         {"_cuda"} if has_cuda() else set()
     )
-    sources = python_files("lightning_rast")
-    assert sorted(set(names) - libraries) == sorted(sources | {"lightning_rast/py.typed"})
-    assert sorted(metadata) == ["LICENSE", "METADATA", "RECORD", "WHEEL"]
+    assert sorted(set(names) - libraries) == sorted(package_files())
+    assert sorted(metadata) == ["LICENSE", "METADATA", "RECORD", "WHEEL", "entry_points.txt"]
 
 
 def test_the_source_archive_builds_and_tests_by_itself(dist: Path):
@@ -113,3 +122,10 @@ def test_the_wheel_works_in_another_folder(other_python: Path, tmp_path: Path):
     assert float(area) == pytest.approx(32)
     # d(area)/d(x of the corner at the right): half the height, times pixels per unit of ndc.
     assert float(gradient) == pytest.approx(16)
+
+
+def test_the_wheel_brings_the_command(other_python: Path, tmp_path: Path):
+    command = other_python.parent / "lightning-rast"
+    done = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: lightning-rast COMMAND")

@@ -267,7 +267,7 @@ def krt(**changed: object) -> Camera:
         (lambda: krt(R=np.full((3, 3), np.nan)), "R is not a rotation"),
         (lambda: krt(K=np.eye(4)), r"K must be \(N, 3, 3\) or \(3, 3\), got \(4, 4\)"),
         (lambda: krt(K=np.eye(3) * 2), "K must end in a row"),
-        (lambda: krt(K=np.diag([np.inf, 1, 1])), "K holds values that are not finite"),
+        (lambda: krt(K=np.diag([np.inf, 1, 1])), "K of camera 0 holds values that are not finite"),
         (lambda: krt(t=np.zeros(4)), r"t must be \(N, 3\)"),
         (lambda: krt(R=np.stack([np.eye(3)] * 2), t=np.zeros((3, 3))), "R holds 2 cameras"),
         (lambda: replace(krt(), K=torch.eye(3)), r"K must be \(N, 3, 3\), got \(3, 3\)"),

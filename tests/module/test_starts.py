@@ -1,0 +1,60 @@
+"""What is said of the mesh that a training starts from."""
+
+import warnings
+
+import pytest
+
+from lightning_rast.config import Config
+from lightning_rast.data import ViewsError, orbit_cameras, synthetic_views, view_directions
+from lightning_rast.ops.advice import LightningRastWarning
+from lightning_rast.scene import Mesh, icosphere, save_mesh, torus
+from lightning_rast.training import make_module
+
+RING = torus(32, 16)
+
+
+@pytest.fixture
+def views():
+    cameras = orbit_cameras(RING, view_directions("fibonacci", 6), image_size=48)
+    return synthetic_views(RING, cameras)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Makes a config that starts with a mesh."""
+
+    def of(mesh: Mesh) -> Config:
+        save_mesh(tmp_path / "start.ply", mesh)
+        config = Config(name="test", device="cpu")
+        config.start.kind, config.start.mesh = "mesh", str(tmp_path / "start.ply")
+        return config
+
+    return of
+
+
+def test_a_start_in_another_frame_is_refused(start, views):
+    with pytest.raises(ViewsError, match="none of the 6 masks"):
+        make_module(start(RING.with_verts(RING.verts + 30)), views)
+
+
+def test_nothing_is_said_of_a_good_one(start, views):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_module(start(RING), views)
+
+
+@pytest.mark.parametrize(
+    ("faces", "expected"),
+    [
+        (RING.faces[:-1], "is open"),
+        (RING.faces[[*range(len(RING.faces)), 0]], "is no oriented manifold"),
+    ],
+)
+def test_what_stages_will_leave_alone_is_told(start, views, faces, expected):
+    with pytest.warns(LightningRastWarning, match=f"the start mesh {expected}"):
+        make_module(start(Mesh(RING.verts, faces)), views)
+
+
+def test_a_start_that_hardly_overlaps_is_told_of(start, views):
+    with pytest.warns(LightningRastWarning, match="hardly overlaps"):
+        make_module(start(icosphere(1, radius=0.05, center=(0.0, 0.0, 1.0))), views)
