@@ -43,7 +43,7 @@ exit code 3: cameras and masks do not agree, whether or not a remedy was found
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    args = _parser().parse_args(argv)
+    args = _parser().parse_intermixed_args(argv)
     try:
         data = _data_config(args.data, args.overrides)
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

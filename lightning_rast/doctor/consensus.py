@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from lightning_rast.data.views import Views
+from lightning_rast.doctor.blame import blamed_views
 from lightning_rast.doctor.quick_hull import fits
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.carving import least_depth, pixel_from_world
@@ -21,6 +22,10 @@ _RESOLUTION = 64
 _VOTING_RESOLUTION = 40
 _MAJORITY = 0.7
 _ROUNDS = 3
+# Where views fit worse, what most of them say is asked.
+_GOOD = 0.93
+_HARM = 0.01  # less for the others: a view was blamed with reason
+_LEAST_GAIN = 0.02  # of the score, by leaving out views that are to blame
 # A view is odd when it fits this much worse than the typical one, and beyond the usual scatter.
 _LEAST_GAP = 0.08
 _SCATTERS = 6.0
@@ -58,7 +63,7 @@ def consensus(
     if distances is None:
         distances = mask_distance(views.coverage, views.known)
     found = _hull(views, distances, range(len(views)), resolution)
-    if found.mesh is not None and not found.odd and found.score >= _TYPICAL:
+    if found.mesh is not None and not found.odd and found.score >= _GOOD:
         return found
     voted = _voted_hull(views, distances)
     fit = torch.zeros(len(views), dtype=torch.float64) if voted is None else fits(voted, views)
@@ -75,6 +80,17 @@ def consensus(
         candidate = again
     if candidate.mesh is not None and candidate.score > best.score:
         best = candidate
+    blamed = blamed_views(views, distances)
+    if blamed and blamed != best.odd:
+        kept = [view for view in range(len(views)) if view not in blamed]
+        rest = _hull(views, distances, kept, resolution)
+        for view in sorted(blamed, key=lambda view: -float(rest.fit[view])):
+            again = _hull(views, distances, sorted([*kept, view]), resolution)
+            unharmed = float(again.fit[kept].mean()) > float(rest.fit[kept].mean()) - _HARM
+            if unharmed and view not in again.odd:
+                kept, rest = sorted([*kept, view]), again
+        if rest.odd and rest.score > best.score + _LEAST_GAIN:
+            best = rest
     return best
 
 

@@ -12,7 +12,7 @@ from lightning_rast.render.silhouette import render_silhouettes
 from lightning_rast.scene import Mesh
 
 _FITS = 0.85  # of the typical view's IoU
-_CLEARLY = 0.15  # better than as it is
+_CLEARLY = 0.08  # better than as it is
 _AREA = 0.1  # a mask whose area differs by less is not called too small or too large
 
 
