@@ -33,6 +33,11 @@ mean.
 
 ## Rendered shapes
 
+![What is missing to a volume IoU of 1 over core-seconds](../images/reconstruction_benchmark.png)
+
+*Dots are shapes at 128 pixels that hull, fast and best have all done, large marks the geometric
+mean of a method.*
+
 {shapes}
 
 Genus and components right of those that are known, and sound meshes (closed, manifold, turned
@@ -97,14 +102,15 @@ def page(record: dict[str, Any]) -> str:
 
 
 def draw(record: dict[str, Any], path: Path) -> None:
-    """What is missing to a volume IoU of 1 over core-seconds: a dot per shape of 128 pixels, the
-    geometric mean of a method as a large marker; a panel per number of views."""
+    """What is missing to a volume IoU of 1 over core-seconds: a dot per shape of 128 pixels that
+    all presets have done, the geometric mean of a method as a large marker; a panel per number of
+    views."""
     import matplotlib.pyplot as plt
 
     shapes = [each for each in record["results"].values() if each["kind"] == "shape"]
     shapes = [each for each in shapes if "volume_iou" in each.get("scores", {})]
     shapes = [each for each in shapes if "core_seconds" in each and each["image_size"][0] == 128]
-    groups = _grouped(shapes, lambda each: each["views"])
+    groups = _grouped(_complete(shapes), lambda each: each["views"])
     figure, panels = plt.subplots(
         1, len(groups), figsize=(3.2 * len(groups) + 1, 4), sharex=True, sharey=True, squeeze=False
     )
@@ -118,14 +124,24 @@ def draw(record: dict[str, Any], path: Path) -> None:
                 exp(_mean(log(value) for value in each)) for each in zip(*points, strict=True)
             ]
             axes.plot(*middle, markers[name], color=color, markersize=9, label=name)
-        axes.set_title(f"{views} views")
+        count = len({each["name"] for each in group})
+        axes.set_title(f"{views} views, {count} shape{'s' if count > 1 else ''}")
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("core-seconds")
         axes.grid(alpha=0.3, which="both")
     panels[0][0].set_ylabel("1 - volume IoU (less is better)")
-    panels[0][0].legend(fontsize=8)
-    figure.tight_layout()
+    for axes in panels[0]:
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="x", which="both", labelsize=7)
+    known = {
+        name: mark
+        for axes in panels[0]
+        for mark, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(known.values(), known.keys(), loc="center right", fontsize=8)
+    figure.tight_layout(rect=(0, 0, 0.93, 1))
     figure.savefig(path, dpi=120)
 
 

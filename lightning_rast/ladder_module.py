@@ -17,7 +17,6 @@ from lightning_rast.ladder_stages import (
     even_mesh,
     hold_of,
     make_ladder_of,
-    mean_edge,
     outline_targets,
     outlines_of,
     places_of,
@@ -27,8 +26,9 @@ from lightning_rast.ladder_stages import (
     verdict_on,
 )
 from lightning_rast.module import ReconstructionModule
+from lightning_rast.ops.steady_sum import steady_sum
 from lightning_rast.optim.adam_uniform import AdamUniform
-from lightning_rast.optim.bending import Bending, stiff_smoother
+from lightning_rast.optim.bending import Bending, mean_edge, stiff_smoother
 from lightning_rast.optim.crossings import without_new_crossings
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
@@ -243,7 +243,7 @@ class LadderModule(ReconstructionModule):
         )
         self.verts.add_(step.delta)
         self._num_held_back += int((step.scale < 1).sum())
-        misfit = (rows.weight * rows.residual.square()).sum().to(self.verts)
+        misfit = steady_sum(rows.weight * rows.residual.square()).to(self.verts)
         return {"outline": misfit, "total": misfit}
 
     def _polish_gradient(self, stage: Stage, batch: Views) -> dict[str, Tensor]:

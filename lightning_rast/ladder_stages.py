@@ -12,8 +12,9 @@ from lightning_rast.config import Config, NewtonConfig, RemeshConfig, TopologyCo
 from lightning_rast.data.views import Views
 from lightning_rast.ops.advice import LightningRastWarning
 from lightning_rast.ops.mask_distance import mask_distance
+from lightning_rast.ops.steady_sum import steady_sum
 from lightning_rast.optim.agreement import Targets
-from lightning_rast.optim.bending import bending_weight
+from lightning_rast.optim.bending import bending_weight, mean_edge
 from lightning_rast.optim.camera_refinement import CameraRefinement, refine_cameras
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
@@ -23,7 +24,7 @@ from lightning_rast.optim.revoxelize import other_topology, revoxelized
 from lightning_rast.optim.thickness import target_edges
 from lightning_rast.optim.topology import Verdict, judge, part_genus
 from lightning_rast.runs import RunError
-from lightning_rast.scene import Camera, Mesh, Topology, count_self_intersections, flipped_faces
+from lightning_rast.scene import Camera, Mesh, count_self_intersections, flipped_faces
 
 _SMALLEST_PART = 0.01  # of the volume
 
@@ -115,7 +116,7 @@ def corrected_cameras(
 def hold_of(mesh: Mesh, targets: OutlineTargets, newton: NewtonConfig, *, bending: float) -> Hold:
     """What a polish at this bending length, in world units, keeps."""
     rows, weights = outlines_of(mesh, targets, newton)
-    stiffness = float((rows.weight[:, None, None] * rows.jacobian.square()).sum())
+    stiffness = float(steady_sum(rows.weight[:, None, None] * rows.jacobian.square()))
     return Hold(
         stiffness=stiffness / (3 * mesh.num_verts),
         bending=bending_weight(bending, mean_edge(mesh.verts, mesh.topology)),
@@ -195,13 +196,6 @@ def verdict_on(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig
 def _shape_of(mesh: Mesh) -> str:
     genus = part_genus(mesh)
     return f"{len(genus)} part(s) with {sum(genus)} handle(s)"
-
-
-@torch.no_grad()
-def mean_edge(verts: Tensor, topology: Topology) -> float:
-    """Mean length of the edges, world units."""
-    a, b = verts[topology.edge_verts.long()].unbind(1)
-    return float((a - b).norm(dim=1).mean())
 
 
 def state_of(mesh: Mesh) -> dict[str, int]:

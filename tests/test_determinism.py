@@ -1,16 +1,20 @@
 """What is fitted has the same bits on every run, with several threads and every term on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from lightning_rast.config import LossConfig
+from lightning_rast.config_file import load_config
 from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
+from lightning_rast.evaluate.retraining import trained
 from lightning_rast.losses import Objective, Regularizers
 from lightning_rast.optim import AdamUniform, Smoother
+from lightning_rast.optim.bending import mean_edge
 from lightning_rast.render import render_silhouettes
-from lightning_rast.scene import Mesh, icosphere, torus
+from lightning_rast.scene import Mesh, icosphere, load_mesh, torus
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +64,36 @@ def test_a_fit_with_every_term_on_is_the_same_every_time(device):
         return verts.detach().cpu().numpy().tobytes()
 
     assert len({fitted() for _ in range(4)}) == 1
+
+
+@pytest.fixture
+def thread_counts():
+    """Sets each of some numbers of threads in turn."""
+
+    def each(*counts):
+        for count in counts:
+            torch.set_num_threads(count)
+            yield count
+
+    before = torch.get_num_threads()
+    yield each
+    torch.set_num_threads(before)
+
+
+def test_the_mean_edge_of_a_large_mesh_does_not_depend_on_the_number_of_threads(thread_counts):
+    mesh = icosphere(6)
+    verts = mesh.verts * (1 + 0.1 * torch.rand(mesh.num_verts, 1))
+    assert len({mean_edge(verts, mesh.topology) for _ in thread_counts(1, 2, 3, 7)}) == 1
+
+
+@pytest.mark.slow
+def test_a_whole_ladder_does_not_depend_on_the_number_of_threads(thread_counts):
+    kettle = load_mesh(Path(__file__).parents[1] / "data" / "models" / "kettle.glb")
+    cameras = orbit_cameras(kettle, view_directions("fibonacci", 8), image_size=96)
+    views = synthetic_views(kettle, cameras)
+    found = []
+    for count in thread_counts(1, 2):
+        settings = ["name=bits", "device=cpu", f"threads={count}"]
+        mesh, _ = trained(load_config(None, settings, complete=False), views)
+        found.append((mesh.verts.numpy().tobytes(), mesh.faces.numpy().tobytes()))
+    assert found[0] == found[1]

@@ -1,6 +1,8 @@
 """What the live view shows, drawn through viser; knows nothing of training."""
 
+import contextlib
 import importlib.util
+import io
 import math
 from collections.abc import Callable
 
@@ -49,8 +51,9 @@ class ViewerScene:
             raise ModuleNotFoundError(MISSING, name="viser")
         import viser  # an extra
 
-        # Takes the next free port if this one is not.
-        self.server = viser.ViserServer(HOST, port, label="lightning_rast", verbose=False)
+        # Takes the next free port if this one is not. Its banner would say what the viewer says.
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.server = viser.ViserServer(HOST, port, label="lightning_rast", verbose=False)
         # viser would offer to let everybody in, through a server of its authors.
         self.server.gui.configure_theme(show_share_button=False, show_logo=False)
         gui = self.server.gui

@@ -63,7 +63,7 @@ def read(path: Path, pixel_centers: PixelCenters | Literal["auto"] = "auto") -> 
     centers = content.get("pixel_centers", "integer") if pixel_centers == "auto" else pixel_centers
     if not _is_convention(centers):
         wanted = '"integer", "half" or "matlab"'
-        raise ViewsError(f'{path}: "pixel_centers" must be {wanted}, got {centers!r}')
+        raise ViewsError(f'{path}: "pixel_centers" must be {wanted}, got {centers!r:.60}')
     entries = enumerate(content["views"])
     views = tuple(_view(path, index, fields, centers) for index, fields in entries)
     check_distinct((view.label, view.mask) for view in views if view.mask is not None)

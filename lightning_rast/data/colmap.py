@@ -109,10 +109,14 @@ def _suffix(folder: Path) -> str:
 
 
 def _data_folder(model: Path) -> Path:
-    """Where images/ and masks/ are: above what COLMAP's own programs make for a model."""
+    """Where images/ and masks/ are: above the folders that COLMAP's programs make for a model."""
     folder = model.absolute()
-    while folder.name in ("sparse", "colmap", "dense") or folder.name.isdecimal():
+    if folder.name.isdecimal() and folder.parent.name == "sparse":
         folder = folder.parent
+    if folder.name == "sparse":
+        folder = folder.parent
+        if folder.name in ("colmap", "dense") and not (folder / "images").is_dir():
+            folder = folder.parent
     return folder
 
 

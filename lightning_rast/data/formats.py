@@ -5,7 +5,7 @@ coordinates mean.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, get_args
@@ -77,9 +77,13 @@ def read_calibration(
     Raises:
         ViewsError: as `load_views`.
     """
-    name, file = _found(Path(path), format)
+    path = Path(path)
+    name, file = _found(path, format)
     try:
-        return _READERS[name].read(file, pixel_centers)
+        calibration = _READERS[name].read(file, pixel_centers)
+        # A folder that was given is where masks are, wherever in it the camera file was.
+        found_inside = path.is_dir() and file != path
+        return replace(calibration, folder=path) if found_inside else calibration
     except OSError as error:
         raise ViewsError(f"cannot read {file}: {error}") from None
 
@@ -163,7 +167,10 @@ def _in_folder(folder: Path, wanted: Format | Literal["auto"]) -> tuple[Format, 
         if wanted != "auto":
             looked_for = _READERS[wanted].looked_for
             raise ViewsError(f"{folder} has no cameras of data.format {wanted}: {looked_for}")
-        raise ViewsError(f"missing cameras: {folder} holds none of these: {_what_was_looked_for()}")
+        reasons = "".join(f". Not taken: {reason}" for reason in matrices.refused(folder)[:3])
+        raise ViewsError(
+            f"missing cameras: {folder} holds none of these: {_what_was_looked_for()}{reasons}"
+        )
     if len(found) > 1:
         both = " and ".join(
             f"{name} ({_relative(files[0], folder)})" for name, files in found.items()

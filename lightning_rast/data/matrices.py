@@ -8,10 +8,9 @@
 The images are named by their order, or by the name of each view's own file.
 """
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -22,9 +21,11 @@ from lightning_rast.data.calibration import (
     last_number,
     matrix_camera,
     natural_order,
+    shown,
 )
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.json_file import read_text
+from lightning_rast.data.matlab_file import Variable, read_matlab
 
 _SUFFIXES = (".npy", ".mat", ".txt", ".p")
 _TEXT = (".txt", ".p")
@@ -39,6 +40,18 @@ def find(folder: Path) -> list[Path]:
         return [folder]
     places = [folder / name for name in _FOLDERS if (folder / name).is_dir()]
     return files + [place for place in places if _single_files(place)]
+
+
+def refused(folder: Path) -> list[str]:
+    """Why files that may have been meant to hold matrices were not taken."""
+    reasons = []
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in (".npy", ".mat") and file.is_file():
+            try:
+                _matrices(file)
+            except ViewsError as error:
+                reasons.append(str(error))
+    return reasons
 
 
 def is_one(path: Path) -> bool:
@@ -128,36 +141,24 @@ def _of_numpy(path: Path) -> np.ndarray:
 
 
 def _of_matlab(path: Path) -> np.ndarray:
-    import scipy.io
-
-    try:
-        content = scipy.io.loadmat(io.BytesIO(path.read_bytes()))
-    except NotImplementedError:
-        raise ViewsError(
-            f"{path} is a MATLAB 7.3 file (HDF5), which is not read; in MATLAB: save(..., '-v7')"
-        ) from None
-    except Exception as error:
-        raise ViewsError(f"cannot read {path}: {error or type(error).__name__}") from None
-    names = {name: _of_variable(value) for name, value in content.items() if name[:2] != "__"}
+    content = read_matlab(path)
+    names = {name: _of_variable(value) for name, value in content.items()}
     found = {name: matrices for name, matrices in names.items() if matrices is not None}
     if len(found) != 1:
-        shapes = [f"{name} {getattr(content[name], 'shape', '')}" for name in names]
         what = f"{' and '.join(found)} could be" if found else "none of its variables is"
         raise ViewsError(
-            f"{path}: {what} 3x4 matrices (a cell array, 3x4xN or Nx3x4), in {', '.join(shapes)}"
+            f"{path}: {what} 3x4 matrices (a cell array, 3x4xN or Nx3x4); it holds"
+            f" {shown(names) or 'no numbers'}"
         )
     return next(iter(found.values()))
 
 
-def _of_variable(value: Any) -> np.ndarray | None:
-    if not isinstance(value, np.ndarray):
-        return None
-    if value.dtype != object:
+def _of_variable(value: Variable) -> np.ndarray | None:
+    if isinstance(value, np.ndarray):
         return _stack(value)
-    cells = [np.asarray(cell) for cell in value.ravel()]
-    if not cells or any(cell.shape != (3, 4) or cell.dtype.kind not in "iuf" for cell in cells):
+    if not value or any(cell.shape != (3, 4) for cell in value):
         return None
-    return np.stack(cells).astype(np.float64)
+    return np.stack(value)
 
 
 def _stack(values: np.ndarray) -> np.ndarray | None:

@@ -1,5 +1,6 @@
 """The scores as tables for people and as JSON for programs."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +10,8 @@ from rich.table import Table
 
 from lightning_rast.evaluate.evaluation import Evaluation
 from lightning_rast.evaluation import Scores, Spread
+
+_WIDTH_OF_A_FILE = 160
 
 _Cell = Callable[[Scores], float | int | str | None]
 
@@ -48,7 +51,8 @@ _MESHES: dict[str, _Cell] = {
 
 def print_tables(evaluation: Evaluation, console: Console | None = None) -> None:
     """What was scored side by side, and the spread over trainings from anew."""
-    console = console or Console()
+    # A pipe or a file has no width that a table would have to be cut to.
+    console = console or Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
     title = f"{evaluation.num_train_views} training views, {evaluation.num_held_out_views} held out"
     if evaluation.num_corrected:
         title += f"; the result with {evaluation.num_corrected} cameras as its run corrected them"

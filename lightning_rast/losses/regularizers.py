@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lightning_rast.ops.steady_sum import steady_sum
 from lightning_rast.scene import Topology
 from lightning_rast.scene.gather import Gather
 from lightning_rast.scene.laplacian import as_torch_csr, graph_laplacian
@@ -51,7 +52,7 @@ class Regularizers:
         has_angle = squares > torch.finfo(verts.dtype).eps ** 4
         lengths = torch.where(has_angle, squares, 1).sqrt()
         cosine = (first * second).sum(1) / lengths
-        return torch.where(has_angle, 1 - cosine, 0).mean()
+        return steady_sum(torch.where(has_angle, 1 - cosine, 0)) / len(cosine)
 
     def edge_length(self, verts: Float[Tensor, "V 3"]) -> Float[Tensor, ""]:
         """Variance of the edges' lengths over the square of their mean."""
@@ -60,14 +61,15 @@ class Regularizers:
         squares = self._edge_vectors(verts).square().sum(1)
         is_long = squares > 0
         length = torch.where(is_long, torch.where(is_long, squares, 1).sqrt(), 0)
-        mean = length.mean().clamp(min=self._tiny(verts))
-        return (length / mean - 1).square().mean() * is_long.any()
+        mean = (steady_sum(length) / len(length)).clamp(min=self._tiny(verts))
+        return steady_sum((length / mean - 1).square()) / len(length) * is_long.any()
 
     @torch.no_grad()
     def _mean_edge_length(self, verts: Tensor) -> float:
         if self.topology.num_edges == 0:
             return 0.0
-        return float(self._edge_vectors(verts).norm(dim=1).mean())
+        x, y, z = self._edge_vectors(verts).square().unbind(1)
+        return float(steady_sum((x + y + z).sqrt())) / self.topology.num_edges
 
     def _edge_vectors(self, verts: Tensor) -> Tensor:
         tail, head = self._ends(verts).unflatten(0, (-1, 2)).unbind(1)
@@ -102,7 +104,7 @@ class _LaplacianEnergy(torch.autograd.Function):
     def forward(ctx, verts: Tensor, laplacian: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         difference = laplacian @ verts
         ctx.save_for_backward(difference, laplacian)
-        return difference.square().sum() / max(1, len(verts))
+        return steady_sum(difference.square()) / max(1, len(verts))
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from lightning_rast.ops.steady_sum import steady_sum
+
 
 class AdamUniform(torch.optim.Optimizer):
     """Adam whose second moment is one number per parameter, so directions are never distorted.
@@ -63,7 +65,7 @@ class AdamUniform(torch.optim.Optimizer):
         step = int(state["step"])
         grad = self.smoother(grad)
         state["exp_avg"].lerp_(grad, 1 - beta1)
-        state["exp_avg_sq"].lerp_(grad.square().sum() / len(grad), 1 - beta2)
+        state["exp_avg_sq"].lerp_(steady_sum(grad.square()) / len(grad), 1 - beta2)
         # No gradient at all leaves 0 / tiny, that is no step.
         length = (state["exp_avg_sq"] / (1 - beta2**step)).sqrt()
         length = length.clamp(min=torch.finfo(verts.dtype).tiny)

@@ -15,6 +15,7 @@ from cholespy import CholeskySolverD, MatrixType  # pyright: ignore[reportAttrib
 from jaxtyping import Float
 from torch import Tensor
 
+from lightning_rast.ops.steady_sum import steady_sum
 from lightning_rast.scene import Topology
 from lightning_rast.scene.laplacian import as_torch_csr, graph_laplacian
 
@@ -24,6 +25,14 @@ _CG_ITERATIONS = 60
 def bending_weight(length: float, edge: float) -> float:
     """Of |L v|^2, in units of the data's stiffness, for a bending length and the mean edge."""
     return 4 / 9 * (length / edge) ** 4
+
+
+@torch.no_grad()
+def mean_edge(verts: Float[Tensor, "V 3"], topology: Topology) -> float:
+    """Mean length of the edges, world units; the same bits for any number of threads."""
+    tail, head = verts[topology.edge_verts.long()].unbind(1)
+    x, y, z = (head - tail).square().unbind(1)
+    return float(steady_sum((x + y + z).sqrt())) / topology.num_edges
 
 
 class Bending:
@@ -37,7 +46,7 @@ class Bending:
     def __call__(self, verts: Float[Tensor, "V 3"]) -> tuple[Tensor, Float[Tensor, "V 3"]]:
         """Value and gradient at detached positions."""
         difference = self._laplacian @ verts
-        return difference.square().sum(), (self._laplacian @ difference).mul_(2)
+        return steady_sum(difference.square()), (self._laplacian @ difference).mul_(2)
 
 
 def stiff_smoother(

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lightning_rast.ops.steady_sum import steady_sum
+from lightning_rast.optim.bending import mean_edge
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, outline_step
 from lightning_rast.scene import Camera, Mesh
 
@@ -193,12 +195,12 @@ def _row_terms(rows: OutlineRows, cameras: Camera, center: Tensor) -> tuple[Tens
         depth = point[:, 2:]
         along = (normal_K[:, :2] * point[:, :2]).sum(1, keepdim=True) / depth
         shift = torch.cat((normal_K[:, :2], -along), dim=1) / depth
-    radius = float(from_center.norm(dim=1).mean()) if len(rows) else 1.0
+    x, y, z = from_center.square().unbind(1)
+    radius = float(steady_sum((x + y + z).sqrt())) / len(rows) if len(rows) else 1.0
     return torch.linalg.cross(from_center, shift), shift, radius
 
 
 def _stepped(mesh: Mesh, rows: OutlineRows, bending: float) -> Mesh:
-    a, b = mesh.topology.edge_verts.long().T
-    edge = float((mesh.verts[a] - mesh.verts[b]).norm(dim=1).mean())
+    edge = mean_edge(mesh.verts, mesh.topology)
     step = outline_step(mesh.verts, mesh.topology, rows, bending=bending, edge=edge)
     return mesh.with_verts(mesh.verts + step.delta)

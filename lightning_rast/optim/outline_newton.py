@@ -13,6 +13,7 @@ from lightning_rast.ops.outline_system import (
     outline_row_terms,
     solve_outline_system,
 )
+from lightning_rast.ops.steady_sum import steady_sum
 from lightning_rast.scene import Camera, Topology
 from lightning_rast.scene.projection import clip_from_view
 
@@ -49,8 +50,9 @@ class OutlineRows:
     @property
     def rms_px(self) -> float:
         """Root of the weighted mean square of the residuals; 0 without rows."""
-        total = float(self.weight.sum())
-        return math.sqrt(float((self.weight * self.residual**2).sum()) / total) if total else 0.0
+        total = float(steady_sum(self.weight))
+        square = float(steady_sum(self.weight * self.residual**2))
+        return math.sqrt(square / total) if total else 0.0
 
 
 @dataclass(frozen=True, eq=False)

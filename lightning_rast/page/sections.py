@@ -272,4 +272,8 @@ def _yes(value: bool) -> str:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) and value else repr(value)
+    """A setting's value; of a long path its end: all of it is in the YAML below."""
+    if not isinstance(value, str) or not value:
+        return repr(value)
+    parts = value.replace("\\", "/").split("/")
+    return value if len(parts) <= 4 else "…/" + "/".join(parts[-3:])

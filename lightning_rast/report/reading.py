@@ -53,17 +53,17 @@ def report_of(folder: Path, *, with_hull: bool = True) -> tuple[Facts, str]:
 
 
 def _mesh(folder: Path, *, is_written: bool) -> tuple[Mesh, int]:
-    """What the run came to: as it was exported at its end, else from its newest checkpoint; and
-    the step of the latter.
+    """What the run came to: as it was exported at its end, or, with its step, from its newest
+    checkpoint.
 
     Raises:
         RunError: there is neither.
     """
     path = folder / _MESH_NAME
-    run, _ = run_of_path(folder)
     try:
         if is_written and path.is_file():
-            return load_mesh(path), run.step
+            return load_mesh(path), 0
+        run, _ = run_of_path(folder)
         if run.checkpoint is not None:
             state = torch.load(run.checkpoint, map_location="cpu", weights_only=True)["state_dict"]
             return Mesh(state["verts"], state["faces"]), checkpoint_step(run.checkpoint)

@@ -6,6 +6,7 @@ from lightning_rast.scene.asset import Material as Material
 from lightning_rast.scene.asset import Texture as Texture
 from lightning_rast.scene.camera import Camera as Camera
 from lightning_rast.scene.camera import PixelCenters as PixelCenters
+from lightning_rast.scene.cutting import cut_apart as cut_apart
 from lightning_rast.scene.export import Exported as Exported
 from lightning_rast.scene.export import export_mesh as export_mesh
 from lightning_rast.scene.export import save_mesh as save_mesh

@@ -62,6 +62,13 @@ def test_the_models_own_folder_leads_to_the_masks(text_model):
     assert_reads_the_scene(text_model)
 
 
+@pytest.mark.parametrize("name", ["colmap", "dense", "65", "sparse"])
+def test_a_folder_of_data_may_be_named_like_colmaps_own(tmp_path, name):
+    write_masks(tmp_path / name / "masks")
+    write_colmap_text(tmp_path / name)
+    assert len(load_views(tmp_path / name)) == NUM_VIEWS
+
+
 def test_masks_named_as_colmap_does_are_found(tmp_path):
     write_masks(tmp_path / "masks", suffix=".jpg.png")
     write_colmap_text(tmp_path)

@@ -127,6 +127,14 @@ def test_a_file_that_holds_no_matrices_is_refused(folder, file, write, expected)
     assert file in message
 
 
+def test_a_damaged_file_is_explained_where_no_format_fits(folder):
+    (folder / "P.mat").write_bytes(b"nothing of MATLAB's")
+    message = refusal(folder)
+    assert "missing cameras" in message
+    assert "Not taken: cannot read" in message
+    assert "P.mat" in message
+
+
 def test_a_header_that_announces_more_than_the_file_holds_is_refused(folder):
     np.save(folder / "P.npy", np.zeros((9, 3, 4)))
     content = (folder / "P.npy").read_bytes()

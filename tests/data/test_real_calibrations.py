@@ -1,6 +1,7 @@
 """Real sets through their original camera files, against what was derived from them by hand."""
 
 import functools
+import json
 import re
 import shutil
 import warnings
@@ -48,7 +49,7 @@ def pixel_difference(calibration, expected, *, mirrored=False):
         homogeneous = seen @ view.camera.world_to_view[0, :3, :3].T
         homogeneous = (homogeneous + view.camera.world_to_view[0, :3, 3]) @ view.camera.K[0].T
         pixels = homogeneous[:, :2] / homogeneous[:, 2:]
-        scale = torch.tensor(expected.sources[index].scale).flip(0)
+        scale = torch.tensor(expected.sources[index].scale, dtype=torch.float64).flip(0)
         there = expected.cameras[index].project(points)[0] * scale
         worst = max(worst, float((pixels - there).abs().max()))
     return worst
@@ -59,7 +60,9 @@ def test_the_original_file_gives_the_pixels_of_the_derived_one(shared_data, name
     calibration = read_calibration(shared_data / name, format=SETS[name])
     expected = derived(shared_data / name)
     # The dinosaur's matrices have det < 0; its cameras.json has the world's z negated instead.
-    assert pixel_difference(calibration, expected, mirrored=name == "vgg_dino") < 1.1e-3
+    difference = pixel_difference(calibration, expected, mirrored=name == "vgg_dino")
+    # The npz holds float32, and its derived K, R and t have been rounded to float32 once more.
+    assert difference < (2e-3 if name == "dtu_scan65" else 1e-6)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -176,9 +179,20 @@ def agreement(views):
         ("dtu_scan65", "matlab"),
     ],
 )
-def test_masks_agree_best_in_the_documented_convention(shared_data, name, other):
+def test_masks_agree_best_in_the_documented_convention(shared_data, tmp_path, name, other):
     options = {"format": SETS[name], "max_image_size": 400}
-    documented = agreement(load_views(shared_data / name, **options))
-    shifted = agreement(load_views(shared_data / name, pixel_centers=other, **options))
+    path = shared_data / name
+    if name == "nerf_lego_synthetic":
+        # Without cx and cy they are the image's middle in any convention: say them.
+        for file in path.iterdir():
+            (tmp_path / file.name).symlink_to(file)
+        (tmp_path / "transforms.json").write_text(
+            json.dumps(
+                json.loads((path / "transforms_train.json").read_text()) | {"cx": 100, "cy": 100}
+            )
+        )
+        path = tmp_path
+    documented = agreement(load_views(path, **options))
+    shifted = agreement(load_views(path, pixel_centers=other, **options))
     print(f"{name}: documented {documented:.5f}, {other} {shifted:.5f}")
     assert documented > shifted

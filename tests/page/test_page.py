@@ -244,5 +244,13 @@ def test_seconds_are_written_as_people_say_them(value, text):
     assert seconds(value) == text
 
 
+def test_a_long_path_is_shown_by_its_end():
+    from lightning_rast.page.sections import _plain
+
+    assert _plain("/home/somebody/work/data/models/kettle.glb") == "…/data/models/kettle.glb"
+    assert _plain("models/kettle.glb") == "models/kettle.glb"
+    assert _plain("") == "''"
+
+
 def test_small_distances_keep_their_digits():
     assert [score(x) for x in (0.99752, 0.001359, None)] == ["0.9975", "0.00136", "–"]

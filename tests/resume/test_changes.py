@@ -167,4 +167,4 @@ def test_a_training_that_diverges_stops_with_advice(halfway, capsys, lr):
 
 def test_a_run_folder_holds_no_empty_files(run):
     names = {path.name for path in run.iterdir() if not path.name.startswith("events.")}
-    assert names == {*MESHES, "metrics.json", CONFIG_NAME, "checkpoints", ".lock"}
+    assert names == {*MESHES, "metrics.json", "report.html", CONFIG_NAME, "checkpoints", ".lock"}

@@ -1,0 +1,111 @@
+"""`lightning-rast export`: what it writes and says, and how it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lightning_rast.export.command import main
+from lightning_rast.scene import cube, load_asset, load_mesh, save_mesh
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    save_mesh("box.ply", cube(size=2.0))
+    return Path("box.ply")
+
+
+def refused(capsys, *argv: str) -> str:
+    assert main(argv) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+@pytest.mark.parametrize("suffix", ["obj", "ply", "glb", "stl"])
+def test_a_mesh_is_written_with_a_report_beside_it(box, capsys, suffix):
+    assert main([str(box), f"out.{suffix}"]) == 0
+    assert load_mesh(f"out.{suffix}").volume.item() == pytest.approx(8)
+    report = json.loads(Path("out.report.json").read_text())
+    assert report["file"] == f"out.{suffix}"
+    assert report["volume"] == pytest.approx(8)
+    said = capsys.readouterr().out
+    assert f"wrote out.{suffix}" in said
+    assert "watertight              yes" in said
+
+
+def test_units_scale_to_metres_by_default(box):
+    assert main([str(box), "out.glb", "--units", "mm"]) == 0
+    assert load_mesh("out.glb").bounds[1].tolist() == pytest.approx([1e-3] * 3)
+    assert json.loads(Path("out.report.json").read_text())["unit"] == "m"
+
+
+def test_units_may_name_the_target(box):
+    assert main([str(box), "out.stl", "--units", "m:mm", "--scale", "2"]) == 0
+    assert load_mesh("out.stl").bounds[1].tolist() == pytest.approx([2000.0] * 3)
+
+
+def test_up_turns_the_mesh(box):
+    mesh = load_asset(box).mesh
+    save_mesh("high.ply", mesh.with_verts(mesh.verts + mesh.verts.new_tensor([0.0, 0.0, 5.0])))
+    assert main(["high.ply", "out.glb", "--up", "z"]) == 0
+    assert load_mesh("out.glb").bounds[1].tolist() == pytest.approx([1, 6, 1])
+
+
+def test_a_run_is_named_by_its_folder(box):
+    Path("run").mkdir()
+    box.rename("run/mesh.ply")
+    assert main(["run", "out.obj", "--no-report", "--quiet"]) == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["out.obj", "run"]
+
+
+def test_report_writes_nothing(box, capsys):
+    assert main(["--report", str(box)]) == 0
+    assert [path.name for path in Path().iterdir()] == ["box.ply"]
+    assert "box.ply: sound" in capsys.readouterr().out
+
+
+def test_json_goes_to_stdout_alone(box, capsys):
+    assert main(["--report", "--json", "--quiet", str(box)]) == 0
+    assert json.loads(capsys.readouterr().out)["is_sound"] is True
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["box.ply"], "name a file to write, or give --report"),
+        (["nowhere.obj", "out.glb"], "nowhere.obj: no such file or folder"),
+        (["box.ply", "out.fbx"], "out.fbx: ends in .fbx; it must be one of .obj"),
+        (["box.ply", "out"], "out: has no ending"),
+        (["box.ply", "nowhere/out.glb"], "nowhere: no such folder; make it first"),
+        ([".", "out.glb"], "a folder without mesh.ply"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(box, capsys, argv, message):
+    assert message in refused(capsys, *argv)
+
+
+def test_a_run_without_a_mesh_says_when_it_gets_one(box, capsys):
+    Path("run").mkdir()
+    Path("run/config.yaml").touch()
+    assert "this run has no mesh yet" in refused(capsys, "run", "out.glb")
+
+
+@pytest.mark.parametrize("option", [("--units", "miles"), ("--up", "x"), ("--scale", "-1")])
+def test_bad_options_are_named(box, capsys, option):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(box), "out.glb", *option])
+    assert stopped.value.code == 2
+    assert option[0] in capsys.readouterr().err
+
+
+def test_a_missing_texture_is_noted_and_the_rest_is_written(box, capsys):
+    Path("box.mtl").write_text("newmtl paint\nmap_Kd lost.png\n")
+    Path("seen.obj").write_text(
+        "mtllib box.mtl\nusemtl paint\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    )
+    assert main(["seen.obj", "out.glb", "--quiet"]) == 0
+    assert "note: seen.obj: its texture lost.png is not there" in capsys.readouterr().err
+    assert load_mesh("out.glb").num_faces == 1
