@@ -17,6 +17,7 @@ COMMANDS = {
     "train": ("lightning_rast.cli", "reconstruct a mesh from silhouettes"),
     "render": ("lightning_rast.render.command", "pictures of a mesh file from all sides"),
     "evaluate": ("lightning_rast.evaluate.command", "scores of a run or of any mesh"),
+    "doctor": ("lightning_rast.doctor.command", "do cameras and masks agree, and if not, why"),
     "export": ("lightning_rast.export.command", "a mesh as OBJ, PLY, GLB or STL, with its state"),
     "report": ("lightning_rast.report.command", "the page of a run, one HTML file"),
 }

@@ -7,6 +7,30 @@ sees a config; this file imports nothing of the package.
 from dataclasses import dataclass, field
 from typing import Literal
 
+# The names in data/remedies.py; inverted masks have a key of their own.
+Fix = Literal[
+    "inverse_pose",
+    "opengl_axes",
+    "pytorch3d_axes",
+    "transpose_rotation",
+    "center_as_t",
+    "flip_y",
+    "y_axis_up",
+    "flip_x",
+    "transpose_images",
+    "swap_intrinsics",
+    "rotate_90",
+    "rotate_270",
+    "rotate_180",
+    "scale_intrinsics",
+    "order_as_numbers",
+    "order_as_text",
+    "renumber_from_text",
+    "reverse_order",
+    "next_camera",
+    "previous_camera",
+]
+
 
 @dataclass(kw_only=True)
 class DataConfig:
@@ -44,6 +68,9 @@ class DataConfig:
     held_out_offset: int = 2
     # Where the first pixel's centre is: (0, 0), (.5, .5) or (1, 1); auto = what the format says.
     pixel_centers: Literal["auto", "integer", "half", "matlab"] = "auto"
+    # Undo mistakes in cameras and images, in this order; `lightning-rast doctor` names them
+    # (docs/doctor.md).
+    fix: list[Fix] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

@@ -241,6 +241,8 @@ def _type_words(expected: Any) -> str:
     args = get_args(expected)
     if get_origin(expected) is Literal:
         return "one of " + ", ".join(args)
+    if get_origin(args[0]) is Literal:
+        return "a list of some of " + ", ".join(get_args(args[0]))
     kind = {int: "whole numbers", float: "numbers"}[args[0]]
     return f"a list of {len(args)} {kind}" if get_origin(expected) is tuple else f"a list of {kind}"
 

@@ -7,6 +7,7 @@ import torch
 
 from lightning_rast.config import Config, StartConfig
 from lightning_rast.data.fitted_sphere import fitted_sphere
+from lightning_rast.data.suspicions import no_hull, warn_of_suspicions
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.ops.advice import LightningRastWarning, warn_about_inside_out
 from lightning_rast.optim.agreement import Targets
@@ -45,9 +46,8 @@ def make_start(start: StartConfig, views: Views) -> Start:
             )
         except (HullError, ValueError) as error:  # the latter of a single view
             worst = error.views if isinstance(error, HullError) else ()
-            names = ", ".join(views.names[view] for view in worst[:5])
-            by_name = f" (by name: {names})" if names else ""
-            raise ViewsError(f"{error}{by_name}; start.kind=sphere needs no hull") from None
+            raise ViewsError(no_hull(views, str(error), worst)) from None
+        warn_of_suspicions(views, hull.ious)
         if hull.is_open:
             warnings.warn(
                 "the views look from nearly one side: how deep the object is stays open, and the "
@@ -56,6 +56,7 @@ def make_start(start: StartConfig, views: Views) -> Start:
                 stacklevel=2,
             )
         return Start(hull.mesh, HALF_EXTENT * hull.unit, hull.num_disagreeing)
+    warn_of_suspicions(views)
     center, radius = fitted_sphere(views)
     if start.kind == "mesh":
         mesh = _without_touching_parts(load_mesh(start.mesh))

@@ -36,6 +36,7 @@ from lightning_rast.callbacks.viewer_scene import MISSING, has_viser
 from lightning_rast.config import Config, DataConfig
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.formats import load_views
+from lightning_rast.data.remedies import remedied
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
 from lightning_rast.ladder_module import LadderModule
@@ -229,6 +230,7 @@ def make_views(
             background_threshold=data.background_threshold,
             invert_masks=data.invert_masks,
         )
+        views = remedied(views, data.fix)
         return split_held_out(views, every=data.held_out_every, offset=data.held_out_offset)
 
     def rendered(num_views: int, *, between: bool, prefix: str) -> Views:

@@ -26,7 +26,7 @@ def area_average(images: Float[Tensor, "N H W"], image_size: tuple[int, int]) ->
         return _average_last_axis(rows.transpose(1, 2), image_size[1]).contiguous()
 
 
-def downscaled_size(image_size: tuple[int, int], factor: int) -> tuple[int, int]:
+def downscaled_size(image_size: tuple[int, int], factor: float) -> tuple[int, int]:
     """Each side divided by `factor`, rounded, at least one pixel."""
     return max(1, round(image_size[0] / factor)), max(1, round(image_size[1] / factor))
 

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -63,10 +64,11 @@ def assembled(
     empty: list[EmptyMaskError] = []
     used: list[_One] = []
     used_names: list[str] = []
+    doubts: list[tuple[Path, str]] = []
     for view, mask, name in zip(calibration.views, masks, names, strict=True):
         how = MaskReading(reading=mask.reading, threshold=threshold, inverted=inverted)
         try:
-            used.append(_one(view, mask, how, max_image_size))
+            used.append(_one(view, mask, how, max_image_size, doubts))
             used_names.append(name)
         except EmptyMaskError as error:
             empty.append(error)
@@ -78,6 +80,7 @@ def assembled(
         raise empty[0]
     for error in empty:
         warnings.warn(f"{error}; this view is left out", stacklevel=3)
+    _warn_of_doubts(doubts)
     _warn_of_scaled_cameras(calibration, used)
     views = _stacked(used, tuple(used_names))
     try:
@@ -91,15 +94,20 @@ def assembled(
         ) from None
 
 
-def _one(view: CalibratedView, mask: FoundMask, how: MaskReading, max_image_size: int) -> _One:
+def _one(
+    view: CalibratedView,
+    mask: FoundMask,
+    how: MaskReading,
+    max_image_size: int,
+    doubts: list[tuple[Path, str]],
+) -> _One:
     coverage = read_coverage(mask.path, how)
     native_size = (coverage.shape[0], coverage.shape[1])
     camera = _fitting(view, native_size)
     coverage, known = pinhole_image(coverage, camera.K[0], view.distortion)
     if view.distortion is not None and not bool((coverage > 0).any()):
         raise EmptyMaskError(f"empty mask: undoing the distortion leaves nothing of {mask.path}")
-    for doubt in _doubts(coverage):
-        warnings.warn(f"{mask.path}: {doubt}", stacklevel=4)
+    doubts.extend((mask.path, doubt) for doubt in _doubts(coverage))
     image_size = _limited_size(native_size, max_image_size)
     if known is not None and image_size != native_size:
         known = area_average(known.float()[None], image_size)[0] > 1 - 1e-6
@@ -182,6 +190,16 @@ def _with_near_planes(views: Views) -> Camera:
     if not nearest > 0:
         return cameras
     return replace(cameras, near=NEAR_OF_DISTANCE * nearest, far=farthest / NEAR_OF_DISTANCE)
+
+
+def _warn_of_doubts(doubts: Sequence[tuple[Path, str]]) -> None:
+    """One warning for all masks with the same doubt: what is wrong with one is with all."""
+    of_doubt: dict[str, list[Path]] = {}
+    for path, doubt in doubts:
+        of_doubt.setdefault(doubt, []).append(path)
+    for doubt, paths in of_doubt.items():
+        more = f" and {len(paths) - 1} more masks" if len(paths) > 1 else ""
+        warnings.warn(f"{paths[0]}{more}: {doubt}", stacklevel=4)
 
 
 def _doubts(coverage: Tensor) -> Iterator[str]:

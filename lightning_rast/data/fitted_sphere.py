@@ -109,9 +109,11 @@ def _radius(views: Views, center: Tensor, half_extent: Tensor, is_cut: Tensor) -
     depth = (world_to_view[:, :3, :3] @ center + world_to_view[:, :3, 3])[:, 2]
     if not cameras.orthographic and bool((depth <= cameras.near).any()):
         name = views.names[int(depth.argmin())]
+        place = ", ".join(f"{value:.3g}" for value in center.tolist())
         raise ViewsError(
-            f"the views' centre rays meet at {center.tolist()}, which is behind camera {name};"
-            " are R and t world-to-camera, with z forward?"
+            f"the views' centre rays meet at ({place}),"
+            f" which is behind camera {name}; are R and t world-to-camera, with z forward?"
+            " `lightning-rast doctor` on the data finds out"
         )
     K = cameras.K.detach().double().cpu()
     pixels_per_unit = torch.stack([K[:, 0, 0].abs(), K[:, 1, 1].abs()], dim=-1)

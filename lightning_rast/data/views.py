@@ -98,7 +98,7 @@ class Views:
         cameras, coverage = self.cameras.to(device), self.coverage.to(device)
         return replace(self, cameras=cameras, coverage=coverage, known=known)
 
-    def downscaled(self, factor: int) -> "Views":
+    def downscaled(self, factor: float) -> "Views":
         """The same views with pixels `factor` times as large, by area averaging.
 
         A coarse pixel is known only when its whole footprint is.

@@ -46,8 +46,8 @@ def first_bounds(
     in_front = torch.ones_like(is_cut) if cameras.orthographic else depth > cameras.near
     if not bool(in_front.any()):
         raise ValueError(
-            f"the rays through the masks meet at {center.tolist()}, behind every camera; are R and "
-            "t world-to-camera, with z forward?"
+            f"the rays through the masks meet at ({_rounded(center)}), behind every camera; are R "
+            "and t world-to-camera, with z forward?"
         )
     focal = cameras.K.double()[:, [0, 1], [0, 1]].abs()
     pixel = 1 / focal if cameras.orthographic else depth[:, None] / focal
@@ -56,6 +56,10 @@ def first_bounds(
     extent = extent[whole] if bool(whole.any()) else extent[in_front]
     half_side = _FIRST_SIZE * torch.quantile(extent, 0.75)
     return torch.stack((center - half_side, center + half_side))
+
+
+def _rounded(point: Tensor) -> str:
+    return ", ".join(f"{value:.3g}" for value in point.tolist())
 
 
 def _check_sides(directions: Tensor, cameras: Camera) -> None:
