@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.moments import is_due
 from lightning_rast.callbacks.write_failure import outlives_write_failure
-from lightning_rast.scene import mesh_report, save_mesh
+from lightning_rast.scene import export_mesh, mesh_report
 from lightning_rast.scene.report_text import REPORT_NAME, write_report
 
 
@@ -49,7 +49,7 @@ class MeshExport(pl.Callback):
     def _export(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module, _ = parts(trainer, pl_module)
         for name in self.FILES:
-            save_mesh(self.folder / name, module.mesh())
+            export_mesh(module.mesh(), self.folder / name, smooth=True)
         self._exported_step = trainer.global_step
 
     @outlives_write_failure

@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     scale=args.scale,
                     units=args.units,
                     up=args.up,
+                    smooth=args.source.is_dir() if args.smooth is None else args.smooth,
                     with_report=not args.no_report or args.report or args.json is not None,
                 )
             except ExportError as error:
@@ -151,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FROM[:TO]",
         help="the axis, y or z, that points up in the mesh and in the file; without TO y, as glTF "
         "wants it. By default nothing is turned",
+    )
+    parser.add_argument(
+        "--smooth",
+        action=argparse.BooleanOptionalAction,
+        help="GLB: with or without normals, to be shaded as a curved surface or as flat faces "
+        "(a run: with, a mesh file: without)",
     )
     report = parser.add_argument_group("report")
     report.add_argument(

@@ -31,12 +31,14 @@ def export(
     scale: float = 1.0,
     units: tuple[str, str] | None = None,
     up: tuple[str, str] = ("y", "y"),
+    smooth: bool = False,
     with_report: bool = True,
 ) -> Export:
     """Write `source` as `out` (None: nowhere) in `file_format`, and report on the surface as it is
     written, into `<out>.report.json` too.
 
-    units: those of the source and of what is written; None leaves the numbers alone.
+    units: those of the source and of what is written; None leaves the numbers alone. smooth: see
+    `export_mesh`.
 
     Raises:
         ExportError: see there.
@@ -49,7 +51,7 @@ def export(
         asset = placed(asset, scale, up)
         written: list[Path] = []
         if out is not None:
-            exported = export_mesh(asset, out, file_format=file_format)
+            exported = export_mesh(asset, out, file_format=file_format, smooth=smooth)
             written += exported.files
             notes += exported.notes
         result = Export(written=written, notes=notes)

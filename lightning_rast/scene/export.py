@@ -41,6 +41,7 @@ def export_mesh(
     scale: float = 1.0,
     up: tuple[str, str] = ("y", "y"),
     file_format: str | None = None,
+    smooth: bool = False,
 ) -> Exported:
     """Write a mesh, with its colours where it is an `Asset`, as OBJ (+ MTL and textures), PLY, GLB
     or STL.
@@ -51,6 +52,8 @@ def export_mesh(
         up: the axis ("y" or "z") that points up in `mesh`, and the one that shall do so in the
             file: turned about x, so nothing is mirrored. glTF wants y.
         file_format: "obj", "ply", "glb" or "stl", for a path that ends otherwise.
+        smooth: GLB gets the vertices' normals, so that viewers shade it as a curved surface;
+            without them they show flat faces, as a box wants. The others hold none.
 
     OBJ and PLY keep positions exactly (float64 too), GLB and STL hold float32. GLB keeps vertex
     colours, base colours and textures; so does OBJ, whose colours have no alpha; PLY has colours of
@@ -81,8 +84,10 @@ def export_mesh(
             f"{path}: the mesh has positions that are not finite, or beyond float32; has the fit "
             "diverged, or is the scale too large?"
         )
-    writers = {".obj": _export_obj, ".ply": _export_ply, ".glb": _export_glb, ".stl": _export_stl}
+    writers = {".obj": _export_obj, ".ply": _export_ply, ".stl": _export_stl}
     try:
+        if suffix == ".glb":
+            return _export_glb(asset, path, smooth)
         return writers[suffix](asset, path)
     except ValueError as error:
         raise MeshFileError(f"{path}: {error}") from error
@@ -124,9 +129,10 @@ def _on_cpu(asset: Asset) -> Asset:
     return replace(asset, mesh=mesh, **tensors)
 
 
-def _export_glb(asset: Asset, path: Path) -> Exported:
+def _export_glb(asset: Asset, path: Path, smooth: bool) -> Exported:
     writer = GlbWriter(f"lightning_rast {lightning_rast.__version__}")
     verts, faces = asset.mesh.verts.numpy(), asset.mesh.faces.numpy()
+    normals = asset.mesh.vertex_normals().numpy() if smooth else None
     for material, members in parts_of(asset):
         has_texture = material.texture is not None and asset.uvs is not None
         table = at_vertices(
@@ -142,6 +148,7 @@ def _export_glb(asset: Asset, path: Path) -> Exported:
             material if has_texture else replace(material, texture=None),
             colors=None if table.colors is None else table.colors[used],
             uvs=None if table.uvs is None else table.uvs[used],
+            normals=None if normals is None else normals[table.verts[used]],
         )
     replace_file(path, lambda unfinished: _write_bytes(unfinished, writer.content))
     return Exported(files=(path,))

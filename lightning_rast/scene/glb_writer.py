@@ -36,9 +36,11 @@ class GlbWriter:
         *,
         colors: np.ndarray | None = None,
         uvs: np.ndarray | None = None,
+        normals: np.ndarray | None = None,
     ) -> None:
         """verts (V, 3), faces (F, 3); colors (V, 4) in sRGB and alpha, 0..1; uvs (V, 2) with (0, 0)
-        at the lower left of the texture. At least one face, and no vertex without one."""
+        at the lower left of the texture; normals (V, 3), of any length. At least one face, and no
+        vertex without one."""
         points = np.ascontiguousarray(verts, dtype="<f4")
         attributes = {
             "POSITION": self._accessor(
@@ -49,6 +51,12 @@ class GlbWriter:
                 max=points.max(axis=0).tolist(),
             )
         }
+        if normals is not None:
+            length = np.linalg.norm(normals, axis=1, keepdims=True)
+            # glTF wants unit length, also where faces of all directions meet and there is none.
+            is_none = ~(np.isfinite(length) & (length > 0))
+            units = np.where(is_none, (0.0, 0.0, 1.0), normals / np.where(is_none, 1.0, length))
+            attributes["NORMAL"] = self._accessor(units.astype("<f4"), _FLOAT, "VEC3")
         if uvs is not None:
             turned = np.stack((uvs[:, 0], 1 - uvs[:, 1]), axis=1).astype("<f4")
             attributes["TEXCOORD_0"] = self._accessor(turned, _FLOAT, "VEC2")

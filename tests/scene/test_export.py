@@ -1,6 +1,8 @@
 """Exported files: units, orientation and colours come back, here and in trimesh."""
 
 import io
+import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +251,24 @@ def test_srgb_and_linear_are_inverse():
     values = np.linspace(0, 1, 256)
     np.testing.assert_allclose(srgb_from_linear(linear_from_srgb(values)), values, atol=1e-12)
     assert srgb_from_linear(np.ones(1)) == linear_from_srgb(np.ones(1)) == 1
+
+
+def test_a_smooth_glb_has_unit_normals_and_a_plain_one_none(tmp_path):
+    ball = icosphere(2)
+    export_mesh(ball, tmp_path / "smooth.glb", smooth=True)
+    export_mesh(ball, tmp_path / "flat.glb")
+    np.testing.assert_allclose(normals_of(tmp_path / "smooth.glb"), ball.verts, atol=0.05)
+    assert normals_of(tmp_path / "flat.glb") is None
+
+
+def normals_of(path: Path) -> np.ndarray | None:
+    """Of a GLB's only primitive, as the file holds them."""
+    content = path.read_bytes()
+    (length,) = struct.unpack_from("<I", content, 12)
+    document, binary = json.loads(content[20 : 20 + length]), content[20 + length + 8 :]
+    accessor = document["meshes"][0]["primitives"][0]["attributes"].get("NORMAL")
+    if accessor is None:
+        return None
+    view = document["bufferViews"][document["accessors"][accessor]["bufferView"]]
+    start = view.get("byteOffset", 0)
+    return np.frombuffer(binary[start : start + view["byteLength"]], "<f4").reshape(-1, 3)
