@@ -49,7 +49,7 @@ def fit(tmp_path) -> Fit:
     [
         "tensorboard.summary.writer.record_writer.RecordWriter.write",
         "torch.utils.tensorboard.writer.EventFileWriter",
-        "lightning_rast.callbacks.export.save_mesh",
+        "lightning_rast.callbacks.export.export_mesh",
         "lightning_rast.callbacks.turntable.save_gif",
         "lightning_rast.callbacks.metrics.write_atomically",
         "rich.console.Console.print",
