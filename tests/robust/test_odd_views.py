@@ -81,7 +81,7 @@ def test_views_that_say_little_make_a_sound_mesh(views):
         pytest.param(seen(1), "one view bounds nothing", id="one view"),
         pytest.param(joined(seen(1), seen(1)), "from one side", id="one view twice"),
         pytest.param(of_size(seen(), 0.0), "show an outline", id="empty"),
-        pytest.param(of_size(seen(), 1.0), "show an outline", id="full"),
+        pytest.param(of_size(seen(), 1.0), "look inverted", id="full"),
         pytest.param(seen(6, image_size=1), "show an outline", id="one pixel"),
     ],
 )
