@@ -135,7 +135,9 @@ def _fitting(view: CalibratedView, image_size: tuple[int, int]) -> Camera:
     if abs(image_size[0] - scale * height) > 1 or abs(image_size[1] - scale * width) > 1:
         raise ViewsError(
             f"{view.label}: wrong size, the image is {image_size[1]} x {image_size[0]} pixels"
-            f" but the camera is for {width} x {height}"
+            f" but the camera is for {width} x {height}; were the images cropped or turned after"
+            " the calibration? Use the original ones, or correct the camera file's width and height"
+            " and its principal point"
         )
     return view.camera.resized(image_size)
 

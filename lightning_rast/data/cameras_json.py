@@ -36,6 +36,7 @@ from lightning_rast.data.calibration import (
 from lightning_rast.data.distortion import Distortion
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.json_file import array, number, read_json
+from lightning_rast.data.photographs import find_photograph, is_hidden
 from lightning_rast.scene import Camera
 
 NAME = "cameras.json"
@@ -127,11 +128,13 @@ def _distortion(label: str, fields: dict[str, Any]) -> Distortion | None:
 
 def _check_every_mask_has_a_camera(path: Path, views: Sequence[CalibratedView]) -> None:
     listed = {_resolved(view.mask) for view in views if view.mask is not None}
+    photographs = (find_photograph(path.parent, view.image) for view in views)
+    named = listed | {_resolved(photograph) for photograph in photographs if photograph}
     for folder in sorted({mask.parent for mask in listed}):
         kinds = {mask.suffix.lower() for mask in listed if mask.parent == folder}
         files = folder.iterdir() if folder.is_dir() else ()
-        images = {file for file in files if file.suffix.lower() in kinds}
-        extra = sorted(file.name for file in images - listed)
+        images = {file for file in files if file.suffix.lower() in kinds and not is_hidden(file)}
+        extra = sorted(file.name for file in images - named)
         if extra:
             raise ViewsError(
                 f"camera count mismatch: {len(views)} cameras in {path} but {len(extra)} more"

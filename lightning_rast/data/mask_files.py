@@ -202,7 +202,12 @@ def _beside(image: Path) -> Path | None:
 
 def _all_images(folder: Path) -> list[Path]:
     files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES)
-    return [file for file in files if not file.name.startswith(".") and is_file(file)]
+    return [
+        file
+        for file in files
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and is_file(file)
+    ]
 
 
 def _check_complete(calibration: Calibration, found: Sequence[Path | None]) -> None:

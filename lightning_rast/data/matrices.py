@@ -26,6 +26,7 @@ from lightning_rast.data.calibration import (
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.json_file import read_text
 from lightning_rast.data.matlab_file import Variable, read_matlab
+from lightning_rast.data.photographs import is_hidden
 
 _SUFFIXES = (".npy", ".mat", ".txt", ".p")
 _TEXT = (".txt", ".p")
@@ -46,7 +47,7 @@ def refused(folder: Path) -> list[str]:
     """Why files that may have been meant to hold matrices were not taken."""
     reasons = []
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in (".npy", ".mat") and file.is_file():
+        if file.suffix.lower() in (".npy", ".mat") and is_one(file):
             try:
                 _matrices(file)
             except ViewsError as error:
@@ -55,7 +56,7 @@ def refused(folder: Path) -> list[str]:
 
 
 def is_one(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and path.is_file()
+    return path.suffix.lower() in _SUFFIXES and path.is_file() and not is_hidden(path)
 
 
 def read(path: Path, pixel_centers: PixelCenters | Literal["auto"] = "auto") -> Calibration:
@@ -95,7 +96,7 @@ def _labelled(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
 
 
 def _single_files(folder: Path) -> list[Path]:
-    files = [file for file in folder.iterdir() if file.suffix.lower() in _TEXT and file.is_file()]
+    files = [file for file in folder.iterdir() if file.suffix.lower() in _TEXT and is_one(file)]
     files.sort(key=lambda file: natural_order(file.name))
     return [file for file in files if _is_single(file)]
 

@@ -20,12 +20,13 @@ from lightning_rast.data.calibration import (
 )
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.json_file import read_text
+from lightning_rast.data.photographs import is_hidden
 
 _NUM_VALUES = 21
 
 
 def find(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*_par.txt"))
+    return sorted(file for file in folder.glob("*_par.txt") if not is_hidden(file))
 
 
 def is_one(path: Path) -> bool:

@@ -30,6 +30,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_hidden(path: Path) -> bool:
+    """Whether its name begins with a dot: what systems put beside files, as macOS `._000.png`."""
+    return path.name.startswith(".")
+
+
 def find_photograph(folder: Path, name: str) -> Path | None:
     """The image that a camera file calls `name`: with or without suffix, or in one of `FOLDERS`."""
     if not name:
@@ -59,9 +64,7 @@ def images_in(folder: Path) -> list[Path]:
         files: Iterable[Path] = [file for file in folder.iterdir() if file.is_file()]
     except OSError as error:
         raise ViewsError(f"cannot read the folder {folder}: {error}") from None
-    images = [
-        file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    ]
+    images = [file for file in files if file.suffix.lower() in SUFFIXES and not is_hidden(file)]
     return sorted(images, key=lambda file: natural_order(file.name))
 
 

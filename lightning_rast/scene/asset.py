@@ -112,10 +112,11 @@ def srgb_from_linear(values: np.ndarray) -> np.ndarray:
 
 
 def cleaned_colors(values: np.ndarray) -> np.ndarray:
-    """(N, 3 or 4) float32 0..1 with alpha, of what files hold: 0..1, or 0..255 where anything is
-    above 1; what is not a number is white."""
+    """(N, 3 or 4) float32 0..1 with alpha, of what files hold: 0..1, or 0..255 where all are whole
+    numbers and anything is above 1; what is not a number is white."""
     values = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=1.0, posinf=1.0, neginf=0.0)
-    if values.size and values.max() > 1:
+    # Arithmetic leaves colours a hair above 1, which are no bytes.
+    if values.size and values.max() > 1 and (values == np.rint(values)).all():
         values = values / 255
     values = np.clip(values, 0, 1).astype(np.float32)
     if values.shape[1] == 3:

@@ -50,6 +50,7 @@ class GltfDocument:
         self.header: dict[str, Any] = header
         self.num_bytes = len(content) + len(self._chunk or b"")
         self._buffers: dict[int, bytes] = {}
+        self._entries: dict[str, list[dict[str, Any]]] = {}
         version = str(self._table(header.get("asset", {}), "asset").get("version", "2.0"))
         if not version.startswith("2"):
             raise ValueError(
@@ -59,7 +60,10 @@ class GltfDocument:
 
     def entries(self, name: str) -> list[dict[str, Any]]:
         """The header's list of this name, empty where there is none."""
-        return self.objects(self.header.get(name, []), name)
+        # A file of thousands of parts asks for each of them.
+        if name not in self._entries:
+            self._entries[name] = self.objects(self.header.get(name, []), name)
+        return self._entries[name]
 
     def entry(self, name: str, index: object) -> dict[str, Any]:
         found = self.entries(name)
@@ -110,6 +114,9 @@ class GltfDocument:
 
     def view(self, index: object) -> bytes:
         """The bytes of a buffer view."""
+        return bytes(self._view(index))
+
+    def _view(self, index: object) -> memoryview:
         entry = self.entry("bufferViews", index)
         buffer = self._buffer(entry.get("buffer"))
         start, size = (
@@ -121,7 +128,8 @@ class GltfDocument:
                 f"a buffer view ends at byte {start + size}, its buffer has {len(buffer)}; the "
                 f"file is cut short: {AGAIN}"
             )
-        return buffer[start : start + size]
+        # Not copied: thousands of tables may share one view.
+        return memoryview(buffer)[start : start + size]
 
     def file(self, uri: object, what: str, *, most_bytes: int) -> bytes:
         """What a data URI or the name of a file beside this one stands for."""
@@ -171,7 +179,7 @@ class GltfDocument:
         self, entry: dict[str, Any], shape: tuple[int, int], dtype: np.dtype, what: str
     ) -> np.ndarray:
         view = self.entry("bufferViews", entry.get("bufferView"))
-        content = self.view(entry.get("bufferView"))
+        content = self._view(entry.get("bufferView"))
         row = shape[1] * dtype.itemsize
         stride = self._size(view, "byteStride", "a buffer view", 0) or row
         start = self._size(entry, "byteOffset", what, 0)

@@ -163,3 +163,21 @@ def test_masks_of_another_shape_are_refused(tmp_path):
     message = refusal(tmp_path)
     assert "wrong size, the image is 36 x 36 pixels but the camera is for 48 x 36" in message
     assert "000.jpg" in message
+    assert "cropped or turned after the calibration? Use the original ones" in message
+
+
+@pytest.mark.parametrize(
+    ("format_name", "hidden"), [("middlebury", "._scene_par.txt"), ("matrices", "._P.npy")]
+)
+def test_hidden_files_are_no_cameras(folder, format_name, hidden):
+    WRITERS[format_name](folder)
+    seen = next(path for path in folder.iterdir() if path.is_file())
+    (folder / hidden).write_bytes(seen.read_bytes())
+    assert recognise(folder) == format_name
+
+
+def test_images_in_hidden_folders_are_no_masks(folder):
+    WRITERS["colmap"](folder)
+    (folder / "masks").rename(folder / "silhouettes")
+    write_masks(folder / "masks" / ".checkpoints", suffix="-checkpoint.png")
+    assert load_views(folder).names == tuple(camera_files.names())

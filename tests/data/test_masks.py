@@ -184,6 +184,19 @@ def test_photographs_beside_the_masks_are_no_mismatch(folder):
     assert len(load_mask_views(folder)) == 3
 
 
+def test_named_photographs_of_the_masks_kind_beside_them_are_no_mismatch(folder):
+    write_mask(folder / "masks" / "0_photograph.png")
+    entries = [view(index) for index in range(3)]
+    entries[0]["image"] = "masks/0_photograph.png"
+    write_cameras(folder, entries)
+    assert len(load_mask_views(folder)) == 3
+
+
+def test_hidden_files_beside_the_masks_are_no_mismatch(folder):
+    (folder / "masks" / "._0.png").write_bytes(b"of macOS")
+    assert len(load_mask_views(folder)) == 3
+
+
 def without(key):
     return {name: value for name, value in view(1).items() if name != key}
 

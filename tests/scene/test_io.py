@@ -13,6 +13,7 @@ from lightning_rast.scene import (
     MeshFileError,
     cube,
     icosphere,
+    load_asset,
     load_mesh,
     quad,
     save_mesh,
@@ -112,6 +113,24 @@ def test_obj_understands_its_dialects(tmp_path: Path):
     )
     mesh = load_mesh(path)
     assert mesh.verts[mesh.faces.long()].sum(1).tolist() == [[1, 1, 0], [1, 0, 5]]
+
+
+def colors_of(path: Path, *rows: str) -> list:
+    verts = zip(("0 0 0", "1 0 0", "0 1 0"), rows, strict=True)
+    lines = [f"v {place} {color}" for place, color in verts]
+    colors = load_asset(written(path, "\n".join((*lines, "f 1 2 3\n")))).colors
+    assert colors is not None
+    return colors[0, :, :3].tolist()
+
+
+def test_colors_a_hair_above_1_are_white(tmp_path: Path):
+    found = colors_of(tmp_path / "white.obj", "1 1 1", "1.00001 1 0.5", "1 1 1")
+    assert found == [[1, 1, 1], [1, 1, 0.5], [1, 1, 1]]
+
+
+def test_colors_of_whole_numbers_are_bytes(tmp_path: Path):
+    found = colors_of(tmp_path / "bytes.obj", "255 255 255", "51 0 255", "0 0 1")
+    assert found == pytest.approx(np.array([[1, 1, 1], [0.2, 0, 1], [0, 0, 1 / 255]]))
 
 
 def test_obj_in_utf16_is_read(tmp_path: Path):
