@@ -15,7 +15,7 @@ from lightning_rast.data.views import Views
 
 # Settings that every run is compared by, and those that change no result.
 _ALWAYS = ("preset", "seed", "device")
-_NEVER = ("name", "log.", "viewer.", "threads", "viewer.", "data.kind", "data.mesh", "data.folder")
+_NEVER = ("name", "log.", "viewer.", "threads", "data.kind", "data.mesh", "data.folder")
 # Scalars that the HParams tab shows beside the settings, all of the finished result; what is
 # measured on the way has other sums and image sizes from run to run.
 _METRICS = (

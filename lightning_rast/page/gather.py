@@ -10,6 +10,7 @@ from lightning_rast.config_file import changed_keys, config_yaml, flat_values
 from lightning_rast.data.views import Views
 from lightning_rast.page.curves import Curves
 from lightning_rast.page.facts import Baseline, Facts, scored_views
+from lightning_rast.page.paths import with_short_paths
 from lightning_rast.page.remarks import remarks
 from lightning_rast.scene import Mesh, mesh_report
 
@@ -55,7 +56,7 @@ def gathered(
         changed=[
             key for key in changed_keys(Config(), config) if not key.startswith(_NOT_SETTINGS)
         ],
-        config_yaml=config_yaml(config),
+        config_yaml=config_yaml(with_short_paths(config)),
         turntable=turntable.read_bytes() if turntable.is_file() else None,
         warnings=list(remarks(metrics, state, [*metrics.get("warnings", ()), *warnings])),
     )

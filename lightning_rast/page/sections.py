@@ -6,6 +6,7 @@ from typing import Any
 from lightning_rast.page.facts import Facts
 from lightning_rast.page.markup import Markup, element
 from lightning_rast.page.numbers import count, in_words, percent, score, seconds
+from lightning_rast.page.paths import short_path
 from lightning_rast.page.pictures import data_url
 
 
@@ -272,8 +273,5 @@ def _yes(value: bool) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A setting's value; of a long path its end: all of it is in the YAML below."""
-    if not isinstance(value, str) or not value:
-        return repr(value)
-    parts = value.replace("\\", "/").split("/")
-    return value if len(parts) <= 4 else "…/" + "/".join(parts[-3:])
+    """A setting's value; of a long path its end."""
+    return short_path(value) if isinstance(value, str) and value else repr(value)

@@ -18,6 +18,7 @@ from lightning_rast.page.charts import Series, line_chart, ticks
 from lightning_rast.page.course import rungs
 from lightning_rast.page.markup import Markup, element
 from lightning_rast.page.numbers import score, seconds
+from lightning_rast.page.paths import short_path
 from lightning_rast.page.pictures import TOO_LITTLE, TOO_MUCH, difference
 from lightning_rast.page.remarks import remarks
 from lightning_rast.page.scene_data import upwards
@@ -254,3 +255,16 @@ def test_a_long_path_is_shown_by_its_end():
 
 def test_small_distances_keep_their_digits():
     assert [score(x) for x in (0.99752, 0.001359, None)] == ["0.9975", "0.00136", "–"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/home/somebody/cow.obj", "…/cow.obj"),
+        ("C:\\Users\\somebody\\data\\cow.obj", "…/data/cow.obj"),
+        ("data/models/cow.obj", "data/models/cow.obj"),
+        ("../../../data/models/cow.obj", "…/data/models/cow.obj"),
+    ],
+)
+def test_a_path_is_shown_without_whose_home_it_is_in(path, shown):
+    assert short_path(path) == shown

@@ -49,6 +49,12 @@ def test_a_training_leaves_its_page_behind(trained):
     assert "start (hull)" in page
 
 
+def test_the_page_does_not_tell_where_the_data_and_the_run_lie(trained):
+    page = (trained / "report.html").read_text()
+    assert "ball.obj" in page
+    assert str(trained.parents[2]) not in page
+
+
 def test_log_report_switches_the_page_off(trained, tmp_path):
     settings = [f"log.root={tmp_path}", "log.report=false"]
     assert train(["--config", str(trained / "config.yaml"), *settings]) == 0
