@@ -12,7 +12,7 @@ from lightning_rast.scene import cube, load_asset, load_mesh, save_mesh
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    save_mesh("box.ply", cube(size=2.0))
+    save_mesh(cube(size=2.0), "box.ply")
     return Path("box.ply")
 
 
@@ -28,7 +28,7 @@ def refused(capsys, *argv: str) -> str:
 def test_a_mesh_is_written_with_a_report_beside_it(box, capsys, suffix):
     assert main([str(box), f"out.{suffix}"]) == 0
     assert load_mesh(f"out.{suffix}").volume.item() == pytest.approx(8)
-    report = json.loads(Path("out.report.json").read_text())
+    report = json.loads(Path(f"out.{suffix}.report.json").read_text())
     assert report["file"] == f"out.{suffix}"
     assert report["volume"] == pytest.approx(8)
     said = capsys.readouterr().out
@@ -36,10 +36,17 @@ def test_a_mesh_is_written_with_a_report_beside_it(box, capsys, suffix):
     assert "watertight              yes" in said
 
 
+def test_each_mesh_has_a_report_of_its_own(box):
+    for name in ("out.obj", "out.ply"):
+        assert main([str(box), name, "--quiet"]) == 0
+    reports = sorted(Path().glob("*.report.json"))
+    assert [json.loads(path.read_text())["file"] for path in reports] == ["out.obj", "out.ply"]
+
+
 def test_units_scale_to_metres_by_default(box):
     assert main([str(box), "out.glb", "--units", "mm"]) == 0
     assert load_mesh("out.glb").bounds[1].tolist() == pytest.approx([1e-3] * 3)
-    assert json.loads(Path("out.report.json").read_text())["unit"] == "m"
+    assert json.loads(Path("out.glb.report.json").read_text())["unit"] == "m"
 
 
 def test_units_may_name_the_target(box):
@@ -49,7 +56,7 @@ def test_units_may_name_the_target(box):
 
 def test_up_turns_the_mesh(box):
     mesh = load_asset(box).mesh
-    save_mesh("high.ply", mesh.with_verts(mesh.verts + mesh.verts.new_tensor([0.0, 0.0, 5.0])))
+    save_mesh(mesh.with_verts(mesh.verts + mesh.verts.new_tensor([0.0, 0.0, 5.0])), "high.ply")
     assert main(["high.ply", "out.glb", "--up", "z"]) == 0
     assert load_mesh("out.glb").bounds[1].tolist() == pytest.approx([1, 6, 1])
 

@@ -36,7 +36,7 @@ def views(config) -> tuple[Views, Views]:
 
 
 def fitted(config, train, folder):
-    save_mesh(config.data.mesh, icosphere(1))
+    save_mesh(icosphere(1), config.data.mesh)
     module = make_module(config, train)
     datamodule = ViewsDataModule(
         train,
