@@ -35,6 +35,7 @@ from lightning_rast.optim.outline_newton import outline_step
 from lightning_rast.optim.polish import coverage_misfit, limited_move
 from lightning_rast.scene import Mesh, Topology
 
+CHECKPOINT_FORMAT = 1  # of checkpoint["ladder"]; more whenever its keys change
 _UNCROSSED_EVERY = 5  # steps of a polish, of a mesh made anew
 
 
@@ -116,9 +117,7 @@ class LadderModule(ReconstructionModule):
         shortened, counted in every step), pairs of faces that cross and faces that look backwards
         at the end, the views that disagree with most of the others, and the residual (px, 0 = none)
         at which it was seen that the masks contradict each other."""
-        of_cameras = {}
-        if self._said_of_cameras:
-            of_cameras["cameras"] = self._said_of_cameras
+        of_cameras = {"cameras": self._said_of_cameras} if self._said_of_cameras else {}
         if self._world_to_view is not None:
             matrices = dict(zip(self._views.names, self._world_to_view.tolist(), strict=True))
             of_cameras["corrected_world_to_view"] = matrices
@@ -168,6 +167,8 @@ class LadderModule(ReconstructionModule):
             moved, num_held_back = limited_move(before, self.verts.detach(), self._topology)
             self.verts.data.copy_(moved)
             self._num_held_back += num_held_back
+        if not bool(self.verts.isfinite().all()):  # lost, which is for `Divergence` to say
+            return {"loss": terms["total"], **terms}
         if self.stage.kind == "newton" or self.position.step % _UNCROSSED_EVERY == 0:
             self._uncross()
         self.position.count(float(terms["total"]), min_gain=self.config.ladder.min_gain)
@@ -180,6 +181,7 @@ class LadderModule(ReconstructionModule):
         super().on_save_checkpoint(checkpoint)
         kept = self._kept
         checkpoint["ladder"] = {
+            "format": CHECKPOINT_FORMAT,
             "position": asdict(self.position),
             "hold": None if self._hold is None else asdict(self._hold),
             "kept": None if kept is None else (kept.verts, kept.faces),
@@ -198,9 +200,7 @@ class LadderModule(ReconstructionModule):
         state = checkpoint["ladder"]
         self.position = Position(**state["position"])
         self._hold = None if state["hold"] is None else Hold(**state["hold"])
-        if state["kept"] is not None:
-            verts, faces = state["kept"]
-            self._kept = Mesh(verts, faces)
+        self._kept = None if state["kept"] is None else Mesh(*state["kept"])
         self.num_disagreeing = state["num_disagreeing"]
         self._world_to_view = state["world_to_view"]
         self._said_of_cameras = state["said_of_cameras"]

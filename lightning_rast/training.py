@@ -39,7 +39,7 @@ from lightning_rast.data.formats import load_views
 from lightning_rast.data.remedies import remedied
 from lightning_rast.data.synthetic import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.data.views import Views, ViewsError, split_held_out
-from lightning_rast.ladder_module import LadderModule
+from lightning_rast.ladder_module import CHECKPOINT_FORMAT, LadderModule
 from lightning_rast.ladder_stages import make_ladder_of
 from lightning_rast.module import ReconstructionModule
 from lightning_rast.optim.schedule import Schedule
@@ -196,7 +196,8 @@ def check_checkpoint(path: Path) -> None:
     """Look into a checkpoint before anything is written.
 
     Raises:
-        RunError: it is none of this program's, or its name tells another step.
+        RunError: it is none of this program's, or of another version, or its name tells another
+            step.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -208,10 +209,13 @@ def check_checkpoint(path: Path) -> None:
             and set(state) == {"verts", "faces"}
             and state["verts"].ndim == state["faces"].ndim == 2
         )
+        is_current = "ladder" not in content or content["ladder"].get("format") == CHECKPOINT_FORMAT
     except (OSError, RuntimeError, pickle.UnpicklingError, LookupError, TypeError, AttributeError):
-        is_ours, step = False, None
+        is_ours, is_current, step = False, False, None
     if not is_ours:
         raise RunError(f"{path} is no checkpoint of a reconstruction; remove it, or name another")
+    if not is_current:
+        raise RunError(f"{path} was written by another version of lightning_rast; start a new run")
     if step != checkpoint_step(path):
         raise RunError(f"{path} holds step {step}; a checkpoint must keep its name")
 

@@ -1,12 +1,13 @@
 """Writes the mesh to files."""
 
+import warnings
 from pathlib import Path
 
 import pytorch_lightning as pl
 
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.moments import is_due
-from lightning_rast.callbacks.write_failure import outlives_write_failure
+from lightning_rast.callbacks.write_failure import WriteWarning, outlives_write_failure
 from lightning_rast.scene import export_mesh, mesh_report
 from lightning_rast.scene.report_text import REPORT_NAME, write_report
 
@@ -36,6 +37,7 @@ class MeshExport(pl.Callback):
         if is_due(trainer, self.every_n_steps):
             self._export(trainer, pl_module)
 
+    @outlives_write_failure
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # That of a run which goes on now speaks of a mesh that will be replaced.
         (self.folder / REPORT_NAME).unlink(missing_ok=True)
@@ -56,5 +58,11 @@ class MeshExport(pl.Callback):
     def _report(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module, _ = parts(trainer, pl_module)
         mesh = module.mesh()
-        if bool(mesh.verts.isfinite().all()):
-            write_report(self.folder / REPORT_NAME, mesh_report(mesh), file="mesh.ply")
+        path = self.folder / REPORT_NAME
+        try:
+            report = mesh_report(mesh)
+        except ValueError as error:
+            # Without a stack level: warnings that seem to come from Lightning are silenced.
+            warnings.warn(f"no {path}: {error}", WriteWarning)  # noqa: B028
+            return
+        write_report(path, report, file="mesh.ply")

@@ -75,6 +75,7 @@ class Metrics(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._train_began = self._step_ended = time.perf_counter()
+        self._forget()
 
     def on_train_batch_end(
         self,
@@ -100,6 +101,11 @@ class Metrics(pl.Callback):
             module, _ = parts(trainer, pl_module)
             _warn_of_misfit(metrics["train_iou_mean"], module.step_size[0])
             _tell_of_stages(metrics)
+
+    @outlives_write_failure
+    def _forget(self) -> None:
+        # Those of a run which goes on now are not of what its next checkpoints hold.
+        self.path.unlink(missing_ok=True)
 
     @outlives_write_failure
     def _write(self, text: str) -> None:

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from lightning_rast.callbacks.clustering import clustered
 from lightning_rast.callbacks.evaluation import parts
 from lightning_rast.callbacks.event_file import event_writer
-from lightning_rast.callbacks.write_failure import WriteWarning
+from lightning_rast.callbacks.write_failure import WriteWarning, outlives_write_failure
 from lightning_rast.config import Config
 from lightning_rast.page import gathered, read_curves, read_metrics, written_page
 from lightning_rast.runs import write_atomically
@@ -26,6 +26,11 @@ class ReportPage(pl.Callback):
     def __init__(self, folder: Path, config: Config) -> None:
         self.folder = folder
         self.config = config
+
+    @outlives_write_failure
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # That of a run which goes on now shows a mesh that will be replaced.
+        (self.folder / self.FILE).unlink(missing_ok=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         try:

@@ -306,3 +306,23 @@ REMEDIES: dict[str, Remedy] = {
         _ordered(_shifted(-1)), "each mask has the camera of the view after it"
     ),
 }
+
+# What undoes a remedy; of those that are missing here, nothing does.
+INVERSE: dict[str, str] = {
+    "invert_masks": "invert_masks",
+    "inverse_pose": "inverse_pose",
+    "opengl_axes": "opengl_axes",
+    "pytorch3d_axes": "pytorch3d_axes",
+    "transpose_rotation": "transpose_rotation",
+    "flip_y": "flip_y",
+    "y_axis_up": "y_axis_up",
+    "flip_x": "flip_x",
+    "transpose_images": "transpose_images",
+    "swap_intrinsics": "swap_intrinsics",
+    "rotate_90": "rotate_270",
+    "rotate_270": "rotate_90",
+    "rotate_180": "rotate_180",
+    "reverse_order": "reverse_order",
+    "next_camera": "previous_camera",
+    "previous_camera": "next_camera",
+}

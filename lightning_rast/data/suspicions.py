@@ -21,9 +21,10 @@ def suspicions(views: Views, hull_ious: Sequence[float] = ()) -> Iterator[str]:
     """
     if look_inverted(views):
         wanted = "false" if _are_inverted(views) else "true"
+        more = f" ({ADVICE})" if len(views) > 1 else ""  # it compares views
         yield (
             "the masks look inverted: most are white along the image's border, but the object must "
-            f"be white, not what is around it; try data.invert_masks={wanted} ({ADVICE})"
+            f"be white, not what is around it; try data.invert_masks={wanted}{more}"
         )
     elif hull_ious and max(hull_ious) < _POOR_IOU:
         yield (
@@ -49,6 +50,8 @@ def no_hull(views: Views, error: str, worst: Sequence[int] = ()) -> str:
 
     error: what the carving said; worst: views that disagree most.
     """
+    if len(views) < 2:  # where the doctor has nothing to compare either
+        return f"{error}; start.kind=sphere needs no hull"
     if look_inverted(views):
         return "; ".join(suspicions(views))
     names = ", ".join(views.names[view] for view in worst[:5])

@@ -59,14 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return refused(str(error))
             except OSError as error:
                 return refused(f"the pictures cannot be written: {error}")
-            if args.quiet and not found.diagnosis.agree:
-                print("\n".join(found.verdict), file=sys.stderr)
+            if args.quiet and found.faults:
+                print("\n".join(found.faults), file=sys.stderr)
             if args.json is not None:
                 write_json(found.as_json)
         return 0 if found.diagnosis.agree else DISAGREE
     except (ConfigError, OutputError) as error:
         return refused(str(error))
     except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
         return STOPPED
 
 

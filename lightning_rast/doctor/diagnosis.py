@@ -10,7 +10,7 @@ from torch import Tensor
 from lightning_rast.data.calibration import PixelCenters
 from lightning_rast.data.remedies import REMEDIES, remedied
 from lightning_rast.data.suspicions import look_inverted, spread_deg
-from lightning_rast.data.views import Views
+from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.doctor.consensus import Consensus
 from lightning_rast.doctor.odd_views import OddView, odd_reasons
 from lightning_rast.doctor.pixel_shift import PixelShift, pixel_shift
@@ -73,7 +73,15 @@ def diagnose(views: Views, *, pixel_centers: PixelCenters | None = None) -> Diag
     """Carve a quick hull; where it fits badly, try the usual mistakes.
 
     pixel_centers: what the views were loaded with; None: not known.
+
+    Raises:
+        ViewsError: there are fewer than two views.
     """
+    if len(views) < 2:
+        raise ViewsError(
+            "a single view agrees with any camera: whether cameras and masks belong together shows"
+            " in two or more views"
+        )
     screen = Screen(views)
     before = screen.checked(())
     cure = None
@@ -134,9 +142,7 @@ def _pixels(
 
 def _notes(views: Views, agreed: Consensus, is_sound: bool) -> Iterator[str]:
     spread = spread_deg(views)
-    if len(views) < 2:
-        yield "a single view says nothing about depth; take two or more"
-    elif spread < _NARROW_DEG:
+    if spread < _NARROW_DEG:
         yield (
             f"all views look along nearly the same line (within {spread:.0f} degrees): the shape "
             "along it is a guess; add views from the side"

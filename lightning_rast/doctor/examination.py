@@ -1,6 +1,6 @@
 """Reads views, has them diagnosed, tells the result and writes the pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from lightning_rast.config import DataConfig
 from lightning_rast.data.calibration import PixelCenters
 from lightning_rast.data.formats import load_views, read_calibration, recognise
-from lightning_rast.data.remedies import REMEDIES, remedied
+from lightning_rast.data.remedies import INVERSE, REMEDIES, remedied
 from lightning_rast.data.views import Views
 from lightning_rast.doctor.diagnosis import Diagnosis, diagnose
 from lightning_rast.doctor.rig import rig_picture
@@ -18,6 +18,7 @@ from lightning_rast.render.pictures import save_png
 SHEET, RIG = "sheet.png", "rig.png"
 _MOST_ROWS = 60
 _PAGE_COLUMNS = 96  # characters
+_ONE_TOO_MANY = "data.fix has one remedy too many: {}"
 _BAD = "cameras and masks do not agree: their hull matches the masks with an IoU of {:.3f}"
 
 
@@ -38,19 +39,41 @@ class Examination:
         """What to change in the config, as `data.key=value`."""
         found = self.diagnosis
         lines = []
-        if "invert_masks" in found.fixes:
+        if "invert_masks" in self.fixes:
             lines.append(f"data.invert_masks={str(not self.data.invert_masks).lower()}")
-        fixes = [*self.data.fix, *(name for name in found.fixes if name != "invert_masks")]
-        if fixes != self.data.fix:
-            lines.append(f"data.fix=[{','.join(fixes)}]")
+        left, _ = appended(self.data.fix, self.fixes)
+        if left != self.data.fix:
+            lines.append(f"data.fix=[{','.join(left)}]")
         if found.pixel_centers:
             lines.append(f"data.pixel_centers={found.pixel_centers}")
         return tuple(lines)
 
     @property
+    def fixes(self) -> tuple[str, ...]:
+        """What mends the views; of those that do so equally well, what leaves the shortest
+        `data.fix`, where something of it is undone."""
+        given, found = self.data.fix, self.diagnosis
+        undoing = [fixes for fixes in (found.fixes, *found.equal) if appended(given, fixes)[1]]
+        return min(undoing, key=lambda f: len(appended(given, f)[0]), default=found.fixes)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """What is wrong, a sentence's end each."""
+        _, superfluous = appended(self.data.fix, self.fixes)
+        return tuple(
+            _ONE_TOO_MANY.format(INVERSE[name]) if name in superfluous else REMEDIES[name].cause
+            for name in self.fixes
+        )
+
+    @property
     def verdict(self) -> tuple[str, ...]:
         """Lines for people."""
         return tuple(_verdict(self))
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The part of the verdict that says what is wrong; empty where nothing is."""
+        return tuple(_odd_views(self.diagnosis)) if self.diagnosis.agree else self.verdict
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +83,7 @@ class Examination:
             "agree": found.agree,
             "mean_iou": float(found.ious.mean()),
             "mended_mean_iou": float(found.mended_ious.mean()),
-            "causes": list(found.causes),
+            "causes": list(self.causes),
             "fixes": list(found.fixes),
             "equal_fixes": [list(fixes) for fixes in found.equal],
             "settings": list(self.settings),
@@ -82,11 +105,29 @@ class Examination:
         }
 
 
+def appended(given: Sequence[str], found: Sequence[str]) -> tuple[list[str], list[str]]:
+    """`data.fix` with what was found behind it; and which of those found undo what was there.
+
+    Then the config is at fault, not the data: the remedy that is undone is left out.
+    """
+    left, superfluous = list(given), []
+    for name in found:
+        if name == "invert_masks":  # has a key of its own
+            continue
+        if left and left[-1] == INVERSE.get(name):
+            left.pop()
+            superfluous.append(name)
+        else:
+            left.append(name)
+    return left, superfluous
+
+
 def examine(data: DataConfig, folder: Path | None) -> Examination:
     """Print what is found about the views of `data`, and write pictures into the folder, if any.
 
     Raises:
-        ViewsError: they cannot be read. OSError: the pictures cannot be written.
+        ViewsError: they cannot be read, or are fewer than two.
+        OSError: the pictures cannot be written.
     """
     views = remedied(
         load_views(
@@ -101,8 +142,9 @@ def examine(data: DataConfig, folder: Path | None) -> Examination:
         data.fix,
     )
     height, width = views.image_size
+    count = "1 view" if len(views) == 1 else f"{len(views)} views"
     kind = recognise(data.folder) if data.format == "auto" else data.format
-    print(f"{data.folder}: {len(views)} views of {width} x {height} px ({kind})", flush=True)
+    print(f"{data.folder}: {count} of {width} x {height} px ({kind})", flush=True)
     diagnosis = diagnose(views, pixel_centers=centers_of(data))
     pictures: list[Path] = []
     if folder is not None:
@@ -165,7 +207,7 @@ def _verdict(examination: Examination) -> Iterator[str]:
     worst = int(found.mended_ious.argmin())
     if found.fixes:
         yield _BAD.format(mean)
-        for cause in found.causes:
+        for cause in examination.causes:
             yield f"cause: {cause}"
         yield f"mended, the IoU is {mended:.3f}"
     elif found.mesh is not None and found.agree:
@@ -190,19 +232,23 @@ def _verdict(examination: Examination) -> Iterator[str]:
     if examination.settings:
         yield "write into the config, or behind the command:"
         yield from (f"    {line}" for line in examination.settings)
-    for fixes in found.equal:
+    for fixes in found.equal if examination.fixes == found.fixes else ():
         yield f"[{','.join(fixes)}] fits as well: {'; '.join(REMEDIES[n].cause for n in fixes)}"
+    yield from _odd_views(found)
+    yield from (f"note: {note}" for note in found.notes)
+    for path in examination.pictures:
+        yield f"wrote {path}"
+
+
+def _odd_views(found: Diagnosis) -> Iterator[str]:
     if found.odd:
         yield (
             "views that disagree with the others:"
             if len(found.odd) > 1
-            else ("a view that disagrees with the others:")
+            else "a view that disagrees with the others:"
         )
     for view in found.odd:
         yield f"    {view.name}: its mask {view.reason} (IoU {view.iou:.2f})"
-    yield from (f"note: {note}" for note in found.notes)
-    for path in examination.pictures:
-        yield f"wrote {path}"
 
 
 def _unexplained(found: Diagnosis, mean: float) -> Iterator[str]:

@@ -1,10 +1,13 @@
 """Reads a mesh file, writes another, and says what state the surface is in."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lightning_rast.scene import MeshFileError, load_asset, mesh_report
+import torch
+
+from lightning_rast.scene import Asset, MeshFileError, load_asset, mesh_report
 from lightning_rast.scene.export import UNITS, export_mesh, placed
 from lightning_rast.scene.report_text import report_json, report_page, write_report
 
@@ -48,7 +51,7 @@ def export(
         notes = [f"{source.name}: {note}" for note in asset.notes]
         if units is not None:
             scale *= UNITS[units[0]] / UNITS[units[1]]
-        asset = placed(asset, scale, up)
+        asset = _placed(asset, source, scale, up)
         written: list[Path] = []
         if out is not None:
             exported = export_mesh(asset, out, file_format=file_format, smooth=smooth)
@@ -73,3 +76,14 @@ def export(
         raise ExportError(str(error)) from None
     except OSError as error:
         raise ExportError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def _placed(asset: Asset, source: Path, scale: float, up: tuple[str, str]) -> Asset:
+    largest = float(asset.mesh.verts.abs().max()) if asset.mesh.num_verts else 0.0
+    # Positions that are not finite themselves are what others refuse.
+    if math.isfinite(largest) and largest * scale > torch.finfo(torch.float32).max:
+        raise ExportError(
+            f"{source}: the scale takes positions beyond float32; give a smaller --scale, or look"
+            " at --units"
+        )
+    return placed(asset, scale, up)

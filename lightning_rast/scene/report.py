@@ -82,7 +82,12 @@ class MeshReport:
 
     @property
     def is_sound(self) -> bool:
-        """Watertight, manifold, oriented, turned outwards: the surface of a solid."""
+        """A closed solid that does not pass through itself."""
+        return self.is_closed_solid and self.num_self_intersections == 0
+
+    @property
+    def is_closed_solid(self) -> bool:
+        """Watertight, manifold, oriented, turned outwards; it may pass through itself."""
         return (
             self.is_watertight
             and self.is_edge_manifold

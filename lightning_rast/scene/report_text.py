@@ -44,9 +44,9 @@ def report_page(report: MeshReport, *, title: str, unit: str = "") -> str:
     ]
     verdict = (
         "sound: the surface of a solid, fit for printing and simulation"
-        if report.is_sound and not report.num_self_intersections
-        else "a closed solid, but it passes through itself"
         if report.is_sound
+        else "a closed solid, but it passes through itself"
+        if report.is_closed_solid
         else "not the surface of a solid; the lines marked ! say why"
     )
     width = max(len(name) for name, _ in rows)
@@ -62,6 +62,7 @@ def report_json(report: MeshReport, *, file: str, unit: str = "") -> dict[str, A
         "file": file,
         "unit": unit or None,
         "is_sound": report.is_sound,
+        "is_closed_solid": report.is_closed_solid,
         "num_components": report.num_components,
         **report.as_json(),
         "extent": [top - bottom for bottom, top in zip(low, high, strict=True)],

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 
 from lightning_rast.callbacks import MeshExport
+from lightning_rast.callbacks.write_failure import WriteWarning
 from lightning_rast.scene import load_mesh
 from tests.callbacks.problem import STEPS, Fit
 
@@ -63,3 +64,22 @@ def test_the_report_speaks_of_the_final_mesh(tmp_path):
     assert report["volume"] == pytest.approx(
         float(load_mesh(tmp_path / "mesh.ply").volume), rel=1e-5
     )
+
+
+def test_a_report_that_cannot_be_removed_is_a_warning(tmp_path):
+    fit = Fit(tmp_path)
+    (tmp_path / "report.json").mkdir()
+    with pytest.warns(WriteWarning, match="training goes on"):
+        fit.run(MeshExport(tmp_path, every_n_steps=0))
+    assert fit.module.is_finished
+
+
+def test_a_mesh_that_cannot_be_reported_on_is_a_warning(tmp_path, monkeypatch):
+    def refuse(mesh):
+        raise ValueError("mesh_report: the mesh has no faces")
+
+    monkeypatch.setattr("lightning_rast.callbacks.export.mesh_report", refuse)
+    fit = Fit(tmp_path)
+    with pytest.warns(WriteWarning, match=r"report\.json.*mesh_report: the mesh has no faces"):
+        fit.run(MeshExport(tmp_path, every_n_steps=0))
+    assert fit.module.is_finished

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning.callbacks import LambdaCallback
 
 from lightning_rast.callbacks import Metrics
 from lightning_rast.callbacks.metrics import finite_or_null
@@ -160,3 +161,13 @@ def test_pictures_that_lacked_room_are_measured_again(tmp_path, monkeypatch):
     monkeypatch.setattr(silhouettes, "_lacked_room", lambda device: len(pictures) == 1)
     assert torch.equal(view_ious(fit.module, fit.datamodule.train_views), expected)
     assert len(pictures) == 2
+
+
+def test_those_of_an_earlier_session_are_gone_once_the_run_goes_on(tmp_path):
+    (tmp_path / "metrics.json").write_text('{"steps": 65}')
+    seen = []
+    look = LambdaCallback(
+        on_train_batch_end=lambda *_: seen.append((tmp_path / "metrics.json").exists())
+    )
+    Fit(tmp_path).run(Metrics(tmp_path, started=time.perf_counter()), look)
+    assert not any(seen)

@@ -4,6 +4,7 @@ import time
 import warnings
 
 import pytest
+from pytorch_lightning.callbacks import LambdaCallback
 
 from lightning_rast.callbacks import Evaluation, Metrics, ReportPage, Scalars
 from lightning_rast.callbacks.write_failure import WriteWarning
@@ -71,3 +72,12 @@ def test_warnings_are_noted_and_shown_all_the_same():
     with pytest.warns(UserWarning, match="not at this"):
         warnings.warn("not at this", stacklevel=1)
     assert notes == ["look at this"]
+
+
+def test_the_page_of_an_earlier_session_is_gone_once_the_run_goes_on(tmp_path):
+    fit, page = Fit(tmp_path), tmp_path / "report.html"
+    page.write_text("after 65 steps")
+    seen = []
+    look = LambdaCallback(on_train_batch_end=lambda *_: seen.append(page.exists()))
+    fit.run(ReportPage(tmp_path, fit.config), look)
+    assert not any(seen)

@@ -9,7 +9,7 @@ import torch
 from benchmarks.doctor_cases import Break, breaks
 from lightning_rast.config import Fix
 from lightning_rast.data import Views, ViewsError, orbit_cameras, synthetic_views, view_directions
-from lightning_rast.data.remedies import REMEDIES, remedied
+from lightning_rast.data.remedies import INVERSE, REMEDIES, remedied
 from lightning_rast.doctor.quick_hull import quick_hull
 from lightning_rast.ops import mask_distance
 from lightning_rast.scene import Camera, load_mesh
@@ -47,6 +47,17 @@ def test_a_remedy_brings_back_the_hull(views: Views, broken: Break):
 
 def test_config_and_remedies_know_the_same_names():
     assert {*get_args(Fix), "invert_masks"} == set(REMEDIES)
+
+
+@pytest.mark.parametrize("name", INVERSE)
+def test_an_inverse_undoes_its_remedy(views: Views, name: str):
+    cameras = views.cameras.crop(0, 0, (96, 96))
+    square = replace(views, cameras=cameras, coverage=views.coverage[:, :, :96])
+    again = remedied(square, [name, INVERSE[name]])
+    for field in ("K", "world_to_view"):
+        given = getattr(square.cameras, field)
+        torch.testing.assert_close(getattr(again.cameras, field), given, rtol=0, atol=1e-6)
+    torch.testing.assert_close(again.coverage, square.coverage)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(views: Views):

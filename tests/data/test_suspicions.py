@@ -51,6 +51,17 @@ def test_no_hull_of_inverted_masks_says_that_they_are(views: Views):
     assert "data.invert_masks=true" in no_hull(inverted(views), "nothing is left")
 
 
+def test_a_single_view_is_not_sent_to_the_doctor(views: Views):
+    text = no_hull(views[[0]], "one view bounds nothing in depth")
+    assert text.startswith("one view")
+    assert "doctor" not in text
+
+
+def test_a_single_inverted_view_is_not_sent_to_the_doctor(views: Views):
+    [text] = suspicions(inverted(views[[0]]))
+    assert "doctor" not in text
+
+
 def test_no_hull_names_views_and_the_doctor(views: Views):
     text = no_hull(views, "nothing is left", [2, 5])
     assert "view_002, view_005" in text

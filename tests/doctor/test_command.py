@@ -1,14 +1,18 @@
 """`lightning-rast doctor`: what it prints, writes and returns."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from benchmarks.doctor_cases import axes, half_blank, inverted, saved
+from benchmarks.doctor_cases import axes, inverted, saved
 from lightning_rast.data import Views, orbit_cameras, synthetic_views, view_directions
 from lightning_rast.doctor.command import main
+from lightning_rast.doctor.diagnosis import diagnose
+from lightning_rast.doctor.examination import appended
+from lightning_rast.doctor.odd_views import OddView
 from lightning_rast.scene import load_mesh
 from tests.conftest import REPOSITORY
 
@@ -41,6 +45,64 @@ def test_the_line_that_is_named_mends_the_data(
     assert main([str(folder), "--no-pictures", line]) == 0
 
 
+def test_a_superfluous_remedy_is_taken_out_instead_of_applied_twice(
+    views: Views, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = saved(views, tmp_path / "kettle")
+    assert main([str(folder), "--no-pictures", "data.fix=[opengl_axes]"]) == 3
+    printed = capsys.readouterr().out
+    assert "data.fix has one remedy too many: opengl_axes" in printed
+    assert "    data.fix=[]\n" in printed
+    assert "cameras have OpenGL" not in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "left"),
+    [
+        (["flip_x", "rotate_90"], ["rotate_270"], ["flip_x"]),
+        (["next_camera"], ["previous_camera", "flip_y"], ["flip_y"]),
+        (["flip_y", "opengl_axes"], ["flip_y"], ["flip_y", "opengl_axes", "flip_y"]),
+        (["scale_intrinsics"], ["scale_intrinsics"], ["scale_intrinsics", "scale_intrinsics"]),
+        (["order_as_text"], ["order_as_numbers"], ["order_as_text", "order_as_numbers"]),
+    ],
+)
+def test_only_neighbours_that_undo_each_other_are_taken_out(
+    given: list[str], found: list[str], left: list[str]
+):
+    assert appended(given, found)[0] == left
+
+
+def test_a_single_view_is_refused(views: Views, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = saved(views[[0]], tmp_path / "kettle")
+    assert main([str(folder), "--no-pictures"]) == 2
+    assert "two or more views" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lightning_rast.doctor.examination.examine", interrupted)
+    assert main([str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_quiet_names_a_view_that_is_wrong_among_good_ones(
+    views: Views,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    odd = OddView(4, "view_004", 0.1, "is inverted")
+    found = replace(diagnose(views), odd=(odd,))
+    monkeypatch.setattr("lightning_rast.doctor.examination.diagnose", lambda *_, **__: found)
+    folder = saved(views, tmp_path / "kettle")
+    assert main([str(folder), "--no-pictures", "--quiet"]) == 0
+    assert capsys.readouterr().err == (
+        "a view that disagrees with the others:\n    view_004: its mask is inverted (IoU 0.10)\n"
+    )
+
+
 @pytest.mark.filterwarnings("ignore:.*is the mask inverted")
 def test_inverted_masks_have_a_key_of_their_own(
     views: Views, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -52,7 +114,7 @@ def test_inverted_masks_have_a_key_of_their_own(
 
 
 def test_pictures_are_written(views: Views, tmp_path: Path):
-    folder = saved(half_blank(views, [1]), tmp_path / "kettle")
+    folder = saved(views, tmp_path / "kettle")
     main([str(folder), "--out", str(tmp_path / "out")])
     for name in ("sheet.png", "rig.png"):
         with Image.open(tmp_path / "out" / name) as picture:

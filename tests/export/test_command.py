@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from lightning_rast.export.command import main
-from lightning_rast.scene import cube, load_asset, load_mesh, save_mesh
+from lightning_rast.scene import Mesh, cube, load_asset, load_mesh, save_mesh
 
 
 @pytest.fixture
@@ -77,6 +78,24 @@ def test_report_writes_nothing(box, capsys):
 def test_json_goes_to_stdout_alone(box, capsys):
     assert main(["--report", "--json", "--quiet", str(box)]) == 0
     assert json.loads(capsys.readouterr().out)["is_sound"] is True
+
+
+def test_what_the_page_says_of_a_solid_that_crosses_itself_json_says_too(box, capsys):
+    first, second = cube(), cube(center=(0.5, 0.4, 0.3))
+    faces = torch.cat([first.faces, second.faces + first.num_verts])
+    save_mesh(Mesh(torch.cat([first.verts, second.verts]), faces), "two.ply")
+    assert main(["two.ply", "out.obj"]) == 0
+    assert "a closed solid, but it passes through itself" in capsys.readouterr().out
+    report = json.loads(Path("out.obj.report.json").read_text())
+    assert (report["is_sound"], report["is_closed_solid"]) == (False, True)
+
+
+@pytest.mark.parametrize("argv", [["--report", "box.ply"], ["box.ply", "out.ply"]])
+@pytest.mark.parametrize("scale", ["1e300", "1e38"])
+def test_a_scale_beyond_float32_is_refused(box, capsys, argv, scale):
+    save_mesh(cube(size=20.0), "box.ply")
+    assert "the scale takes positions beyond float32" in refused(capsys, *argv, "--scale", scale)
+    assert [path.name for path in Path().iterdir()] == ["box.ply"]
 
 
 @pytest.mark.parametrize(

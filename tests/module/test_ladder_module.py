@@ -1,13 +1,16 @@
 """A ladder from its hull to the end, without a process of its own."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
+from lightning_rast.callbacks import Divergence
 from lightning_rast.config import Config
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.evaluation import view_ious
+from lightning_rast.optim.ladder import Position
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.runs import Run, RunError
 from lightning_rast.scene import icosphere, save_mesh
@@ -35,16 +38,18 @@ def views(config) -> tuple[Views, Views]:
     return train, held_out
 
 
-def fitted(config, train, folder):
+def fitted(config, train, folder, *callbacks, position=None):
     save_mesh(icosphere(1), config.data.mesh)
     module = make_module(config, train)
+    module.position = position or module.position
     datamodule = ViewsDataModule(
         train,
         None,
         schedule=Schedule(steps=1),
         views_per_step=config.schedule.views_per_step,
     )
-    make_trainer(config, Run(folder / "test" / "version_0"), []).fit(module, datamodule=datamodule)
+    run = Run(folder / "test" / "version_0")
+    make_trainer(config, run, [*callbacks]).fit(module, datamodule=datamodule)
     return module
 
 
@@ -99,3 +104,21 @@ def test_steps_that_see_other_views_each_do_not_end_a_polish(config, views, tmp_
     module = fitted(config, views[0], tmp_path)
     polishes = [entry["steps"] for entry in module.stage_log if entry["kind"] == "polish"]
     assert polishes == [10, 10]
+
+
+@pytest.mark.parametrize(("round_", "step"), [(0, 10), (1, 5)])
+def test_a_mesh_lost_in_a_polish_of_any_round_is_divergence(
+    config, views, tmp_path, monkeypatch, round_, step
+):
+    # In the second round crossings are looked for, and where a stage ends its state is.
+    calls = []
+
+    def losing(before, after, topology):
+        calls.append(after)
+        return after * (math.nan if len(calls) == step else 1), 0
+
+    monkeypatch.setattr("lightning_rast.ladder_module.limited_move", losing)
+    config.remesh.enabled = config.topology.enabled = False
+    position = Position(round=round_)
+    with pytest.raises(RunError, match=r"diverged at step .*lower ladder\.lr"):
+        fitted(config, views[0], tmp_path, Divergence([0]), position=position)

@@ -147,6 +147,18 @@ def test_a_foreign_checkpoint_is_named(run, capsys, foreign):
     assert content(run) == before
 
 
+@pytest.mark.parametrize("ladder", [{}, {"format": 0}])
+def test_a_checkpoint_of_another_version_is_refused_before_anything_is_said(run, capsys, ladder):
+    path = checkpoint_path(run, STEPS)
+    torch.save({**saved(run, STEPS), "ladder": ladder}, path)
+    before = content(run)
+    assert train("--resume", "last") == 2
+    printed = capsys.readouterr()
+    assert "was written by another version of lightning_rast; start a new run" in printed.err
+    assert "resuming" not in printed.out
+    assert content(run) == before
+
+
 def test_a_renamed_checkpoint_is_named(run, capsys):
     checkpoint_path(run, STEPS).rename(checkpoint_path(run, 30))
     assert train("--resume", "last", "schedule.steps=40") == 2

@@ -58,7 +58,7 @@ def of_size(views: Views, coverage: float) -> Views:
 def test_odd_views_still_make_the_object(views):
     mesh = fitted(views)
     assert volume_iou(mesh, RING) > 0.75
-    assert mesh_report(mesh).is_sound
+    assert mesh_report(mesh).is_closed_solid
 
 
 @pytest.mark.slow
@@ -69,10 +69,10 @@ def test_odd_views_still_make_the_object(views):
         pytest.param(replace(seen(), coverage=seen().coverage[:1].repeat(6, 1, 1)), id="one mask"),
     ],
 )
-def test_views_that_say_little_make_a_sound_mesh(views):
+def test_views_that_say_little_make_a_closed_solid(views):
     mesh = fitted(views)
     assert torch.isfinite(mesh.verts).all()
-    assert mesh_report(mesh).is_sound
+    assert mesh_report(mesh).is_closed_solid
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_views_that_say_little_make_a_sound_mesh(views):
         pytest.param(seen(1), "one view bounds nothing", id="one view"),
         pytest.param(joined(seen(1), seen(1)), "from one side", id="one view twice"),
         pytest.param(of_size(seen(), 0.0), "show an outline", id="empty"),
-        pytest.param(of_size(seen(), 1.0), "show an outline", id="full"),
+        pytest.param(of_size(seen(), 1.0), "look inverted", id="full"),
         pytest.param(seen(6, image_size=1), "show an outline", id="one pixel"),
     ],
 )

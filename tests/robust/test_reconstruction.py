@@ -83,8 +83,8 @@ def test_of_good_views_none_is_named():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGES)
-def test_the_mesh_is_sound_whatever_the_masks(name):
-    assert mesh_report(fitted(name)[0]).is_sound
+def test_the_mesh_is_a_closed_solid_whatever_the_masks(name):
+    assert mesh_report(fitted(name)[0]).is_closed_solid
 
 
 @pytest.mark.parametrize("name", DAMAGES)
