@@ -28,7 +28,7 @@ _UNITS = ("m", "cm", "mm", "km", "in", "ft")
 _EXAMPLES = """\
 examples:
   lightning-rast export logs/kettle/version_0 kettle.glb
-      the mesh of a run, for viewers, game engines and the web; its state in kettle.report.json
+      the mesh of a run, for viewers, game engines and the web; its state in kettle.glb.report.json
   lightning-rast export scan.ply scan.glb --up z --units mm
       a scan in millimetres whose z axis points up, as glTF wants it: in metres, y up
   lightning-rast export part.glb part.stl --units m:mm --up y:z

@@ -38,7 +38,7 @@ def export(
     with_report: bool = True,
 ) -> Export:
     """Write `source` as `out` (None: nowhere) in `file_format`, and report on the surface as it is
-    written, into `<out>.report.json` too.
+    written, into `<out>.report.json` (cow.obj.report.json) too.
 
     units: those of the source and of what is written; None leaves the numbers alone. smooth: see
     `export_mesh`.
@@ -64,7 +64,7 @@ def export(
         unit = "" if units is None else units[1]
         name = source.name if out is None else out.name
         if out is not None:
-            path = out.with_name(f"{out.stem}.report.json")
+            path = out.with_name(f"{out.name}.report.json")
             write_report(path, report, file=name, unit=unit)
             written.append(path)
         return replace(

@@ -28,7 +28,8 @@ _Y_FROM_Z = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """files: written, the mesh first. notes: what the format could not hold, for a person."""
+    """files: written, the mesh first. notes: what the format could not hold, and which files beside
+    the mesh were replaced, for a person."""
 
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
@@ -61,11 +62,14 @@ def export_mesh(
     file appears when it is complete, never in part, the mesh last.
 
     Raises:
+        TypeError: the path comes first.
         MeshFileError: another format, a mesh without faces, positions that are not finite (also
             where `scale` takes them beyond float32), or a texture that cannot be decoded.
         ValueError: scale or up make no sense.
         OSError: a file cannot be written.
     """
+    if isinstance(mesh, str | Path):
+        raise TypeError(f"the mesh comes first, then the path; got {str(mesh)!r:.80} as the mesh")
     path = Path(path)
     suffix = path.suffix.lower() if file_format is None else f".{file_format.lower()}"
     if suffix not in WRITABLE:
@@ -93,7 +97,7 @@ def export_mesh(
         raise MeshFileError(f"{path}: {error}") from error
 
 
-def save_mesh(path: str | Path, mesh: Mesh) -> None:
+def save_mesh(mesh: Mesh, path: str | Path) -> None:
     """Write OBJ, PLY, GLB or STL, by the path's ending; see `export_mesh`."""
     export_mesh(mesh, path)
 
@@ -171,6 +175,7 @@ def _export_ply(asset: Asset, path: Path) -> Exported:
         if asset.uvs is not None:
             uvs = asset.uvs.numpy()
             texture_path = path.with_name(f"{path.stem}_texture{texture.suffix}")
+            notes += _replaced(texture_path)
             replace_file(texture_path, lambda file: _write_bytes(file, texture.content))
         colors = None if asset.colors is None else asset.colors.numpy()
     else:
@@ -211,7 +216,8 @@ def _export_obj(asset: Asset, path: Path) -> Exported:
     if has_materials:
         names = _names([material for material, _ in parts])
         groups = [(name, members) for name, (_, members) in zip(names, parts, strict=True)]
-        others = _write_library(path, dict(zip(names, (part[0] for part in parts), strict=True)))
+        materials = dict(zip(names, (part[0] for part in parts), strict=True))
+        others = _write_library(path, materials, notes)
         if asset.uvs is not None and any(material.texture for material, _ in parts):
             uvs, uv_faces = np.unique(asset.uvs.numpy().reshape(-1, 2), axis=0, return_inverse=True)
             uv_faces = uv_faces.reshape(-1, 3)
@@ -231,7 +237,7 @@ def _export_obj(asset: Asset, path: Path) -> Exported:
     return Exported(files=(path, *others), notes=tuple(notes))
 
 
-def _write_library(path: Path, materials: dict[str, Material]) -> list[Path]:
+def _write_library(path: Path, materials: dict[str, Material], notes: list[str]) -> list[Path]:
     """The material file and its textures, which each are written once."""
     written: dict[int, Path] = {}
     textures: dict[str, str] = {}
@@ -242,12 +248,19 @@ def _write_library(path: Path, materials: dict[str, Material]) -> list[Path]:
         if id(texture) not in written:
             ending = f"_{len(written) + 1}" if written else ""
             image = path.with_name(f"{_word(path.stem)}_texture{ending}{texture.suffix}")
+            notes += _replaced(image)
             replace_file(image, lambda file, it=texture: _write_bytes(file, it.content))
             written[id(texture)] = image
         textures[name] = written[id(texture)].name
     library = path.with_name(f"{_word(path.stem)}.mtl")
+    notes += _replaced(library)
     replace_file(library, lambda file: write_materials(file, materials, textures))
     return [library, *written.values()]
+
+
+def _replaced(path: Path) -> list[str]:
+    """The note on a file beside the mesh that nobody named, and another mesh may use."""
+    return [f"replaced {path.name}"] if path.exists() else []
 
 
 def _names(materials: list[Material]) -> list[str]:

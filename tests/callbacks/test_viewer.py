@@ -152,7 +152,7 @@ def test_without_viser_the_command_says_how_to_get_it(tmp_path, monkeypatch, cap
     monkeypatch.setattr("lightning_rast.training.has_viser", lambda: False)
     from lightning_rast.scene import save_mesh
 
-    save_mesh(tmp_path / "ball.obj", TARGET)
+    save_mesh(TARGET, tmp_path / "ball.obj")
     config = tmp_path / "ball.yaml"
     config.write_text("data:\n  mesh: ball.obj\nviewer:\n  enabled: true\n")
     assert main(["--config", str(config), f"log.root={tmp_path / 'logs'}"]) == 2

@@ -19,7 +19,7 @@ SMALL = ["--size", "16", "--views", "2"]
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    save_mesh(tmp_path / "box.ply", cube())
+    save_mesh(cube(), tmp_path / "box.ply")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -19,8 +19,8 @@ QUICK = ["data.num_views=4", "data.num_held_out=2", "data.image_size=48", "start
 def folder(tmp_path, monkeypatch):
     """true.ply, a ring, and small.ply, nine tenths of it, with a config to render the former."""
     ring = torus(32, 16)
-    save_mesh(tmp_path / "true.ply", ring)
-    save_mesh(tmp_path / "small.ply", ring.with_verts(0.9 * ring.verts))
+    save_mesh(ring, tmp_path / "true.ply")
+    save_mesh(ring.with_verts(0.9 * ring.verts), tmp_path / "small.ply")
     (tmp_path / "ring.yaml").write_text("data:\n  mesh: true.ply\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -80,7 +80,7 @@ def test_a_run_knows_its_views(folder):
     run = folder / "logs" / "ring" / "version_0"
     run.mkdir(parents=True)
     (run / "config.yaml").write_text(config_yaml(load_config("ring.yaml", QUICK)))
-    save_mesh(run / "mesh.ply", load_mesh("small.ply"))
+    save_mesh(load_mesh("small.ply"), run / "mesh.ply")
     found = scores([str(run)], folder)
     expected = scores(["small.ply", "--config", "ring.yaml", *QUICK], folder)
     assert found == expected
@@ -90,7 +90,7 @@ def test_a_run_is_scored_with_the_cameras_that_it_corrected(folder):
     run = folder / "logs" / "ring" / "version_0"
     run.mkdir(parents=True)
     (run / "config.yaml").write_text(config_yaml(load_config("ring.yaml", QUICK)))
-    save_mesh(run / "mesh.ply", load_mesh("true.ply"))
+    save_mesh(load_mesh("true.ply"), run / "mesh.ply")
     as_given = scores([str(run)], folder)
     pushed = np.eye(4)
     pushed[2, 3] = 5.0  # further away: the mesh looks smaller
@@ -108,7 +108,7 @@ def test_corrected_cameras_that_cannot_be_read_are_told_of(folder, capsys):
     run = folder / "logs" / "ring" / "version_0"
     run.mkdir(parents=True)
     (run / "config.yaml").write_text(config_yaml(load_config("ring.yaml", QUICK)))
-    save_mesh(run / "mesh.ply", load_mesh("true.ply"))
+    save_mesh(load_mesh("true.ply"), run / "mesh.ply")
     (run / "metrics.json").write_text('{"corrected_world_to_view": {"view_000": [1, 2]}}')
     assert main([str(run)]) == 2
     assert "metrics.json: cannot read the corrected cameras" in capsys.readouterr().err
@@ -127,7 +127,7 @@ def ten_times_larger(folder):
     matrix = np.diag([10.0, 10.0, 10.0, 1.0])
     matrix[:3, 3] = 5
     ring = load_mesh("true.ply")
-    save_mesh(folder / "moved.ply", ring.with_verts(10 * ring.verts + 5))
+    save_mesh(ring.with_verts(10 * ring.verts + 5), folder / "moved.ply")
     np.savez(folder / "frame.npz", scale_mat_0=matrix)
     return ["--reference", "moved.ply", "--reference-frame", "frame.npz"]
 

@@ -13,7 +13,7 @@ from lightning_rast.scene import Mesh, cube, load_asset, load_mesh, save_mesh
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    save_mesh("box.ply", cube(size=2.0))
+    save_mesh(cube(size=2.0), "box.ply")
     return Path("box.ply")
 
 
@@ -29,7 +29,7 @@ def refused(capsys, *argv: str) -> str:
 def test_a_mesh_is_written_with_a_report_beside_it(box, capsys, suffix):
     assert main([str(box), f"out.{suffix}"]) == 0
     assert load_mesh(f"out.{suffix}").volume.item() == pytest.approx(8)
-    report = json.loads(Path("out.report.json").read_text())
+    report = json.loads(Path(f"out.{suffix}.report.json").read_text())
     assert report["file"] == f"out.{suffix}"
     assert report["volume"] == pytest.approx(8)
     said = capsys.readouterr().out
@@ -37,10 +37,17 @@ def test_a_mesh_is_written_with_a_report_beside_it(box, capsys, suffix):
     assert "watertight              yes" in said
 
 
+def test_each_mesh_has_a_report_of_its_own(box):
+    for name in ("out.obj", "out.ply"):
+        assert main([str(box), name, "--quiet"]) == 0
+    reports = sorted(Path().glob("*.report.json"))
+    assert [json.loads(path.read_text())["file"] for path in reports] == ["out.obj", "out.ply"]
+
+
 def test_units_scale_to_metres_by_default(box):
     assert main([str(box), "out.glb", "--units", "mm"]) == 0
     assert load_mesh("out.glb").bounds[1].tolist() == pytest.approx([1e-3] * 3)
-    assert json.loads(Path("out.report.json").read_text())["unit"] == "m"
+    assert json.loads(Path("out.glb.report.json").read_text())["unit"] == "m"
 
 
 def test_units_may_name_the_target(box):
@@ -50,7 +57,7 @@ def test_units_may_name_the_target(box):
 
 def test_up_turns_the_mesh(box):
     mesh = load_asset(box).mesh
-    save_mesh("high.ply", mesh.with_verts(mesh.verts + mesh.verts.new_tensor([0.0, 0.0, 5.0])))
+    save_mesh(mesh.with_verts(mesh.verts + mesh.verts.new_tensor([0.0, 0.0, 5.0])), "high.ply")
     assert main(["high.ply", "out.glb", "--up", "z"]) == 0
     assert load_mesh("out.glb").bounds[1].tolist() == pytest.approx([1, 6, 1])
 
@@ -76,17 +83,17 @@ def test_json_goes_to_stdout_alone(box, capsys):
 def test_what_the_page_says_of_a_solid_that_crosses_itself_json_says_too(box, capsys):
     first, second = cube(), cube(center=(0.5, 0.4, 0.3))
     faces = torch.cat([first.faces, second.faces + first.num_verts])
-    save_mesh("two.ply", Mesh(torch.cat([first.verts, second.verts]), faces))
+    save_mesh(Mesh(torch.cat([first.verts, second.verts]), faces), "two.ply")
     assert main(["two.ply", "out.obj"]) == 0
     assert "a closed solid, but it passes through itself" in capsys.readouterr().out
-    report = json.loads(Path("out.report.json").read_text())
+    report = json.loads(Path("out.obj.report.json").read_text())
     assert (report["is_sound"], report["is_closed_solid"]) == (False, True)
 
 
 @pytest.mark.parametrize("argv", [["--report", "box.ply"], ["box.ply", "out.ply"]])
 @pytest.mark.parametrize("scale", ["1e300", "1e38"])
 def test_a_scale_beyond_float32_is_refused(box, capsys, argv, scale):
-    save_mesh("box.ply", cube(size=20.0))
+    save_mesh(cube(size=20.0), "box.ply")
     assert "the scale takes positions beyond float32" in refused(capsys, *argv, "--scale", scale)
     assert [path.name for path in Path().iterdir()] == ["box.ply"]
 

@@ -39,7 +39,7 @@ def views(config) -> tuple[Views, Views]:
 
 
 def fitted(config, train, folder, *callbacks, position=None):
-    save_mesh(config.data.mesh, icosphere(1))
+    save_mesh(icosphere(1), config.data.mesh)
     module = make_module(config, train)
     module.position = position or module.position
     datamodule = ViewsDataModule(

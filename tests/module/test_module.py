@@ -142,10 +142,10 @@ def test_the_scale_is_the_objects_whatever_the_start(tmp_path):
     config.schedule.kind, config.start.kind = "pyramid", "sphere"
     config.data.mesh = str(tmp_path / "object.ply")
     config.data.num_views, config.data.num_held_out, config.data.image_size = 6, 0, 32
-    save_mesh(config.data.mesh, icosphere(2, radius=0.7))
+    save_mesh(icosphere(2, radius=0.7), config.data.mesh)
     from_sphere = build(config).module.scale
     config.start.kind, config.start.mesh = "mesh", str(tmp_path / "tiny.ply")
-    save_mesh(config.start.mesh, icosphere(1, radius=0.01))
+    save_mesh(icosphere(1, radius=0.01), config.start.mesh)
     assert build(config).module.scale == from_sphere == pytest.approx(0.7, rel=0.05)
 
 
@@ -160,9 +160,9 @@ def test_a_start_that_is_inside_out_is_warned_of(tmp_path, nothing_said_yet):
     config.data.mesh = str(tmp_path / "object.ply")
     config.data.num_views, config.data.num_held_out, config.data.image_size = 4, 0, 16
     sphere = icosphere(2, radius=0.7)
-    save_mesh(config.data.mesh, sphere)
+    save_mesh(sphere, config.data.mesh)
     config.start.kind, config.start.mesh = "mesh", str(tmp_path / "start.ply")
-    save_mesh(config.start.mesh, Mesh(sphere.verts, sphere.faces.flip(1)))
+    save_mesh(Mesh(sphere.verts, sphere.faces.flip(1)), config.start.mesh)
     with pytest.warns(LightningRastWarning, match=r"inside out.*faces\.flip\(1\)"):
         build(config)
 

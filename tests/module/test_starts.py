@@ -25,7 +25,7 @@ def start(tmp_path):
     """Makes a config that starts with a mesh."""
 
     def of(mesh: Mesh) -> Config:
-        save_mesh(tmp_path / "start.ply", mesh)
+        save_mesh(mesh, tmp_path / "start.ply")
         config = Config(name="test", device="cpu")
         config.start.kind, config.start.mesh = "mesh", str(tmp_path / "start.ply")
         return config

@@ -22,7 +22,7 @@ SMALL = ["--size", "48x32", "--views", "3"]
 
 @pytest.fixture
 def mesh_path(tmp_path: Path) -> Path:
-    save_mesh(tmp_path / "box.ply", cube(center=(1, 2, 3)))
+    save_mesh(cube(center=(1, 2, 3)), tmp_path / "box.ply")
     return tmp_path / "box.ply"
 
 
@@ -144,7 +144,7 @@ def test_a_folder_can_be_written_to_again(render, tmp_path):
 
 def test_what_is_odd_about_the_mesh_is_said(render, mesh_path, monkeypatch):
     monkeypatch.setattr(advice, "_given", set())
-    save_mesh(mesh_path, cube().with_verts(-cube().verts))
+    save_mesh(cube().with_verts(-cube().verts), mesh_path)
     code, output, error = render(*SMALL, "--outputs", "normals")
     assert (code, error) == (0, "")
     assert "note: the mesh is inside out" in output
@@ -250,7 +250,7 @@ def test_pictures_that_would_not_fit_in_memory_are_refused(render):
 def test_a_mesh_inside_out_is_told_of_once(mesh_path, render, monkeypatch):
     monkeypatch.setattr(advice, "_given", set())
     box = load_mesh(mesh_path)
-    save_mesh(mesh_path, box.__class__(box.verts, box.faces.flip(1)))
+    save_mesh(box.__class__(box.verts, box.faces.flip(1)), mesh_path)
     code, out, _ = render(*SMALL, "--outputs", "color,normals")
     assert code == 0
     assert out.count("note: the mesh is inside out") == 1

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
-    save_mesh(folder / "ball.obj", icosphere(3, radius=0.7))
+    save_mesh(icosphere(3, radius=0.7), folder / "ball.obj")
     settings = [
         "name=ball",
         f"data.mesh={folder / 'ball.obj'}",

@@ -21,5 +21,5 @@ log: {checkpoint_every_n_steps: 1, image_every_n_steps: 0, mesh_every_n_steps: 0
 
 
 def write_ladder_problem(folder: Path) -> None:
-    save_mesh(folder / "ring.ply", torus(32, 16))
+    save_mesh(torus(32, 16), folder / "ring.ply")
     (folder / "ring.yaml").write_text(CONFIG)

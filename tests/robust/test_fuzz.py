@@ -6,6 +6,7 @@ The slow test reads 10,000 files; `LRAST_FUZZ_SEED` chooses others.
 import os
 import random
 import shutil
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -41,7 +42,22 @@ MUTATORS = {".json": mutated_json, ".gltf": mutated_json, ".glb": mutated_glb}
 pytestmark = pytest.mark.usefixtures("unchecked")
 
 
-def attempt(read: Callable[[], None], refusal: type[Exception], content: bytes, kept: Path) -> str:
+class Outcomes(Counter[str]):
+    """How many files were read and how many refused; slowest: the longest time of one, in s."""
+
+    slowest = 0.0
+
+    def add(
+        self, read: Callable[[], object], refusal: type[Exception], content: bytes, kept: Path
+    ) -> None:
+        start = time.perf_counter()
+        self[attempt(read, refusal, content, kept)] += 1
+        self.slowest = max(self.slowest, time.perf_counter() - start)
+
+
+def attempt(
+    read: Callable[[], object], refusal: type[Exception], content: bytes, kept: Path
+) -> str:
     """ "read" or "refused"; everything else is a failure, whose input is kept."""
     try:
         with warnings.catch_warnings(), bounded_time():
@@ -74,37 +90,37 @@ def read_mesh(path: Path) -> None:
         assert int(asset.material_idx.max()) < len(asset.materials)
 
 
-def fuzz_meshes(folder: Path, kind: str, count: int) -> Counter:
+def fuzz_meshes(folder: Path, kind: str, count: int) -> Outcomes:
     files = write_mesh_files(folder)
     # Of the material file, what is read is the OBJ that names it.
     subject = files["obj" if kind == "mtl" else kind]
     changed = folder / "seed.mtl" if kind == "mtl" else subject
     seed = changed.read_bytes()
     mutator = MUTATORS.get(changed.suffix, mutated)
-    found: Counter = Counter()
+    found = Outcomes()
     for number in range(count):
         content = mutator(seed, random.Random(f"{SEED} {kind} {number}"))
         changed.write_bytes(content)
         kept = folder / f"failed{changed.suffix}"
-        found[attempt(lambda: read_mesh(subject), MeshFileError, content, kept)] += 1
+        found.add(lambda: read_mesh(subject), MeshFileError, content, kept)
     return found
 
 
-def fuzz_views(folder: Path, kind: str, count: int) -> Counter:
+def fuzz_views(folder: Path, kind: str, count: int) -> Outcomes:
     camera_files.write_masks(folder / "masks")
     VIEW_KINDS[kind](folder)
     load_views(folder)
     seeds = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     cameras = [path for path in seeds if path.suffix not in {".png", ".jpg"}]
     images = [path for path in seeds if path not in cameras]
-    found: Counter = Counter()
+    found = Outcomes()
     for number in range(count):
         generator = random.Random(f"{SEED} {kind} {number}")
         path = generator.choice(images if images and generator.random() < 0.15 else cameras)
         content = MUTATORS.get(path.suffix, mutated)(seeds[path], generator)
         path.write_bytes(content)
         kept = folder.with_name(f"failed{path.suffix}")
-        found[attempt(lambda: load_views(folder) and None, ViewsError, content, kept)] += 1
+        found.add(lambda: load_views(folder), ViewsError, content, kept)
         path.write_bytes(seeds[path])
     return found
 
@@ -134,5 +150,8 @@ def test_ten_thousand_damaged_files_are_read_or_refused(tmp_path: Path):
                 counts[kind] = fuzz(folder, kind, count)
                 shutil.rmtree(folder)
     for kind, found in counts.items():
-        print(f"{kind}: {found['read']} read, {found['refused']} refused")
+        print(
+            f"{kind}: {found['read']} read, {found['refused']} refused, the slowest took"
+            f" {found.slowest:.2f} s"
+        )
     assert sum(found.total() for found in counts.values()) >= 10_000

@@ -21,6 +21,7 @@ from lightning_rast.scene import (
     export_mesh,
     icosphere,
     load_asset,
+    save_mesh,
     torus,
     with_vertex_colors,
 )
@@ -167,6 +168,24 @@ def test_base_colors_become_vertex_colors_in_ply(tmp_path: Path):
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path):
     exported = export_mesh(two_materials(), tmp_path / "box.stl")
     assert exported.notes == ("STL holds no colours; they are left out",)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "replaced"),
+    [(".obj", ["box_texture.png", "box.mtl"]), (".ply", ["box_texture.png"])],
+)
+def test_neighbours_that_are_replaced_are_said(tmp_path: Path, suffix: str, replaced: list[str]):
+    path = tmp_path / f"box{suffix}"
+    assert export_mesh(textured_quads(), path).notes == ()
+    notes = export_mesh(textured_quads(), path).notes
+    assert notes == tuple(f"replaced {name}" for name in replaced)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("write", [export_mesh, save_mesh])
+def test_a_path_in_the_place_of_the_mesh_is_said(tmp_path: Path, write):
+    with pytest.raises(TypeError, match=r"the mesh comes first, then the path; got 'box\.ply'"):
+        write("box.ply", cube())
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

@@ -45,7 +45,7 @@ def written(path: Path, content: str | bytes) -> Path:
 @pytest.mark.parametrize("suffix", [".obj", ".ply", ".glb"])
 @pytest.mark.parametrize("mesh", [icosphere(2, radius=1e-3, center=(1, 2, 3)), cube(), torus(9, 7)])
 def test_files_keep_vertices_and_faces(tmp_path: Path, suffix: str, mesh: Mesh):
-    save_mesh(tmp_path / f"mesh{suffix}", mesh)
+    save_mesh(mesh, tmp_path / f"mesh{suffix}")
     loaded = load_mesh(tmp_path / f"mesh{suffix}")
     assert torch.equal(loaded.verts, mesh.verts)
     assert torch.equal(loaded.faces, mesh.faces)
@@ -54,40 +54,40 @@ def test_files_keep_vertices_and_faces(tmp_path: Path, suffix: str, mesh: Mesh):
 @pytest.mark.parametrize("suffix", [".obj", ".ply"])
 def test_text_and_ply_keep_float64(tmp_path: Path, suffix: str):
     mesh = Mesh(torch.rand(9, 3, dtype=torch.float64), torch.arange(9).reshape(3, 3))
-    save_mesh(tmp_path / f"mesh{suffix}", mesh)
+    save_mesh(mesh, tmp_path / f"mesh{suffix}")
     scene = trimesh.load_mesh(tmp_path / f"mesh{suffix}", process=False)
     np.testing.assert_array_equal(scene.vertices, mesh.verts.numpy())
 
 
 def test_other_programs_read_what_is_saved(tmp_path: Path):
     for suffix in (".obj", ".ply", ".glb"):
-        save_mesh(tmp_path / f"mesh{suffix}", torus(9, 7))
+        save_mesh(torus(9, 7), tmp_path / f"mesh{suffix}")
         read = trimesh.load_mesh(tmp_path / f"mesh{suffix}")
         assert read.is_watertight
         assert read.volume == pytest.approx(torus(9, 7).volume.item(), rel=1e-5)
 
 
 def test_saving_leaves_nothing_else_behind(tmp_path: Path):
-    save_mesh(tmp_path / "mesh.glb", cube())
+    save_mesh(cube(), tmp_path / "mesh.glb")
     assert [path.name for path in tmp_path.iterdir()] == ["mesh.glb"]
 
 
 def test_meshes_that_need_gradients_are_saved(tmp_path: Path):
     mesh = cube()
-    save_mesh(tmp_path / "mesh.ply", mesh.with_verts(mesh.verts.clone().requires_grad_()))
+    save_mesh(mesh.with_verts(mesh.verts.clone().requires_grad_()), tmp_path / "mesh.ply")
     assert load_mesh(tmp_path / "mesh.ply").num_faces == 12
 
 
 def test_only_known_endings_are_written(tmp_path: Path):
     with pytest.raises(MeshFileError, match=r"\.off: can only write \.obj, \.ply, \.glb, \.stl"):
-        save_mesh(tmp_path / "mesh.off", cube())
+        save_mesh(cube(), tmp_path / "mesh.off")
 
 
 def test_infinite_positions_are_not_written(tmp_path: Path):
     verts = cube().verts.clone()
     verts[3, 1] = torch.inf
     with pytest.raises(MeshFileError, match="not finite"):
-        save_mesh(tmp_path / "mesh.obj", cube().with_verts(verts))
+        save_mesh(cube().with_verts(verts), tmp_path / "mesh.obj")
     assert not list(tmp_path.iterdir())
 
 
