@@ -11,6 +11,7 @@ import pytest
 
 from lightning_rast import commands, terminal
 from lightning_rast.commands import COMMANDS, main
+from lightning_rast.config_file import load_config
 from lightning_rast.scene import cube, save_mesh
 
 REPOSITORY = Path(__file__).parents[2]
@@ -223,3 +224,12 @@ def test_masks_need_no_config_file(folder, capsys):
     text = capsys.readouterr().out
     assert "name: photos" in text
     assert "kind: masks" in text
+
+
+@pytest.mark.parametrize("name", ["105", "007", "My photos #2", "x${y}"])
+def test_masks_give_a_run_their_name_whatever_it_is(folder, capsys, name):
+    (folder / name).mkdir()
+    assert main(["train", f"data.folder={name}", "--print-config"]) == 0
+    (folder / "printed.yaml").write_text(capsys.readouterr().out)
+    config = load_config(folder / "printed.yaml")
+    assert (config.name, config.data.folder) == (name, str(folder / name))
