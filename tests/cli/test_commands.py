@@ -46,6 +46,11 @@ def test_help_names_every_command_and_shows_examples(capsys):
     assert len(text.splitlines()) < 50
 
 
+def test_help_tells_the_exit_code_of_disagreeing_data(capsys):
+    main(["--help"])
+    assert "3 (doctor) cameras and masks do not agree" in capsys.readouterr().out
+
+
 def test_without_arguments_there_is_help(capsys):
     assert main([]) == 0
     assert "usage: lightning-rast COMMAND" in capsys.readouterr().out
@@ -185,6 +190,23 @@ def test_json_takes_no_other_argument_for_its_file(arguments, file, rest):
     terminal.add_output_options(parser)
     found = parser.parse_intermixed_args(arguments)
     assert (found.json, found.words) == (file, rest)
+
+
+@pytest.mark.parametrize("option", [["--json", "cameras.json"], ["--json=cameras.json"]])
+def test_json_never_overwrites_a_file_that_is_not_its_own(folder, capsys, option):
+    (folder / "cameras.json").write_text('{"views": []}')
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", *option, "photos"])
+    assert caught.value.code == 2
+    assert "cameras.json would be overwritten" in capsys.readouterr().err
+    assert (folder / "cameras.json").read_text() == '{"views": []}'
+
+
+def test_json_overwrites_what_it_has_written(folder):
+    for size in ("16", "24"):
+        options = ["--size", size, "--views", "1", "--quiet"]
+        assert main(["render", "box.ply", "--out", "out", *options, "--json", "told.json"]) == 0
+    assert json.loads((folder / "told.json").read_text())["width"] == 24
 
 
 @pytest.mark.parametrize(
