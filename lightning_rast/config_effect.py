@@ -41,10 +41,15 @@ _SYNTHETIC = (
 )
 _MASKS = (
     "data.folder",
+    "data.format",
+    "data.masks",
+    "data.invert_masks",
+    "data.background_threshold",
     "data.max_image_size",
     "data.held_out_every",
     "data.held_out_offset",
     "data.pixel_centers",
+    "data.fix",
 )
 
 
@@ -64,6 +69,8 @@ def _without_effect(config: Config) -> Iterator[tuple[str, tuple[str, ...]]]:
     if is_ladder and not config.ladder.polish_steps:
         yield "ladder.polish_steps=0", _POLISH
     yield f"data.kind={data.kind}", _MASKS if data.kind == "synthetic" else _SYNTHETIC
+    if data.masks != "background":
+        yield f"data.masks={data.masks}", ("data.background_threshold",)
     if start.kind != "hull":
         yield f"start.kind={start.kind}", ("start.resolution", "start.max_disagreeing")
     if start.kind != "sphere":
@@ -73,7 +80,7 @@ def _without_effect(config: Config) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield f"start.kind={start.kind}", ("start.mesh",)
     if config.render.coverage != "soft":
         yield f"render.coverage={config.render.coverage}", ("render.sigma",)
-    for section in ("remesh", "cameras", "topology"):
+    for section in ("remesh", "cameras", "topology", "viewer"):
         if not getattr(config, section).enabled:
             keys = tuple(f"{section}.{name}" for name in vars(getattr(config, section)))
             yield f"{section}.enabled=false", tuple(key for key in keys if "enabled" not in key)

@@ -5,9 +5,11 @@ would be right, so that a typo costs a second and not a training run.
 """
 
 import difflib
+import functools
+import re
 import typing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -41,6 +43,7 @@ def load_config(
 
     Relative paths become absolute: those in the file start at the file's folder, those in an
     override at the current one. A whole float such as 1e3 is accepted for a whole number.
+    Text is taken as it is written: a folder may be called 007, true or, in an override, `a: #2`.
     A preset's values (`config.PRESETS`) come first, whatever the order.
     With complete=False a value may still be missing, as in a file that is meant to be filled in.
 
@@ -52,14 +55,13 @@ def load_config(
         path = Path(path)
         settings = [*_file_settings(path), *settings]
     settings = [*_preset_settings(settings), *settings]
-    schema = _schema_types(Config)
     merged = OmegaConf.structured(Config)
     sources: dict[str, str] = {}
     for setting in settings:
-        _apply(merged, setting, schema)
+        _apply(merged, setting, _schema())
         sources[setting.key] = setting.source
     if not merged.name and path is not None:
-        merged.name = path.stem
+        merged.name = _escaped(path.stem)
     config = typing.cast(Config, OmegaConf.to_object(merged))
     found = [*problems(config), *_missing_paths(config)]
     if found and complete:
@@ -88,22 +90,28 @@ def settings_without_effect(
 
 def config_yaml(config: Config) -> str:
     """The whole config as YAML; `load_config` reads it back to an equal config."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    return OmegaConf.to_yaml(OmegaConf.create(_escaped(asdict(config))))
 
 
 def changed_keys(before: Config, after: Config) -> list[str]:
     """Full keys whose values differ."""
-    old, new = (dict(_leaves(_plain(config))) for config in (before, after))
+    old, new = flat_values(before), flat_values(after)
     return [key for key in new if new[key] != old[key]]
 
 
 def flat_values(config: Config) -> dict[str, Any]:
     """Full key -> value, for tables of hyperparameters."""
-    return dict(_leaves(_plain(config)))
+    leaves = _leaves(asdict(config))
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in leaves}
 
 
-def _plain(config: Config) -> dict[str, Any]:
-    return typing.cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config)))
+def _escaped(content: Any) -> Any:
+    """Values such that OmegaConf reads text with ${ in it as that text."""
+    if isinstance(content, dict):
+        return {key: _escaped(value) for key, value in content.items()}
+    if isinstance(content, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", content)
+    return content
 
 
 def _say(key: str, source: str | None, text: str) -> str:
@@ -119,7 +127,7 @@ def _file_settings(path: Path) -> Iterator[_Setting]:
         raise ConfigError(f"cannot read config file {path}: {error}") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines = dict(_key_lines(node)) if isinstance(node, yaml.MappingNode) else {}
+        written = dict(_written(node)) if isinstance(node, yaml.MappingNode) else {}
         loaded = OmegaConf.create(text) if text.strip() else OmegaConf.create()
         if node is not None and not isinstance(loaded, DictConfig):
             raise ConfigError(f"{path}: must hold `key: value` lines")
@@ -129,8 +137,10 @@ def _file_settings(path: Path) -> Iterator[_Setting]:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}") from None
     for key, value in _leaves(typing.cast(dict[str, Any], content)):
-        line = lines.get(key)
+        line, text = written.get(key, (0, ""))
         source = f"{path}, line {line}" if line else str(path)
+        if _schema().get(key) is str and isinstance(value, int | float):
+            value = text if text and "${" not in text else str(value)
         yield _Setting(key, value, source, path.resolve().parent)
 
 
@@ -149,12 +159,14 @@ def _nearest_file(path: Path) -> str:
     return f". Did you mean {path.parent / near[0]}?" if near else ""
 
 
-def _key_lines(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]:
+def _written(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, tuple[int, str]]]:
+    """Full key -> its line, and its value's text as it stands there ("" of a list or section)."""
     for key, value in node.value:
         name = f"{prefix}{key.value}"
-        yield name, key.start_mark.line + 1
+        text = value.value if isinstance(value, yaml.ScalarNode) else ""
+        yield name, (key.start_mark.line + 1, text)
         if isinstance(value, yaml.MappingNode):
-            yield from _key_lines(value, f"{name}.")
+            yield from _written(value, f"{name}.")
 
 
 def _override(text: str) -> _Setting:
@@ -163,6 +175,10 @@ def _override(text: str) -> _Setting:
     source = f"override {text!r}"
     if not equals or not key:
         raise ConfigError(f"expected key=value, got {text!r}")
+    expected = _schema().get(key)
+    if expected is str or get_origin(expected) is Literal:
+        # As YAML, 007 would be 7, `My photos #2` end at the #, and {stem}_mask.png be an error.
+        return _Setting(key, value, source, Path.cwd())
     try:
         parsed = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=True)
     except (yaml.YAMLError, OmegaConfBaseException) as error:
@@ -176,6 +192,12 @@ def _leaves(content: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+@functools.cache
+def _schema() -> dict[str, Any]:
+    """Full key -> type."""
+    return _schema_types(Config)
 
 
 def _schema_types(schema: type, prefix: str = "") -> dict[str, Any]:
@@ -202,14 +224,25 @@ def _apply(merged: DictConfig, setting: _Setting, schema: dict[str, Any]) -> Non
     if expected is int and isinstance(value, float) and value.is_integer():
         value = int(value)
     wrong = _say(key, setting.source, f"must be {_type_words(expected)}, got {value!r}")
-    if expected is not str and isinstance(value, bool) != (expected is bool):
+    if expected is str and not isinstance(value, str):
+        raise ConfigError(wrong)
+    if get_origin(expected) is Literal and value not in get_args(expected):
+        raise ConfigError(wrong)
+    if isinstance(value, bool) != (expected is bool):
         raise ConfigError(wrong)
     if key in _PATH_KEYS and isinstance(value, str) and value:
-        value = str((setting.folder / Path(value).expanduser()).resolve())
+        value = str((setting.folder / _without_tilde(value)).resolve())
     try:
-        OmegaConf.update(merged, key, value, merge=False)
+        OmegaConf.update(merged, key, _escaped(value), merge=False)
     except OmegaConfBaseException:
         raise ConfigError(wrong) from None
+
+
+def _without_tilde(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # no such user: the name itself begins with ~
+        return Path(name)
 
 
 def _as_number(text: str) -> str | float:

@@ -4,6 +4,7 @@ Exit codes of every command:
     0    done, or help printed
     1    an unexpected error; the message names a file with the whole traceback
     2    something that the message names and that can be mended: in the command, a config or data
+    3    of `doctor` alone: cameras and masks do not agree
     128 + n    ended by signal n: 130 Ctrl-C, 143 SIGTERM, 141 nobody reads the output any more
 """
 
@@ -24,10 +25,13 @@ USER_ERROR = 2
 STOPPED = 130
 EXIT_CODES = """\
 exit codes:
-  0 done, 1 unexpected error, 2 something to mend that the message names, 130 Ctrl-C, 143 SIGTERM
+  0 done, 1 unexpected error, 2 something to mend that the message names, 130 Ctrl-C, 143 SIGTERM,
+  3 (doctor) cameras and masks do not agree
 """
 _BROKEN_PIPE = 141
 _JSON_OPTION = "--json"
+# The first key of every file that --json writes; no other file is overwritten.
+_WRITTEN_BY = "written_by"
 
 
 class OutputError(Exception):
@@ -65,6 +69,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
     output.add_argument(
         _JSON_OPTION,
+        type=_json_target,
         metavar="FILE.json",
         help="write the numbers as JSON to a file; without a file, or with -, to stdout, and"
         " everything else to stderr",
@@ -72,7 +77,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def telling(args: argparse.Namespace) -> Iterator[Callable[[Any], None]]:
+def telling(args: argparse.Namespace) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Sends what is printed inside where `--quiet` and `--json` say; gives a function that writes
     the JSON.
 
@@ -84,8 +89,9 @@ def telling(args: argparse.Namespace) -> Iterator[Callable[[Any], None]]:
     if path is not None:
         _check_writable(path)
 
-    def write_json(content: Any) -> None:
-        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    def write_json(content: dict[str, Any]) -> None:
+        marked = {_WRITTEN_BY: "lightning-rast", **content}
+        text = json.dumps(marked, indent=2, allow_nan=False) + "\n"
         if path is None:
             stdout.write(text)
             stdout.flush()
@@ -163,6 +169,27 @@ def _unexpected(error: Exception) -> int:
     except OSError:
         print(text, file=sys.stderr)
     return 1
+
+
+def _json_target(name: str) -> str:
+    """The name, unless it is of a file that --json did not write, such as the cameras of a scene.
+
+    Raises:
+        ArgumentTypeError
+    """
+    path = Path(name)
+    if name == "-" or not path.is_file() or not path.stat().st_size:
+        return name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict) or _WRITTEN_BY not in content:
+        raise argparse.ArgumentTypeError(
+            f"{name} would be overwritten, and it is no output of --json; where it is an input,"
+            " put it before --json, or write --json -"
+        )
+    return name
 
 
 def _check_writable(path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from lightning_rast import commands, terminal
 from lightning_rast.commands import COMMANDS, main
+from lightning_rast.config_file import load_config
 from lightning_rast.scene import cube, save_mesh
 
 REPOSITORY = Path(__file__).parents[2]
@@ -43,6 +44,11 @@ def test_help_names_every_command_and_shows_examples(capsys):
     assert text.count("\n  lightning-rast ") >= 5
     assert "exit codes:" in text
     assert len(text.splitlines()) < 50
+
+
+def test_help_tells_the_exit_code_of_disagreeing_data(capsys):
+    main(["--help"])
+    assert "3 (doctor) cameras and masks do not agree" in capsys.readouterr().out
 
 
 def test_without_arguments_there_is_help(capsys):
@@ -186,6 +192,23 @@ def test_json_takes_no_other_argument_for_its_file(arguments, file, rest):
     assert (found.json, found.words) == (file, rest)
 
 
+@pytest.mark.parametrize("option", [["--json", "cameras.json"], ["--json=cameras.json"]])
+def test_json_never_overwrites_a_file_that_is_not_its_own(folder, capsys, option):
+    (folder / "cameras.json").write_text('{"views": []}')
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", *option, "photos"])
+    assert caught.value.code == 2
+    assert "cameras.json would be overwritten" in capsys.readouterr().err
+    assert (folder / "cameras.json").read_text() == '{"views": []}'
+
+
+def test_json_overwrites_what_it_has_written(folder):
+    for size in ("16", "24"):
+        options = ["--size", size, "--views", "1", "--quiet"]
+        assert main(["render", "box.ply", "--out", "out", *options, "--json", "told.json"]) == 0
+    assert json.loads((folder / "told.json").read_text())["width"] == 24
+
+
 @pytest.mark.parametrize(
     ("name", "reason"), [("gone/out.json", "there is no folder gone"), ("out", "it is a folder")]
 )
@@ -223,3 +246,12 @@ def test_masks_need_no_config_file(folder, capsys):
     text = capsys.readouterr().out
     assert "name: photos" in text
     assert "kind: masks" in text
+
+
+@pytest.mark.parametrize("name", ["105", "007", "My photos #2", "x${y}"])
+def test_masks_give_a_run_their_name_whatever_it_is(folder, capsys, name):
+    (folder / name).mkdir()
+    assert main(["train", f"data.folder={name}", "--print-config"]) == 0
+    (folder / "printed.yaml").write_text(capsys.readouterr().out)
+    config = load_config(folder / "printed.yaml")
+    assert (config.name, config.data.folder) == (name, str(folder / name))

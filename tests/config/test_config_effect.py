@@ -6,6 +6,8 @@ from lightning_rast.config import Config
 from lightning_rast.config_effect import reason_without_effect
 from lightning_rast.config_file import flat_values, load_config, settings_without_effect
 
+KINDS = ("synthetic", "masks")
+
 
 def told(*overrides, path=None):
     config = load_config(path, overrides, complete=False)
@@ -27,6 +29,14 @@ def told(*overrides, path=None):
         (["cameras.prior=1"], "cameras.prior", "cameras.enabled=false"),
         (["render.sigma=1"], "render.sigma", "render.coverage=contour"),
         (["data.kind=masks", "data.num_views=9"], "data.num_views", "data.kind=masks"),
+        (["data.fix=[opengl_axes]"], "data.fix", "data.kind=synthetic"),
+        (["data.invert_masks=true"], "data.invert_masks", "data.kind=synthetic"),
+        (["viewer.port=99"], "viewer.port", "viewer.enabled=false"),
+        (
+            ["data.kind=masks", "data.masks=alpha", "data.background_threshold=0.2"],
+            "data.background_threshold",
+            "data.masks=alpha",
+        ),
     ],
 )
 def test_a_setting_without_effect_is_told_with_the_one_that_decides(overrides, key, reason):
@@ -56,10 +66,19 @@ def test_a_file_is_named_with_its_line(tmp_path):
     assert f"{path}, line 4" in text
 
 
+def test_every_key_of_the_data_belongs_to_one_kind_of_them():
+    kinds = [load_config(None, [f"data.kind={kind}"], complete=False) for kind in KINDS]
+    for key in flat_values(Config()):
+        if key.startswith("data.") and key != "data.kind":
+            reasons = {reason_without_effect(config, key) for config in kinds}
+            assert reasons & {f"data.kind={kind}" for kind in KINDS}, key
+
+
 def test_every_key_has_an_effect_somewhere():
     changes = [
         [],
-        ["data.kind=masks", "start.kind=mesh", "cameras.enabled=true"],
+        ["data.kind=masks", "data.masks=background", "start.kind=mesh", "cameras.enabled=true"],
+        ["viewer.enabled=true"],
         ["preset=sphere", "render.coverage=soft"],
         ["start.kind=sphere"],
     ]

@@ -75,6 +75,76 @@ def test_printed_yaml_reads_back_as_the_same_config(config_path, tmp_path):
     assert load_config(tmp_path / "printed.yaml") == config
 
 
+# What a shell, YAML and OmegaConf each would read as something else than text.
+NAMES = ["105", "007", "1e3", "true", "null", "My photos #2", "a: b", "[x]", "{stem}_mask.png"]
+NAMES += [
+    "x${y}",
+    "x${",
+    "\\${y}",
+    'it\'s "it"',
+    "- a",
+    "& b",
+    "%c",
+    "@d",
+    "~e",
+    "é ",
+    "2026-11-22",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_in_an_override_is_taken_as_it_is(config_path, name):
+    assert load_config(config_path, [f"data.masks={name}"]).data.masks == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_of_any_name_is_found(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    config = load_config(None, ["name=a", "data.kind=masks", f"data.folder={name}"])
+    assert config.data.folder == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_config_of_a_run_keeps_any_name(config_path, tmp_path, name):
+    config = load_config(config_path, [f"data.masks={name}"])
+    config.data.folder = str(tmp_path / name)
+    (tmp_path / "printed.yaml").write_text(config_yaml(config), encoding="utf-8")
+    assert load_config(tmp_path / "printed.yaml") == config
+
+
+def test_a_run_is_named_after_a_file_of_any_name(config_path):
+    path = config_path.with_name("x${y}.yaml")
+    config_path.rename(path)
+    assert load_config(path).name == "x${y}"
+
+
+@pytest.mark.parametrize("name", ["105", "007", "1e3", "1.0", "0x10", "true", "no"])
+def test_a_number_in_a_file_is_a_name_where_text_is_wanted(tmp_path, name):
+    (tmp_path / name).mkdir()
+    path = tmp_path / "a.yaml"
+    path.write_text(f"name: {name}\ndata:\n  kind: masks\n  folder: {name}\n")
+    config = load_config(path)
+    assert (config.name, config.data.folder) == (name, str(tmp_path / name))
+
+
+def test_a_number_that_text_refers_to_is_a_name(config_path):
+    config_path.write_text("seed: 7\nname: ${seed}\ndata:\n  mesh: cube.obj\n")
+    assert load_config(config_path).name == "7"
+
+
+@pytest.mark.parametrize("text", ["[x]", "null", "{}"])
+def test_a_list_or_nothing_in_a_file_is_no_text(config_path, text):
+    config_path.write_text(f"name: {text}\ndata:\n  mesh: cube.obj\n")
+    assert "name must be text" in refusal(config_path)
+
+
+def test_a_choice_that_there_is_not_is_told_as_it_was_given(config_path):
+    assert "device must be one of auto, cpu, cuda, got '${x}'" in refusal(
+        config_path, "device=${x}"
+    )
+
+
 def test_changed_keys_are_full_names(config_path):
     before = load_config(config_path)
     after = load_config(config_path, ["seed=3", "schedule.steps=5"])
