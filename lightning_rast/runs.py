@@ -148,8 +148,8 @@ def is_whole(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    # The last is how zipfile names a damaged header: "that compression method is not supported".
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+    # RuntimeError: a damaged header makes zipfile ask for a password or another compression method.
+    except (OSError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError):
         return False
 
 

@@ -248,7 +248,7 @@ def test_seconds_are_written_as_people_say_them(value, text):
 def test_a_long_path_is_shown_by_its_end():
     from lightning_rast.page.sections import _plain
 
-    assert _plain("/home/somebody/work/data/models/kettle.glb") == "…/data/models/kettle.glb"
+    assert _plain("/home/somebody/scans/data/models/kettle.glb") == "…/data/models/kettle.glb"
     assert _plain("models/kettle.glb") == "models/kettle.glb"
     assert _plain("") == "''"
 

@@ -109,6 +109,15 @@ def test_a_flipped_bit_is_noticed(root):
     assert not is_whole(path)
 
 
+@pytest.mark.parametrize(("place", "value"), [(8, 1), (10, 99)], ids=["encrypted", "compression"])
+def test_a_damaged_header_is_noticed(root, place, value):
+    path = save(new_run(root, "kettle", ""), 20)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + place] = value  # of the directory's last entry
+    path.write_bytes(content)
+    assert not is_whole(path)
+
+
 def test_a_run_with_only_damaged_checkpoints_is_left_for_the_one_before(root):
     older, newer = new_run(root, "kettle", ""), new_run(root, "kettle", "")
     whole, broken = save(older, 20), save(newer, 20)
