@@ -323,7 +323,7 @@ def _alone(results: Sequence[Result]) -> str:
 
 def _commits(results: Sequence[Result]) -> str:
     groups = _grouped(results, lambda each: each.get("commit", "unknown"))
-    return ", ".join(f"{commit} ({len(of)})" for commit, of in groups)
+    return ", ".join(f"{state} ({', '.join(_methods_of(of))}: {len(of)})" for state, of in groups)
 
 
 def _core_times(results: Sequence[Result]) -> list[float]:
