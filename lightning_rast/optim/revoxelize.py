@@ -10,7 +10,6 @@ from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets
 from lightning_rast.optim.carving import carved
 from lightning_rast.optim.hidden_bars import depth_inside, hidden_bars
-from lightning_rast.optim.image_topology import image_topology
 from lightning_rast.optim.occupancy import Voxels
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
 from lightning_rast.optim.topology import (
@@ -69,9 +68,8 @@ def retopologized(
        of the box's longest side. Tips stay, as they join nothing, and so do real handles, as some
        view sees them in front of the background.
     3. Small parts and parts that no mask shows go.
-    4. The surface of half the resolution is taken instead if it has fewer handles, though as many
-       as a mask has holes, and matches the masks nearly as well: errors of masks leave bars and
-       tunnels of a cell or two.
+    4. The surface of half the resolution is taken instead if it has fewer handles and matches the
+       masks nearly as well: errors of masks leave bars and tunnels of a cell or two.
 
     Thin parts may have been lost and the outline is coarse: fit it again and let `judge` decide
     whether it stays.
@@ -107,8 +105,7 @@ def retopologized(
 
 
 def _with_fewer_handles(fine: Mesh, coarse: Mesh, targets: Targets) -> Mesh:
-    most_holes = int(image_topology(targets.coverage, targets.known).num_holes.max())
-    if coarse.num_faces == 0 or not most_holes <= _num_handles(coarse) < sum(part_genus(fine)):
+    if coarse.num_faces == 0 or _num_handles(coarse) >= sum(part_genus(fine)):
         return fine
     coarse = _tidied(coarse, targets)
     verdict = judge(fine, coarse, targets, most_iou_lost=_COARSER, most_outline_lost=_COARSER)

@@ -13,7 +13,6 @@ from lightning_rast.optim import (
     other_topology,
     part_genus,
     retopologized,
-    revoxelize,
     revoxelized,
     visual_hull,
 )
@@ -196,18 +195,6 @@ def test_a_narrow_tunnel_that_no_mask_shows_closes():
     targets = Targets.of(render_silhouettes(icosphere(4), cameras), cameras)
     assert part_genus(revoxelized(drilled, resolution=64)) == (1,)
     assert part_genus(retopologized(drilled, targets, resolution=64)) == (0,)
-
-
-def test_a_thin_handle_that_masks_show_stays_though_half_the_resolution_loses_it(monkeypatch):
-    monkeypatch.setattr(revoxelize, "_COARSER", 1.0)  # that it is thin is no reason
-    x, y, z = torch.meshgrid(*(torch.linspace(-1.2, 1.2, 97),) * 3, indexing="ij")
-    ball = 0.7 - (x * x + y * y + (z + 0.4) ** 2).sqrt()
-    handle = 0.06 - (((x * x + (z - 0.4) ** 2).sqrt() - 0.5) ** 2 + y**2).sqrt()
-    pot = extract_surface(torch.maximum(ball, handle), origin=(-1.2, -1.2, -1.2), cell=2.4 / 96)
-    cameras = around(8)
-    targets = Targets.of(render_silhouettes(pot, cameras), cameras)
-    assert part_genus(revoxelized(pot, resolution=20)) == (0,)
-    assert part_genus(retopologized(pot, targets, resolution=40)) == (1,)
 
 
 def test_a_real_handle_is_not_cut():
