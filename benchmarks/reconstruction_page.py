@@ -106,6 +106,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
     all presets have done, the geometric mean of a method as a large marker; a panel per number of
     views."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     shapes = [each for each in record["results"].values() if each["kind"] == "shape"]
     shapes = [each for each in shapes if "volume_iou" in each.get("scores", {})]
@@ -132,9 +133,9 @@ def draw(record: dict[str, Any], path: Path) -> None:
         axes.grid(alpha=0.3, which="both")
     panels[0][0].set_ylabel("1 - volume IoU (less is better)")
     for axes in panels[0]:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("{x:g}")
-        axes.tick_params(axis="x", which="both", labelsize=7)
+        axes.xaxis.set_minor_formatter(NullFormatter())
     known = {
         name: mark
         for axes in panels[0]
