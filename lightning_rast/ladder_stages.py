@@ -28,7 +28,7 @@ from lightning_rast.scene import Camera, Mesh, count_self_intersections, flipped
 
 _SMALLEST_PART = 0.01  # of the volume
 # Training IoU that a mesh may lose for crossing itself no more. One that is caught on its way,
-# where faces would cross, loses more (and .006 of held-out IoU); others lose .0001.
+# where faces would cross, loses more, and more still of what is held out.
 _MOST_LOST_FOR_CROSSINGS = 3e-4
 
 
