@@ -6,16 +6,20 @@
 #            TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 #                                 another torch than the pinned one: anything pip understands
 #            PYTEST_ARGS="-k camera"
+#            WORKERS=0           tests one after the other; auto: a process per core, eight at most
 
 PYTHON ?= python3
 TORCH ?= $(shell grep '^torch==' requirements.lock)
 PYTEST_ARGS ?=
+WORKERS ?= auto
 CONFIG ?= configs/kettle.yaml
 OUT ?= build/gpu-check
 
 SHELL := /bin/sh
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest $(PYTEST_ARGS)
+PYTEST := $(PY) -m pytest
+# A file's tests stay together: they share what the file builds once.
+AT_ONCE := -n $(WORKERS) --maxprocesses 8 --dist loadfile
 NATIVE := CMakeLists.txt $(shell find csrc -type f)
 
 # Another project's paths have no business in this environment.
@@ -49,7 +53,7 @@ test: lint types layers fast-tests wheel-test cuda-check
 	@echo 'make test: all checks passed'
 
 test-all: lint types layers wheel-test cuda-check
-	$(PYTEST) --ignore=tests/packaging
+	$(PYTEST) $(AT_ONCE) --ignore=tests/packaging $(PYTEST_ARGS)
 
 lint: build
 	$(PY) -m ruff check .
@@ -66,10 +70,10 @@ layers: build
 	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 fast-tests: build
-	$(PYTEST) -m "not slow"
+	$(PYTEST) $(AT_ONCE) -m "not slow" $(PYTEST_ARGS)
 
 wheel-test: build
-	$(PYTEST) -m "slow or not slow" tests/packaging
+	$(PYTEST) -m "slow or not slow" tests/packaging $(PYTEST_ARGS)
 
 cuda-check: build
 	$(PY) tests/packaging/cuda_check.py
