@@ -119,7 +119,7 @@ def _colors(image: Image.Image) -> Image.Image:
         page = Image.new("RGB", image.size, NEUTRAL)
         page.paste(image, mask=image.getchannel("A"))
         return page
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _straight(picture: np.ndarray, source: ViewSource) -> np.ndarray:
