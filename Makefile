@@ -6,15 +6,20 @@
 #            TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 #                                 another torch than the pinned one: anything pip understands
 #            PYTEST_ARGS="-k camera"
+#            WORKERS=0           tests one after the other; auto: a process per core, eight at most
 
 PYTHON ?= python3
 TORCH ?= $(shell grep '^torch==' requirements.lock)
 PYTEST_ARGS ?=
+WORKERS ?= auto
 CONFIG ?= configs/kettle.yaml
+OUT ?= build/gpu-check
 
 SHELL := /bin/sh
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest $(PYTEST_ARGS)
+PYTEST := $(PY) -m pytest
+# A file's tests stay together: they share what the file builds once.
+AT_ONCE := -n $(WORKERS) --maxprocesses 8 --dist loadfile
 NATIVE := CMakeLists.txt $(shell find csrc -type f)
 
 # Another project's paths have no business in this environment.
@@ -23,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Warnings stop CI, not a user with another compiler.
 export SKBUILD_CMAKE_DEFINE = LRAST_WERROR=$(if $(CI),ON,OFF)
 
-.PHONY: help setup build demo test test-all lint format types layers fast-tests wheel-test cuda-check docs lock clean
+.PHONY: help setup build demo test test-all lint format types layers fast-tests wheel-test cuda-check gpu-check docs lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -35,6 +40,7 @@ help:
 	@echo 'make docs        the API reference from the docstrings, build/api/index.html'
 	@echo 'make wheel-test  build the wheel, install it elsewhere, try it from another folder'
 	@echo 'make cuda-check  compile the CUDA kernels for every architecture, list registers and spills'
+	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, sanitizers, times (PYTHON=, WHEELS=folder, OUT=folder)'
 	@echo 'make lock        renew requirements.lock (needs uv)'
 	@echo 'make clean       remove what was built; .venv and logs stay'
 
@@ -47,7 +53,7 @@ test: lint types layers fast-tests wheel-test cuda-check
 	@echo 'make test: all checks passed'
 
 test-all: lint types layers wheel-test cuda-check
-	$(PYTEST) --ignore=tests/packaging
+	$(PYTEST) $(AT_ONCE) --ignore=tests/packaging $(PYTEST_ARGS)
 
 lint: build
 	$(PY) -m ruff check .
@@ -64,13 +70,18 @@ layers: build
 	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 fast-tests: build
-	$(PYTEST) -m "not slow"
+	$(PYTEST) $(AT_ONCE) -m "not slow" $(PYTEST_ARGS)
 
 wheel-test: build
-	$(PYTEST) -m "slow or not slow" tests/packaging
+	$(PYTEST) -m "slow or not slow" tests/packaging $(PYTEST_ARGS)
 
 cuda-check: build
 	$(PY) tests/packaging/cuda_check.py
+
+# Needs no .venv: the Python that has torch for this GPU is the one to check.
+gpu-check:
+	$(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(PY)) $(PYTHON)),$(PYTHON)) benchmarks/gpu_check.py \
+	  --out $(OUT) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(PRETEND),--pretend)
 
 docs: build
 	$(PY) docs/make_api.py

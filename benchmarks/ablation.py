@@ -35,6 +35,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no remeshing": ("remesh.enabled=false",),
     "edges whatever the thickness": ("remesh.thickness=0",),
     "no topology stage": ("topology.enabled=false",),
+    "another topology from .018 on": ("topology.again_from=0.018",),
+    "crossings mended from .05 on": ("topology.mended_from=0.05",),
     "no robust views": ("newton.robust_views=false",),
 }
 
@@ -94,8 +96,30 @@ def page(record: dict[str, Any]) -> str:
         "# What each stage buys\n\nThe preset `best` with one thing changed, by"
         " `benchmarks/ablation.py`. Of rendered shapes the volume IoU, of\nmasks the mean held-out"
         " IoU; the genus in brackets; after the name the number of training views.\n"
-        f"{where}, runs of {commits}.\n\n{table}\n"
+        f"{where}, runs of {commits}.\n\n{table}\n{_crossings(results, objects)}"
     )
+
+
+def _crossings(results: Sequence[dict[str, Any]], objects: Sequence[tuple[str, int]]) -> str:
+    """Pairs of faces that cross with and without the stage that mends them, where any do."""
+    shown = ("best", "no topology stage")
+    pairs = {
+        (each["name"], each["views"], each["method"]): each["mesh"]["self_intersections"]
+        for each in results
+        if _is_done(each) and each["method"] in shown
+    }
+    rows = [
+        (name, views, [pairs.get((name, views, way)) for way in shown]) for name, views in objects
+    ]
+    lines = [
+        f"| {name}, {views} | {after} | {before} |"
+        for name, views, (after, before) in rows
+        if after is not None and before is not None and after + before > 0
+    ]
+    if not lines:
+        return ""
+    head = "| pairs of faces that cross | best | no topology stage |\n| --- | --- | --- |\n"
+    return "\n" + head + "\n".join(lines) + "\n"
 
 
 def _finish(record: dict[str, Any], path: Path | None) -> int:

@@ -225,8 +225,11 @@ class TopologyConfig:
     enabled: bool = True
     resolution: int = 192  # voxels along the longest side
     blur: float = 0.8  # voxels
-    # Bending length from which the ladder is gone down again with a mesh made anew.
-    again_from: float = 0.018
+    # Bending length from which the ladder is gone down again with a mesh of other topology: long
+    # enough to heal what was cut. Where only crossings are mended, from a shorter one: long ones
+    # would squeeze the same thin parts again.
+    again_from: float = 0.05
+    mended_from: float = 0.018
     max_iou_loss: float = 0.002  # of the training views; beyond, the mesh before is kept
 
 

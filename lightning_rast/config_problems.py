@@ -149,6 +149,7 @@ def _ladder_problems(config: Config) -> Iterator[tuple[str, str]]:
         "cameras.bending",
         "cameras.prior",
         "topology.again_from",
+        "topology.mended_from",
     ):
         if not _positive(_value(config, key)):
             yield key, f"must be more than 0, got {_value(config, key)}"

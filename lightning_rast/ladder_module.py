@@ -16,6 +16,7 @@ from lightning_rast.ladder_stages import (
     disagreeing_names,
     even_mesh,
     hold_of,
+    longest_again,
     make_ladder_of,
     outline_targets,
     outlines_of,
@@ -35,7 +36,7 @@ from lightning_rast.optim.outline_newton import outline_step
 from lightning_rast.optim.polish import coverage_misfit, limited_move
 from lightning_rast.scene import Mesh, Topology
 
-CHECKPOINT_FORMAT = 1  # of checkpoint["ladder"]; more whenever its keys change
+CHECKPOINT_FORMAT = 2  # of checkpoint["ladder"]; more whenever its keys change
 _UNCROSSED_EVERY = 5  # steps of a polish, of a mesh made anew
 
 
@@ -303,6 +304,9 @@ class LadderModule(ReconstructionModule):
         """From a stage that is over to the next step, through all that takes no steps."""
         while not self.is_finished:
             stage, position = self.stage, self.position
+            if stage.bending > position.longest:
+                position.go(position.stage + 1)
+                continue
             if stage.kind == "newton" or stage.kind == "polish":
                 # A polish follows exact coverage, errors and all.
                 is_over = stage.kind == "polish" and (self._is_stale or position.noise > 0)
@@ -367,7 +371,8 @@ class LadderModule(ReconstructionModule):
         )
         if remade is None:
             return len(self.ladder.stages)
-        again = sum(stage.kind == "newton" for stage in self.ladder.stages[self.ladder.again_at :])
+        position.longest = longest_again(self.config, remade)
+        again = self.ladder.rungs_again(position.longest)
         self.messages.append(f"mesh made anew: {remade.reason}; {again} rungs follow")
         self._kept = self.mesh().with_verts(self.verts.detach().clone())
         self._replace(remade.mesh)

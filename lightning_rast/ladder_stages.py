@@ -51,7 +51,7 @@ class Hold:
 
 def make_ladder_of(config: Config) -> Ladder:
     """The ladder of a config."""
-    newton, ladder = config.newton, config.ladder
+    newton, ladder, topology = config.newton, config.ladder, config.topology
     first = ladder.bending_from_sphere if config.start.kind == "sphere" else []
     return make_ladder(
         [*first, *ladder.bending],
@@ -64,8 +64,16 @@ def make_ladder_of(config: Config) -> Ladder:
         first_fine=len(first),
         remeshes=config.remesh.enabled,
         cameras_at=config.cameras.bending if config.cameras.enabled else 0.0,
-        again_from=config.topology.again_from if config.topology.enabled else 0.0,
+        again_from=max(topology.again_from, topology.mended_from) if topology.enabled else 0.0,
     )
+
+
+def longest_again(config: Config, remade: "Remade") -> float:
+    """The longest bending length of the rungs that a mesh made anew goes down; the last rung is
+    one of them."""
+    topology, shortest = config.topology, min(config.ladder.bending)
+    wanted = topology.mended_from if remade.is_mended else topology.again_from
+    return max(wanted, shortest)
 
 
 def outline_targets(views: Views) -> OutlineTargets:
@@ -151,10 +159,14 @@ def even_mesh(mesh: Mesh, views: Views, settings: RemeshConfig, *, unit: float) 
 
 @dataclass(frozen=True)
 class Remade:
-    """A mesh made anew from voxels, and what was wrong with the one before."""
+    """A mesh made anew from voxels, and what was wrong with the one before.
+
+    is_mended: the topology is the same; only faces that crossed were wrong.
+    """
 
     mesh: Mesh
     reason: str
+    is_mended: bool
 
 
 def remade_mesh(
@@ -179,14 +191,16 @@ def remade_mesh(
             num_disagreeing=num_disagreeing,
         )
         if other is not None:
-            return Remade(other, f"{_shape_of(before)} became {_shape_of(other)}")
+            reason = f"{_shape_of(before)} became {_shape_of(other)}"
+            return Remade(other, reason, is_mended=False)
         if num_crossings == 0:
             return None
         boundary = revoxelized(before, settings.resolution, settings.blur)
         kept = drop_hidden_parts(drop_small_parts(boundary, smallest=_SMALLEST_PART)[0], targets)[0]
         if sum(part_genus(kept)) > sum(part_genus(before)):
             return None  # the voxels join what the masks tell apart
-        return Remade(kept, f"{num_crossings} pairs of faces crossed")
+        reason = f"{num_crossings} pairs of faces crossed"
+        return Remade(kept, reason, is_mended=_has_same_parts(before, kept))
     except ValueError as error:  # of so thin an object nothing may be left
         warnings.warn(f"the topology stays as it is: {error}", LightningRastWarning, stacklevel=2)
         return None
@@ -196,9 +210,13 @@ def verdict_on(before: Mesh, after: Mesh, views: Views, settings: TopologyConfig
     """Whether what came of a mesh made anew may stay."""
     old, new = (Mesh(mesh.verts.detach().cpu(), mesh.faces.cpu()) for mesh in (before, after))
     most_lost = settings.max_iou_loss
-    if sorted(part_genus(old)) == sorted(part_genus(new)):
+    if _has_same_parts(old, new):
         most_lost = min(most_lost, _MOST_LOST_FOR_CROSSINGS)
     return judge(old, new, _cpu_targets(views), most_iou_lost=most_lost)
+
+
+def _has_same_parts(one: Mesh, other: Mesh) -> bool:
+    return sorted(part_genus(one)) == sorted(part_genus(other))
 
 
 def _shape_of(mesh: Mesh) -> str:

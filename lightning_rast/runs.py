@@ -97,8 +97,7 @@ def run_of_path(path: str | Path) -> tuple[Run, list[Path]]:
     if not path.exists():
         raise RunError(f"nothing to resume at {path}: no such file or folder")
     if path.is_dir():
-        if not (path / CONFIG_NAME).is_file():
-            raise RunError(f"{path} is no run folder: it has no {CONFIG_NAME}")
+        config_of_run(path)
         found = checkpoints(path)
         whole, damaged = _newest_whole(found)
         if found and whole is None:
@@ -111,6 +110,19 @@ def run_of_path(path: str | Path) -> tuple[Run, list[Path]]:
     if not is_whole(path):
         raise RunError(f"{path} is damaged; --resume {folder} takes the newest whole one")
     return Run(folder, path.resolve()), []
+
+
+def config_of_run(folder: Path) -> Path:
+    """The config file of a run's folder.
+
+    Raises:
+        RunError: it is none; names the newest run in it, if there is one.
+    """
+    if (folder / CONFIG_NAME).is_file():
+        return folder / CONFIG_NAME
+    inside = sorted(folder.glob(f"version_*/{CONFIG_NAME}"), key=lambda path: path.stat().st_mtime)
+    hint = f"; did you mean {inside[-1].parent}?" if inside else ""
+    raise RunError(f"{folder} is no run folder: it has no {CONFIG_NAME}{hint}")
 
 
 def checkpoints(folder: Path) -> list[Path]:

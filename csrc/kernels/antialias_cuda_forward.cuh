@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kBlock) find_depths(const AntialiasForwardWork
   const int64_t index = i / first.num_faces, face = i - index * first.num_faces;
   int32_t& is_deep = work.scene.tape.is_deep[index];
   const int64_t* const range = first.face_range ? first.face_range + 2 * index : nullptr;
-  if (is_deep || (range && (face < range[0] || face >= range[1]))) return;
+  if (relaxed_load(is_deep) || (range && (face < range[0] || face >= range[1]))) return;
   ClipPoint corners[3];
   for (int j = 0; j < 3; ++j)
     corners[j] = load_clip(first.verts + 4 * (first.num_verts * index + first.faces[3 * face + j]));
@@ -51,9 +51,10 @@ __global__ void __launch_bounds__(kBlock) find_depths(const AntialiasForwardWork
   const double w = corners[0].w + 0.0;  // no negative zero
   Count width;
   memcpy(&width, &w, sizeof(width));
-  Count other = work.some_w[index];
+  Count other = relaxed_load(work.some_w[index]);
   if (other == kNoWidth) other = atomicCAS(&work.some_w[index], kNoWidth, width);
-  if ((other != kNoWidth && other != width) || corners[1].w != w || corners[2].w != w) is_deep = 1;
+  if ((other != kNoWidth && other != width) || corners[1].w != w || corners[2].w != w)
+    relaxed_store(is_deep, 1);
 }
 
 /// Marks the pixels that have the colour of all their neighbours: blending does nothing there.

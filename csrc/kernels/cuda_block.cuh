@@ -74,6 +74,16 @@ inline __device__ int64_t thread_number() {
 }
 inline __device__ int lane_number() { return int(threadIdx.x & 31); }
 
+/// A number that other threads may be changing meanwhile, with atomics or relaxed_store(). Plain
+/// accesses would be a data race, and could show what was there when the kernel began: a
+/// multiprocessor's own cache is never told. Neither of the two orders any other access.
+template <typename Number> __device__ Number relaxed_load(const Number& number) {
+  return *static_cast<const volatile Number*>(&number);
+}
+template <typename Number> __device__ void relaxed_store(Number& number, Number value) {
+  *static_cast<volatile Number*>(&number) = value;
+}
+
 template <typename Number> __device__ Number warp_inclusive_sum(Number value) {
   for (int distance = 1; distance < 32; distance *= 2) {
     const Number other = __shfl_up_sync(kWholeWarp, value, distance);

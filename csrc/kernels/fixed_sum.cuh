@@ -45,8 +45,8 @@ template <typename T> class FixedSums {
     bits &= 0x7fffffffffffffff;
     if (bits == 0) return;
     const uint32_t code = uint32_t(bits >> 52) + 1;
-    // Most are below the bound already. Bounds only grow, so that a stale one does no harm.
-    if (bounds_[target] < code) atomicMax(&bounds_[target], code);
+    // Most are below the bound already. Bounds only grow, so that an early look does no harm.
+    if (relaxed_load(bounds_[target]) < code) atomicMax(&bounds_[target], code);
   }
 
   /// Second pass, for every contribution again.

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "buffer.h"
+#include "crew.h"
 
 LRAST_BEGIN
 
@@ -26,28 +27,24 @@ inline int64_t take_next(int64_t& counter) {
 
 constexpr int kMostTurns = 2000;  // of waiting for others: about 0.1 ms
 
-/// Runs `work` on so many threads at once. Throws std::bad_alloc if one did.
+/// Runs `work` on so many threads at once, or on fewer: on those that wake up before it is done.
+/// Throws std::bad_alloc if one did.
 template <typename Work> void on_threads(int threads, Work&& work) {
   if (threads <= 1) return work();
-  int failed = 0, working = 0;
-#pragma omp parallel num_threads(threads) reduction(| : failed)
-  {
-    __atomic_fetch_add(&working, 1, __ATOMIC_RELAXED);
+  struct Call {
+    Work& work;
+    int failed;
+  } call{work, 0};
+  const auto run = [](void* what) {
+    Call& call = *static_cast<Call*>(what);
     try {
-      work();
+      call.work();
     } catch (const std::bad_alloc&) {
-      failed |= 1;  // exceptions must not leave a parallel region
+      __atomic_store_n(&call.failed, 1, __ATOMIC_RELAXED);
     }
-    __atomic_fetch_sub(&working, 1, __ATOMIC_RELAXED);
-#pragma omp master
-    {
-      // Others are at their last task, if any. OpenMP would put this thread to sleep, and waking
-      // it takes as long as such a task.
-      for (int turn = 0; turn < kMostTurns && __atomic_load_n(&working, __ATOMIC_RELAXED); ++turn)
-        pause_briefly();
-    }
-  }
-  if (failed) throw std::bad_alloc();
+  };
+  work_with_crew(threads, run, &call);
+  if (call.failed) throw std::bad_alloc();
 }
 
 /// Calls body(task) for each task, in no order. Throws std::bad_alloc if one did.
@@ -97,24 +94,15 @@ class TaskBlocks {
 /// Calls body(view, threads inside the view) for every view: threads over the views where there
 /// are enough of them, else inside each. Returns whether memory ran out.
 template <typename Body> int over_views(int64_t num_views, int threads, Body&& body) {
-  int failed = 0;
-  if (threads > 1 && num_views >= threads) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(| : failed)
-    for (int64_t view = 0; view < num_views; ++view) {
-      try {
-        body(view, 1);
-      } catch (const std::bad_alloc&) {
-        failed |= 1;
-      }
-    }
-    return failed;
-  }
   try {
-    for (int64_t view = 0; view < num_views; ++view) body(view, threads);
+    if (threads > 1 && num_views >= threads)
+      parallel_tasks(num_views, threads, [&](int64_t view) { body(view, 1); });
+    else
+      for (int64_t view = 0; view < num_views; ++view) body(view, threads);
+    return 0;
   } catch (const std::bad_alloc&) {
-    failed = 1;
+    return 1;
   }
-  return failed;
 }
 
 LRAST_END

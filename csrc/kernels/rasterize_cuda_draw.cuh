@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kDrawBlock) find_deep_views(const RasterWork<T
   work.face_range(view, begin, end);
   for (int64_t i = begin + block * kDrawBlock; i < end; i += work.blocks_per_view * kDrawBlock) {
     // In most pictures the first face tells.
-    if (__ballot_sync(kWholeWarp, work.is_deep[view] != 0)) return;
+    if (__ballot_sync(kWholeWarp, relaxed_load(work.is_deep[view]) != 0)) return;
     const int64_t face = i + threadIdx.x;
     ClipPoint corners[3];
     Count width = kNoWidth;
@@ -78,13 +78,13 @@ __global__ void __launch_bounds__(kDrawBlock) find_deep_views(const RasterWork<T
           is_placeable(corners[0]) && is_placeable(corners[1]) && is_placeable(corners[2]);
       const double w = corners[0].w + 0.0;  // no negative zero
       if (drawn) memcpy(&width, &w, sizeof(width));
-      if (drawn && (corners[1].w != w || corners[2].w != w)) work.is_deep[view] = 1;
+      if (drawn && (corners[1].w != w || corners[2].w != w)) relaxed_store(work.is_deep[view], 1);
     }
     const unsigned peers = __match_any_sync(kWholeWarp, width);
     if (width == kNoWidth || (peers & ((1u << lane_number()) - 1))) continue;
-    Count other = work.some_w[view];
+    Count other = relaxed_load(work.some_w[view]);
     if (other == kNoWidth) other = atomicCAS(&work.some_w[view], kNoWidth, width);
-    if (other != kNoWidth && other != width) work.is_deep[view] = 1;
+    if (other != kNoWidth && other != width) relaxed_store(work.is_deep[view], 1);
   }
 }
 
@@ -115,10 +115,8 @@ __noinline__ __device__ bool build_face(const RasterWork<T>& work, int64_t view,
 template <typename T>
 __device__ bool enqueue(const RasterWork<T>& work, int64_t view, int64_t face,
                         const PixelBox& box) {
-  // A look first, so that the count of faces stops near the capacity and cannot overflow. Volatile:
-  // a multiprocessor's own cache could show it what was there when the kernel began.
-  const volatile Count& queue_end = *work.queue_end;
-  if (int64_t(queue_end >> kTileBits) >= work.capacity) return false;
+  // A look first, so that the count of faces stops near the capacity and cannot overflow.
+  if (int64_t(relaxed_load(*work.queue_end) >> kTileBits) >= work.capacity) return false;
   const Count tiles = Count(box.num_tiles());
   const Count before = atomicAdd(work.queue_end, Count(1) << kTileBits | tiles);
   const int64_t place = int64_t(before >> kTileBits);

@@ -119,8 +119,8 @@ constexpr Count kSignBit = Count(1) << 63;
 template <typename T>
 __device__ void enter_fragment(const RasterWork<T>& work, Count fragment, Count* layer) {
   for (int i = 0; i < work.args.num_layers; ++i, layer += work.num_pixels) {
-    // Fragments only come nearer: what a stale look says is nearer still is.
-    if (*layer >= fragment) continue;
+    // Fragments only come nearer: what an early look says is nearer still is.
+    if (relaxed_load(*layer) >= fragment) continue;
     fragment = smaller(fragment, atomicMax(layer, fragment));
     if (fragment == 0) return;
   }

@@ -213,16 +213,11 @@ template <typename T>
 __global__ void __launch_bounds__(kBlock)
     sum_color_gradients(const __grid_constant__ SoftColorsBackwardWork<T> work) {
   __shared__ ColorBatch<T> batch;
-  __shared__ int any_live;
   const SoftScene<T>& scene = work.scene;
   const SoftTile<T> tile(scene, blockIdx.x);
   const ColorScene<T> colors(scene, tile.view, work.args.colors, work.args.color_model);
   const ColorGradients<T> row(work, tile);
-  if (threadIdx.x == 0) any_live = 0;
-  __syncthreads();
-  if (row.any) any_live = 1;
-  __syncthreads();
-  if (!any_live) return;
+  if (!__syncthreads_or(row.any)) return;
   visit_colors(scene, tile, colors.perspective, batch, [&](int i) {
     const bool here = row.any && batch.may_reach(tile, i);
     if (!__ballot_sync(kWholeWarp, here)) return;

@@ -80,15 +80,10 @@ template <typename T>
 __global__ void __launch_bounds__(kBlock)
     sum_gradients(const __grid_constant__ SoftBackwardWork<T> work) {
   __shared__ DepthBatch<T> batch;
-  __shared__ int any_live;
   const SoftScene<T>& scene = work.scene;
   const SoftTile<T> tile(scene, blockIdx.x);
   const RowGradients<T> row(work, tile);
-  if (threadIdx.x == 0) any_live = 0;
-  __syncthreads();
-  if (row.any) any_live = 1;
-  __syncthreads();
-  if (!any_live) return;
+  if (!__syncthreads_or(row.any)) return;
   visit_faces(scene, tile, work.args.last.key != nullptr, batch, [&](int i) {
     const bool here = row.any && batch.may_reach(tile, i);
     if (!__ballot_sync(kWholeWarp, here)) return;

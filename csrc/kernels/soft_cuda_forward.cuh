@@ -106,12 +106,10 @@ __device__ void limit_to_nearest(const SoftScene<T>& scene, const SoftTile<T>& t
 template <typename T>
 __global__ void __launch_bounds__(kBlock) cover_tiles(const __grid_constant__ SoftForwardWork<T> work) {
   __shared__ DepthBatch<T> batch;
-  __shared__ int any_limited;
   const SoftScene<T>& scene = work.scene;
   const SoftTile<T> tile(scene, blockIdx.x);
   T product[kRow] = {T(1), T(1), T(1), T(1)};
   int count[kRow] = {};
-  if (threadIdx.x == 0) any_limited = 0;
   visit_faces(scene, tile, false, batch, [&](int i) {
     if (!batch.may_reach(tile, i)) return;
     RowFrames<T> frames(tile, batch, i);
@@ -127,14 +125,13 @@ __global__ void __launch_bounds__(kBlock) cover_tiles(const __grid_constant__ So
   if (last.key) {
     T last_key[kRow];
     int32_t last_face[kRow];
-    __syncthreads();
+    bool limited = false;
     for (int p = 0; p < kRow; ++p) {
       last_key[p] = T(-INFINITY);
       last_face[p] = -1;
-      if (count[p] > scene.model.faces_per_pixel) any_limited = 1;
+      limited = limited || count[p] > scene.model.faces_per_pixel;
     }
-    __syncthreads();
-    if (any_limited)
+    if (__syncthreads_or(limited))
       limit_to_nearest(scene, tile, batch, count, product, last_key, last_face);
     for (int p = 0; p < kRow; ++p) {
       const int64_t place = tile.place(scene, p);

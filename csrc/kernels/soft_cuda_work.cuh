@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kBlock) find_perspective(const SoftScene<T> sc
   if (i >= scene.num_views * scene.num_verts) return;
   const int64_t view = i / scene.num_verts;
   const T w = scene.verts_clip[4 * i + 3];
-  if (is_finite(w) && w != scene.verts(view)[3]) scene.perspective[view] = 1;
+  if (is_finite(w) && w != scene.verts(view)[3]) relaxed_store(scene.perspective[view], 1);
 }
 
 template <typename T>

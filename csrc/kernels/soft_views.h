@@ -62,8 +62,7 @@ SoftStatus over_views(const Args& args, Body&& body, bool apart = true) {
   }
   SoftStatus* found = new (std::nothrow) SoftStatus[size_t(args.num_views)];
   if (!found) return {SoftStatus::kNoMemory, 0, 0};
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-  for (int64_t i = 0; i < args.num_views; ++i) found[i] = one(i);
+  parallel_tasks(args.num_views, threads, [&](int64_t i) { found[i] = one(i); });
   SoftStatus status = good;
   for (int64_t i = args.num_views - 1; i >= 0; --i)
     if (found[i].code != SoftStatus::kOk) status = found[i];

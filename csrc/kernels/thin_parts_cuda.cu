@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kBlock) offer_edges(const ThinPartsArgs<T> arg
   // What is thin stays so, whatever others write.
   offer_edge(
       view, thread % args.topology.num_edges,
-      [&](int64_t pixel) { return nearest[pixel] != kNotThin; },
+      [&](int64_t pixel) { return relaxed_load(nearest[pixel]) != kNotThin; },
       [&](int64_t pixel, uint64_t word) {
         atomicMax(reinterpret_cast<Count*>(nearest + pixel), Count(word));
       });

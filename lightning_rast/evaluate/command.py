@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lightning_rast.config import Config
 from lightning_rast.config_file import ConfigError, load_config
-from lightning_rast.runs import CONFIG_NAME, METRICS_NAME, RunError
+from lightning_rast.runs import METRICS_NAME, RunError, config_of_run
 from lightning_rast.terminal import (
     STOPPED,
     OutputError,
@@ -139,14 +139,11 @@ def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
         raise RunError(f"--seen-by must be 1 or more, got {args.seen_by}")
     overrides = list(args.overrides)
     if path.is_dir():
-        if not (path / CONFIG_NAME).is_file():
-            inside = sorted(path.glob(f"version_*/{CONFIG_NAME}"))
-            hint = f"; did you mean {inside[-1].parent}?" if inside else ""
-            raise RunError(f"{path} is no run folder: it has no {CONFIG_NAME}{hint}")
+        own_config = config_of_run(path)
         if not (path / _MESH_NAME).is_file():
             raise RunError(f"{path} has no {_MESH_NAME} yet: the run has not finished")
         mesh = path / _MESH_NAME
-        config_file = args.config or path / CONFIG_NAME
+        config_file = args.config or own_config
     elif path.is_file():
         mesh, config_file = path, args.config
     else:

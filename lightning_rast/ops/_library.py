@@ -6,10 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-# Loaded first on purpose: its OpenMP runtime is then the one that `_core` is bound to, so that
-# `torch.set_num_threads` and the kernels share one pool.
-import torch as torch
-
 _PACKAGE = Path(__file__).resolve().parent.parent
 _ABI = 4  # kLrastAbi in csrc/api/lrast.h
 _SUFFIX = ".dll" if sys.platform == "win32" else ".so"

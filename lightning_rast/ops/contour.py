@@ -1,21 +1,15 @@
 """Exact silhouette coverage from contour edges."""
 
 import ctypes
-import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import (
-    OPERATORS,
-    check_image_size,
-    raise_status,
-    runs_eagerly_on_cpu,
-)
+from lightning_rast.ops._contour_cpu import FLOATS, ContourCall, FiveTensors
+from lightning_rast.ops._registry import OPERATORS, check_image_size, runs_eagerly_on_cpu
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -54,15 +48,15 @@ def contour_coverage(
         ValueError: a shape does not fit, or (CPU) a vertex is not finite. On CUDA, where looking
             would stall the device, faces with such a vertex are left out.
     """
-    _check(verts_clip, topology, image_size)
-    tensors = _topology_tensors(topology)
     record = torch.is_grad_enabled() and verts_clip.requires_grad
     if runs_eagerly_on_cpu(verts_clip):
+        call = _known_call(verts_clip, topology, image_size)
         if record:
-            return _EagerCoverage.apply(verts_clip, tensors, image_size)
-        return _forward(verts_clip, *tensors, *image_size, record=False)[0]
+            return _apply_eagerly(verts_clip, call)
+        return call.forward(verts_clip, record=False)[0]
+    _check(verts_clip, topology, image_size)
     coverage, _ = torch.ops.lightning_rast.contour_coverage(
-        verts_clip, *tensors, image_size[0], image_size[1], record
+        verts_clip, *_topology_tensors(topology), image_size[0], image_size[1], record
     )
     return coverage
 
@@ -91,10 +85,7 @@ def record_contour(
 _STAGES = ("project", "sign", "weight", "bin", "sweep", "record")
 
 
-_FiveTensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
-
-
-def _topology_tensors(topology: "Topology") -> _FiveTensors:
+def _topology_tensors(topology: "Topology") -> FiveTensors:
     return (
         topology.faces,
         topology.edge_verts,
@@ -113,7 +104,7 @@ def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]
     shape, dtype = verts_clip.shape, verts_clip.dtype
     if len(shape) != 3 or shape[2] != 4:
         raise ValueError(f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(shape)}")
-    if dtype not in _SUFFIX:
+    if dtype not in FLOATS:
         raise ValueError(f"contour_coverage: verts_clip must be float32 or float64, got {dtype}")
     if shape[1] != topology.num_verts:
         raise ValueError(
@@ -142,54 +133,31 @@ OPERATORS.define(
     "Tensor irregular_codes) -> Tensor grad_verts_clip"
 )
 
-_NOT_FINITE, _NOT_IN_FRONT, _TAPE_LOST = 1, 2, 5
-_SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
-_P, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-_Found = _I64 * 3
+
+# Of each topology: looking one up takes less than checking the same arguments again.
+_known_calls: WeakKeyDictionary["Topology", dict[tuple[object, ...], ContourCall]]
+_known_calls = WeakKeyDictionary()
+_MOST_CALLS = 256
 
 
-@functools.cache
-def _forward_function(dtype: torch.dtype) -> Callable[..., int]:
-    sizes_and_arrays = (_P, _I64, _I64, _P, _I64, _P, _I64, _P, _I64, _P, _P, _P)
-    return bind(
-        core(),
-        f"lrast_contour_forward_{_SUFFIX[dtype]}",
-        *(*sizes_and_arrays, _I32, _I32, _I32, _P, _I64, _P, _P, _P),
-    )
-
-
-@functools.cache
-def _backward_function(dtype: torch.dtype) -> Callable[..., int]:
-    return bind(
-        core(),
-        f"lrast_contour_backward_{_SUFFIX[dtype]}",
-        *(_P, _I64, _I64, _P, _I32, _I32, _P, _I64, _I32, _P),
-    )
-
-
-@functools.cache
-def _take_tape_function(dtype: torch.dtype) -> Callable[..., int]:
-    return bind(core(), f"lrast_contour_take_tape_{_SUFFIX[dtype]}", _P, _I64, _P)
-
-
-def _raise_status(status: int, where: tuple[int, int], verts_clip: Tensor) -> None:
-    view, vert = where
-    if status in (_NOT_FINITE, _NOT_IN_FRONT):
-        values = ", ".join(f"{value:g}" for value in verts_clip[view, vert].tolist())
-        place = f"contour_coverage: verts_clip[{view}, {vert}] = ({values})"
-        if status == _NOT_FINITE:
-            raise ValueError(f"{place} is not finite on the screen; has the fit diverged?")
-        raise ValueError(
-            f"{place}: in front of the near plane (z >= -w), w must be positive. verts_clip must "
-            "come from an OpenGL projection, z included; Camera.world_to_clip makes one"
-        )
-    raise_status("contour_coverage", status)
-
-
-# Words of the last tapes, by what their sizes depend on most. A call makes so much room and an
-# eighth more; if that is too little, it makes a second call to get its tape.
-_tape_words: dict[tuple[int, ...], int] = {}
-_MOST_SIZES = 256
+def _known_call(
+    verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]
+) -> ContourCall:
+    """The call for arguments on the CPU, which are checked unless their like were before."""
+    shape, dtype = verts_clip.shape, verts_clip.dtype
+    try:
+        call = _known_calls[topology].get((shape, dtype, *image_size))
+    except (KeyError, TypeError):  # a new topology, or none; a size that is no pair
+        call = None
+    if call is None:
+        _check(verts_clip, topology, image_size)
+        height, width = image_size
+        call = ContourCall(_topology_tensors(topology), shape, dtype, (height, width))
+        calls = _known_calls.setdefault(topology, {})
+        if len(calls) >= _MOST_CALLS:
+            calls.clear()
+        calls[shape, dtype, height, width] = call
+    return call
 
 
 def _forward(
@@ -204,54 +172,9 @@ def _forward(
     record: bool,
     stage_ms: ctypes.Array[ctypes.c_double] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Coverage and the tape, of one dimension and with room to spare; one word if not `record`."""
-    verts_clip = verts_clip.contiguous()
-    num_views, num_verts, _ = verts_clip.shape
-    num_edges = edge_verts.shape[0]
-    coverage = verts_clip.new_empty(num_views, height, width)
-    sizes = (num_views, num_edges, height, width)
-    room = 0
-    if record:
-        expected = _tape_words.get(sizes, 0)
-        room = expected + expected // 8
-    tape = torch.empty(room, dtype=torch.int64) if room else None
-    found = _Found()  # words of the tape, then view and vertex at fault
-    status = _forward_function(verts_clip.dtype)(
-        verts_clip.data_ptr(),
-        num_views,
-        num_verts,
-        faces.data_ptr(),
-        faces.shape[0],
-        edge_verts.data_ptr(),
-        num_edges,
-        edge_faces.data_ptr(),
-        edge_faces.shape[0],
-        irregular_offsets.data_ptr(),
-        irregular_codes.data_ptr(),
-        coverage.data_ptr(),
-        height,
-        width,
-        torch.get_num_threads(),
-        None if tape is None else tape.data_ptr(),
-        room,
-        found if record else None,
-        ctypes.addressof(found) + 8,
-        stage_ms,
-    )
-    if status != 0:
-        _raise_status(status, (found[1], found[2]), verts_clip)
-    if not record:
-        return coverage, torch.zeros(1, dtype=torch.int64)
-    num_words = found[0]
-    if len(_tape_words) >= _MOST_SIZES:
-        _tape_words.clear()
-    _tape_words[sizes] = num_words
-    if tape is None or num_words > room:
-        tape = torch.empty(num_words, dtype=torch.int64)
-        status = _take_tape_function(verts_clip.dtype)(tape.data_ptr(), num_words, stage_ms)
-        if status != 0:
-            raise_status("contour_coverage", status)
-    return coverage, tape
+    tensors = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
+    call = ContourCall(tensors, verts_clip.shape, verts_clip.dtype, (height, width))
+    return call.forward(verts_clip, record, stage_ms)
 
 
 def _forward_operator(*arguments) -> tuple[Tensor, Tensor]:
@@ -269,32 +192,12 @@ def _backward(
     irregular_offsets: Tensor,
     irregular_codes: Tensor,
 ) -> Tensor:
-    num_views, num_verts = verts_clip.shape[:2]
+    tensors = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
     height, width = grad_coverage.shape[1:]
-    verts_clip, grad_coverage = verts_clip.contiguous(), grad_coverage.contiguous()
-    grad_verts_clip = torch.empty_like(verts_clip)
-    status = _TAPE_LOST
-    for attempt in range(2):
-        whole = tape.storage_offset() == 0
-        status = _backward_function(verts_clip.dtype)(
-            verts_clip.data_ptr(),
-            num_views,
-            num_verts,
-            grad_coverage.data_ptr(),
-            height,
-            width,
-            tape.data_ptr(),
-            tape.untyped_storage().nbytes() // 8 if whole else 0,
-            torch.get_num_threads(),
-            grad_verts_clip.data_ptr(),
-        )
-        if status != _TAPE_LOST or attempt > 0:
-            break
-        topology = (faces, edge_verts, edge_faces, irregular_offsets, irregular_codes)
-        _, tape = _forward(verts_clip, *topology, height, width, True)
-    if status != 0:
-        raise_status("contour_coverage", status)
-    return grad_verts_clip
+    call = ContourCall(tensors, verts_clip.shape, verts_clip.dtype, (height, width))
+    whole = tape.storage_offset() == 0
+    words = tape.untyped_storage().nbytes() // 8 if whole else 0
+    return call.backward(grad_coverage, tape, words, verts_clip)
 
 
 OPERATORS.impl("contour_coverage", _forward_operator, "CPU")
@@ -348,19 +251,26 @@ class _EagerCoverage(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, verts_clip: Tensor, topology: _FiveTensors, size: tuple[int, int]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        coverage, tape = _forward(verts_clip, *topology, *size, record=True)
+    def forward(ctx, verts_clip: Tensor, call: ContourCall) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        coverage, tape = call.forward(verts_clip, record=True)
         ctx.save_for_backward(tape, verts_clip)
-        ctx.topology = topology
+        ctx.call = call
         return coverage
 
     @staticmethod
-    def backward(ctx, grad_coverage: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        operands = (grad_coverage, *ctx.saved_tensors, *ctx.topology)
-        if runs_eagerly_on_cpu(grad_coverage) and not torch.is_grad_enabled():
-            return _backward(*operands), None, None
+    def backward(ctx, grad_coverage: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        tape, verts_clip = ctx.saved_tensors
+        if not torch.is_grad_enabled() and runs_eagerly_on_cpu(grad_coverage):
+            # Hooks may have saved a copy; a tape tells by itself whether it is whole.
+            words = tape.shape[0] if tape.is_contiguous() else 0
+            return ctx.call.backward(grad_coverage, tape, words, verts_clip), None
         # With create_graph=True, the operator: its own derivative says that there is none.
-        return torch.ops.lightning_rast.contour_coverage_backward(*operands), None, None
+        operands = (grad_coverage, tape, verts_clip, *ctx.call.tensors)
+        return torch.ops.lightning_rast.contour_coverage_backward(*operands), None
+
+
+# What Function.apply() looks for before it does the same, `runs_eagerly_on_cpu` has seen.
+_apply_eagerly = super(torch.autograd.Function, _EagerCoverage).apply  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _no_second_derivative(ctx, *grads):

@@ -37,6 +37,7 @@ class Position:
     """Where a run is in its ladder.
 
     stage, step: of the stage, and steps done in it. round: 1 once the mesh was made anew.
+    longest: rungs of longer bending are passed over, which a mesh made anew may not need.
     lowest: least energy of the stage that was an improvement; stale: steps since then.
     highest: largest residual of the outlines (px) that a rung began with; noise: the one at which
         it was seen that bending less does not help, 0 if it was not.
@@ -49,6 +50,7 @@ class Position:
     stale: int = 0
     highest: float = 0.0
     noise: float = 0.0
+    longest: float = math.inf
 
     def begin_rung(
         self, rms_px: float, *, is_judged: bool, noise_px: float, least_fall: float
@@ -104,6 +106,15 @@ class Ladder:
         whether residuals fall; 0 if there is none."""
         lengths = [stage.bending for stage in self.stages[self.fine_at :] if stage.bending]
         return max((each for each in lengths if each <= self.longest / 2), default=0.0)
+
+    def rungs_again(self, longest: float) -> int:
+        """How many rungs a mesh made anew goes down, of those that bend no more than over that."""
+        names = {
+            stage.name.partition(",")[0]
+            for stage in self.stages[self.again_at :]
+            if 0 < stage.bending <= longest
+        }
+        return len(names)
 
     def progress_at(self, position: Position) -> float:
         """Steps done of the most that there may be, 0..1: without a round for a mesh made anew it

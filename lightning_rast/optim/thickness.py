@@ -8,6 +8,7 @@ from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 from lightning_rast.ops.thickness import thickness_along_rays
+from lightning_rast.optim.bending import mean_edge
 from lightning_rast.scene import Camera, Mesh
 
 
@@ -71,7 +72,9 @@ def target_edges(
     """The edge length to remesh to at each vertex, in world units; see `remesh`.
 
     So many pixels, but no less than `min_edge`; where the part is thin, `thickness_factor` times
-    its thickness, which may go below both by a factor of up to `most_refined`. In the end lengths
+    its thickness, which may go below both by a factor of up to `most_refined`. A part is thin where
+    all of it is so within about half such an edge: a ridge, where rays soon leave the solid, is
+    not, and short edges there would only keep it from being smoothed away. In the end lengths
     are reduced until they rise no faster than by `gradation` per unit of way along the edges, so
     that edges which meet differ by a factor of about 1 + `gradation` at most.
 
@@ -97,7 +100,8 @@ def target_edges(
     _check_finite("target_edges", mesh)
     target = (footprint_px * pixel_footprint(mesh, cameras)).clamp(min=min_edge)
     if thickness_factor > 0:
-        thin = thickness_factor * local_thickness(mesh)
+        around = round(float(target.median()) / mean_edge(mesh.verts, mesh.topology) / 2)
+        thin = thickness_factor * _largest_around(mesh, local_thickness(mesh), max(1, around))
         target = torch.minimum(target, torch.maximum(thin, target / most_refined))
     return graded(mesh, target, gradation)
 
@@ -123,6 +127,16 @@ def graded(mesh: Mesh, lengths: Float[Tensor, " V"], gradation: float) -> Float[
     )
     shortest = dijkstra(graph, indices=start)[:start]
     return torch.from_numpy(np.minimum(shortest, known)).to(lengths)
+
+
+def _largest_around(mesh: Mesh, values: Float[Tensor, " V"], rings: int) -> Float[Tensor, " V"]:
+    """The largest of the values at each vertex and its neighbours, and theirs, so many times."""
+    a, b = mesh.topology.edge_verts.long().unbind(1)
+    for _ in range(rings):
+        larger = values.clone()
+        larger.scatter_reduce_(0, a, values[b], "amax")
+        values = larger.scatter_reduce_(0, b, values[a], "amax")
+    return values
 
 
 def _check_finite(name: str, mesh: Mesh) -> None:

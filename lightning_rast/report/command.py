@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_rast.config_file import ConfigError
-from lightning_rast.runs import CONFIG_NAME, RunError, write_atomically
+from lightning_rast.runs import RunError, config_of_run, write_atomically
 from lightning_rast.terminal import (
     STOPPED,
     OutputError,
@@ -91,10 +91,7 @@ def _check(run: Path, out: Path) -> None:
     """Refuse early what is no run, and a place that cannot be written to."""
     if not run.exists():
         raise RunError(f"{run}: no such run folder")
-    if not (run / CONFIG_NAME).is_file():
-        inside = sorted(run.glob(f"version_*/{CONFIG_NAME}"), key=lambda path: path.stat().st_mtime)
-        hint = f"; did you mean {inside[-1].parent}?" if inside else ""
-        raise RunError(f"{run} is no run folder: it has no {CONFIG_NAME}{hint}")
+    config_of_run(run)
     if out.is_dir():
         raise RunError(f"--out {out} is a folder; give a file, such as {out / _FILE}")
     if not out.parent.is_dir():

@@ -49,6 +49,7 @@ def test_a_result_is_scored_and_shown(benchmark):
     shown = pages.page({"results": {"torus": result}})
     assert "| torus | 1 | 1.0000 / 1.0000 (1) |" in shown
     assert "| best | 1 / 1 | 1 / 1 |  |" in shown
+    assert f"states of the library: {result['commit']} (best: 1)." in shown
 
 
 def test_a_failure_is_a_result(benchmark):

@@ -1,21 +1,55 @@
 """Compiles CUDA sources for the CPU, with `cuda_shim.h` in place of CUDA."""
 
 import ctypes
+import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-_SHIM = Path(__file__).resolve().parent / "cuda_shim.h"
+_HERE = Path(__file__).resolve().parent
+_FLAGS = ("-std=c++17", "-O1", "-fPIC", "-ffp-contract=off", "-Wall", "-Wextra")
+
+
+def compiler() -> str:
+    return os.environ.get("CXX") or shutil.which("c++") or "g++"
 
 
 def compiled(sources: list[Path], library: Path, *more_flags: str) -> ctypes.CDLL:
     """The library made from `sources`; its kernels run on the CPU when launched."""
-    compiler = os.environ.get("CXX") or shutil.which("c++") or "g++"
-    flags = ["-std=c++17", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-Wall", "-Wextra"]
+    shim = ("-include", str(_HERE / "cuda_shim.h"))
     inputs = [part for source in sources for part in ("-x", "c++", str(source))]
-    subprocess.run(
-        [compiler, *flags, *more_flags, "-include", str(_SHIM), *inputs, "-o", str(library)],
-        check=True,
-    )
+    _run(compiler(), *_FLAGS, *more_flags, "-shared", *shim, *inputs, "-o", str(library))
     return ctypes.CDLL(str(library))
+
+
+def compiled_for_races(sources: list[Path], library: Path, *more_flags: str) -> ctypes.CDLL:
+    """The same, watched: `races.found()` tells what was found. Needs GCC 11 or newer.
+
+    The compiler puts the calls of its thread sanitizer around reads and writes, but races.cpp takes
+    the place of the sanitizer's library, which knows nothing of barriers between CUDA threads.
+    """
+    flags = (*_FLAGS, *more_flags, "-g1", "-fno-gnu-unique", "-DCUDA_SHIM_RACES")
+    watched = ("-fsanitize=thread", "--param=tsan-distinguish-volatile=1")
+    watched = (*watched, "--param=tsan-instrument-func-entry-exit=0")
+    shim = ("-include", str(_HERE / "cuda_shim.h"))
+    objects = [str(library.with_suffix(f".{i}.o")) for i in range(len(sources))]
+    for source, target in zip(sources, objects, strict=True):
+        command = (compiler(), *flags, *watched, *shim, "-c", "-x", "c++", str(source))
+        _run(*command, "-o", target)
+    _run(compiler(), "-shared", *objects, _watcher(), "-o", str(library))
+    return ctypes.CDLL(str(library))
+
+
+@functools.cache
+def _watcher() -> str:
+    """races.cpp, compiled once per process."""
+    target = Path(tempfile.mkdtemp(prefix="cuda_shim")) / "races.o"
+    flags = (*_FLAGS, "-O2", "-fno-gnu-unique", "-DCUDA_SHIM_RACES")
+    _run(compiler(), *flags, "-c", str(_HERE / "races.cpp"), "-o", str(target))
+    return str(target)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)

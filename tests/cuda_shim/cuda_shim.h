@@ -2,7 +2,8 @@
 //
 // A fiber per CUDA thread, blocks one after another. Threads and blocks run forwards, backwards or
 // shuffled, with pauses at atomics: a result that depends on the order shows. A barrier that not
-// all threads of the block or warp reach ends the program. Races of the memory model do not show.
+// all threads of the block or warp reach ends the program. Races need not show in results; races.h
+// finds them in a library that is compiled for it.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -15,6 +16,14 @@
 #include <ucontext.h>
 #endif
 
+// Of functions that a kernel's threads pass through on the shim's own behalf: what they read and
+// write is none of the kernel's doing.
+#ifdef CUDA_SHIM_RACES
+#define CUDA_SHIM_UNSEEN __attribute__((no_sanitize("thread"), noinline))
+#else
+#define CUDA_SHIM_UNSEEN
+#endif
+
 #define __global__
 #define __device__
 #define __host__
@@ -22,10 +31,10 @@
 #define __launch_bounds__(...)
 #define __grid_constant__
 #define __noinline__ __attribute__((noinline))
-#define threadIdx (cuda_shim::current->index)
-#define blockIdx (cuda_shim::block)
-#define blockDim (cuda_shim::block_size)
-#define gridDim (cuda_shim::num_blocks)
+#define threadIdx (cuda_shim::thread_index())
+#define blockIdx (cuda_shim::unseen(cuda_shim::block))
+#define blockDim (cuda_shim::unseen(cuda_shim::block_size))
+#define gridDim (cuda_shim::unseen(cuda_shim::num_blocks))
 #define LRAST_LAUNCH(kernel, blocks, threads, stream, args) \
   ((void)(stream), cuda_shim::launch(kernel, blocks, threads, args))
 
@@ -54,14 +63,20 @@ enum Kind { kBlockBarrier, kWarpBarrier, kShuffleUp, kShuffle, kBallot, kMatch }
 /// Threads that wait for each other: a block, or one of its warps.
 struct Group {
   unsigned members = 0, arrived = 0, generation = 0;
+  unsigned num_barriers = 0;  // shuffles and votes do not order what threads read and write
   Kind kind = kBlockBarrier;
-  uint64_t slots[2][32];  // what lanes hand each other; two, so that no one overwrites too early
+  // What threads hand each other; two of each, so that no one overwrites too early.
+  bool any[2] = {};
+  uint64_t slots[2][32];
 };
+
+constexpr unsigned kMostThreads = 1024;
+constexpr size_t kStackBytes = 64 * 1024;
 
 struct Fiber {
   Index index;
   bool is_done = false;
-  std::vector<char> stack = std::vector<char>(64 * 1024);
+  char* stack = nullptr;
 #ifdef __x86_64__
   void* context = nullptr;
 #else
@@ -73,17 +88,33 @@ inline Index block, block_size, num_blocks;
 inline Fiber* current;
 inline Fiber scheduler;
 inline std::vector<Fiber*> fibers;
+inline char* const stacks = new char[kMostThreads * kStackBytes];  // one after the other
 inline Group whole_block, warps[32];
 inline void (*entry)();
 inline Order order = kForward;
 inline uint32_t random_state = 1;
 inline unsigned events;  // what has moved on; a round without is a deadlock
+inline unsigned num_launches, num_blocks_run;  // since the start
+inline bool in_kernel;
+inline int left_out = -1;  // number of the barrier that a test of the tests leaves out
 
-[[noreturn]] inline void fail(const char* what) {
+inline CUDA_SHIM_UNSEEN Index thread_index() { return current->index; }
+inline CUDA_SHIM_UNSEEN Index unseen(const Index& index) { return index; }
+
+inline CUDA_SHIM_UNSEEN bool keeps(int barrier) { return barrier != left_out; }
+
+#ifdef CUDA_SHIM_RACES
+__attribute__((visibility("hidden"))) void saw_atomic(const void* address, size_t bytes,
+                                                      const void* caller);
+#else
+inline void saw_atomic(const void*, size_t, const void*) {}
+#endif
+
+[[noreturn]] inline CUDA_SHIM_UNSEEN void fail(const char* what) {
   fprintf(stderr, "cuda_shim: block %u: %s\n", block.x, what);
   abort();
 }
-inline uint32_t random() {
+inline CUDA_SHIM_UNSEEN uint32_t random() {
   random_state ^= random_state << 13;
   random_state ^= random_state >> 17;
   return random_state ^= random_state << 5;
@@ -99,46 +130,53 @@ cuda_shim_switch:
   movq %rsi, %rsp
   popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
   ret)");
-inline void switch_to(Fiber* from, Fiber* to) { cuda_shim_switch(&from->context, to->context); }
+inline CUDA_SHIM_UNSEEN void switch_to(Fiber* from, Fiber* to) {
+  in_kernel = to != &scheduler;
+  cuda_shim_switch(&from->context, to->context);
+}
 inline void prepare(Fiber* fiber, void (*start)()) {
-  const uintptr_t top = uintptr_t(fiber->stack.data() + fiber->stack.size()) & ~uintptr_t(15);
+  const uintptr_t top = uintptr_t(fiber->stack + kStackBytes) & ~uintptr_t(15);
   void** frame = reinterpret_cast<void**>(top) - 8;  // six registers, the start, no way back
   memset(frame, 0, 8 * sizeof(void*));
   frame[6] = reinterpret_cast<void*>(start);
   fiber->context = frame;
 }
 #else
-inline void switch_to(Fiber* from, Fiber* to) { swapcontext(&from->context, &to->context); }
+inline CUDA_SHIM_UNSEEN void switch_to(Fiber* from, Fiber* to) {
+  in_kernel = to != &scheduler;
+  swapcontext(&from->context, &to->context);
+}
 inline void prepare(Fiber* fiber, void (*start)()) {
   getcontext(&fiber->context);
-  fiber->context.uc_stack.ss_sp = fiber->stack.data();
-  fiber->context.uc_stack.ss_size = fiber->stack.size();
+  fiber->context.uc_stack.ss_sp = fiber->stack;
+  fiber->context.uc_stack.ss_size = kStackBytes;
   makecontext(&fiber->context, start, 0);
 }
 #endif
 
-inline void pause() { switch_to(current, &scheduler); }
-inline void start_fiber() {
+inline CUDA_SHIM_UNSEEN void pause() { switch_to(current, &scheduler); }
+inline CUDA_SHIM_UNSEEN void start_fiber() {
   entry();
   current->is_done = true;
   ++events;
   pause();
 }
 
-inline void meet(Group& group, Kind kind) {
+inline CUDA_SHIM_UNSEEN void meet(Group& group, Kind kind) {
   if (group.arrived > 0 && group.kind != kind) fail("threads of a group wait at different barriers");
   group.kind = kind;
   const unsigned generation = group.generation;
   if (++group.arrived == group.members) {
     group.arrived = 0;
-    ++group.generation;
+    group.any[++group.generation & 1] = false;
+    group.num_barriers += kind == kBlockBarrier || kind == kWarpBarrier;
     ++events;
   }
   while (group.generation == generation) pause();
 }
 
 /// Hands `value` to the warp and returns all lanes' values.
-inline const uint64_t* exchange(unsigned mask, Kind kind, uint64_t value) {
+inline CUDA_SHIM_UNSEEN const uint64_t* exchange(unsigned mask, Kind kind, uint64_t value) {
   if (mask != 0xffffffffu) fail("only whole warps are supported");
   Group& warp = warps[current->index.x / 32];
   uint64_t* slots = warp.slots[warp.generation & 1];
@@ -147,7 +185,9 @@ inline const uint64_t* exchange(unsigned mask, Kind kind, uint64_t value) {
   return slots;
 }
 
-inline void before_atomic() {
+template <typename Number>
+CUDA_SHIM_UNSEEN void before_atomic(const Number* number, const void* caller) {
+  saw_atomic(number, sizeof(Number), caller);
   if (order == kShuffled && random() % 4 == 0) ++events, pause();
 }
 
@@ -172,8 +212,12 @@ inline unsigned resume(unsigned first, unsigned count) {
 }
 
 inline void run_block() {
+  ++num_blocks_run;
   const unsigned threads = block_size.x;
-  while (fibers.size() < threads) fibers.push_back(new Fiber());
+  while (fibers.size() < threads) {
+    fibers.push_back(new Fiber());
+    fibers.back()->stack = stacks + (fibers.size() - 1) * kStackBytes;
+  }
   whole_block = Group{};
   whole_block.members = threads;
   for (unsigned i = 0; i < threads / 32; ++i) {
@@ -200,27 +244,28 @@ inline void run_block() {
 
 template <typename Args>
 void launch(void (*kernel)(Args), unsigned blocks, unsigned threads, const Args& args) {
-  if (threads % 32 != 0 || threads > 1024) fail("a block must be made of whole warps");
+  if (threads % 32 != 0 || threads > kMostThreads) fail("a block must be made of whole warps");
   static void (*the_kernel)(Args);
   static const Args* the_args;
   the_kernel = kernel;
   the_args = &args;
-  entry = [] { the_kernel(*the_args); };
+  entry = []() CUDA_SHIM_UNSEEN { the_kernel(*the_args); };
   block_size.x = threads;
   num_blocks.x = blocks;
+  ++num_launches;
   for (const unsigned i : in_order(blocks)) {
     block.x = i;
     run_block();
   }
 }
 
-template <typename Value> uint64_t packed(Value value) {
+template <typename Value> CUDA_SHIM_UNSEEN uint64_t packed(Value value) {
   static_assert(sizeof(Value) <= 8 && std::is_trivially_copyable_v<Value>);
   uint64_t bits = 0;
   memcpy(&bits, &value, sizeof(Value));
   return bits;
 }
-template <typename Value> Value unpacked(uint64_t bits) {
+template <typename Value> CUDA_SHIM_UNSEEN Value unpacked(uint64_t bits) {
   Value value;
   memcpy(&value, &bits, sizeof(Value));
   return value;
@@ -228,25 +273,39 @@ template <typename Value> Value unpacked(uint64_t bits) {
 
 }  // namespace cuda_shim
 
-inline void __syncthreads() { cuda_shim::meet(cuda_shim::whole_block, cuda_shim::kBlockBarrier); }
-inline void __syncwarp(unsigned mask) { cuda_shim::exchange(mask, cuda_shim::kWarpBarrier, 0); }
-template <typename Value> Value __shfl_up_sync(unsigned mask, Value value, unsigned distance) {
+inline CUDA_SHIM_UNSEEN void __syncthreads() {
+  cuda_shim::meet(cuda_shim::whole_block, cuda_shim::kBlockBarrier);
+}
+/// Whether the value is not 0 for any thread of the block; a barrier as well.
+inline CUDA_SHIM_UNSEEN int __syncthreads_or(int value) {
+  bool& any = cuda_shim::whole_block.any[cuda_shim::whole_block.generation & 1];
+  any = any || value;
+  cuda_shim::meet(cuda_shim::whole_block, cuda_shim::kBlockBarrier);
+  return any;
+}
+inline CUDA_SHIM_UNSEEN void __syncwarp(unsigned mask) {
+  cuda_shim::exchange(mask, cuda_shim::kWarpBarrier, 0);
+}
+template <typename Value>
+CUDA_SHIM_UNSEEN Value __shfl_up_sync(unsigned mask, Value value, unsigned distance) {
   const unsigned lane = threadIdx.x & 31;
   const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kShuffleUp, cuda_shim::packed(value));
   return lane < distance ? value : cuda_shim::unpacked<Value>(all[lane - distance]);
 }
-template <typename Value> Value __shfl_sync(unsigned mask, Value value, unsigned lane) {
+template <typename Value>
+CUDA_SHIM_UNSEEN Value __shfl_sync(unsigned mask, Value value, unsigned lane) {
   const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kShuffle, cuda_shim::packed(value));
   return cuda_shim::unpacked<Value>(all[lane & 31]);
 }
-inline unsigned __ballot_sync(unsigned mask, bool value) {
+inline CUDA_SHIM_UNSEEN unsigned __ballot_sync(unsigned mask, bool value) {
   const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kBallot, value);
   unsigned bits = 0;
   for (int lane = 0; lane < 32; ++lane) bits |= unsigned(all[lane]) << lane;
   return bits;
 }
 /// Lanes with the same value.
-template <typename Value> unsigned __match_any_sync(unsigned mask, Value value) {
+template <typename Value>
+CUDA_SHIM_UNSEEN unsigned __match_any_sync(unsigned mask, Value value) {
   const uint64_t mine = cuda_shim::packed(value);
   const uint64_t* all = cuda_shim::exchange(mask, cuda_shim::kMatch, mine);
   unsigned bits = 0;
@@ -255,37 +314,45 @@ template <typename Value> unsigned __match_any_sync(unsigned mask, Value value) 
 }
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
-template <typename Number, typename Other> Number atomicAdd(Number* number, Other value) {
-  cuda_shim::before_atomic();
+template <typename Number, typename Other>
+CUDA_SHIM_UNSEEN Number atomicAdd(Number* number, Other value) {
+  cuda_shim::before_atomic(number, __builtin_return_address(0));
   const Number old = *number;
   *number = Number(old + Number(value));
   return old;
 }
-template <typename Number, typename Other> Number atomicMax(Number* number, Other value) {
-  cuda_shim::before_atomic();
+template <typename Number, typename Other>
+CUDA_SHIM_UNSEEN Number atomicMax(Number* number, Other value) {
+  cuda_shim::before_atomic(number, __builtin_return_address(0));
   const Number old = *number;
   if (old < Number(value)) *number = Number(value);
   return old;
 }
-template <typename Number, typename Other> Number atomicOr(Number* number, Other value) {
-  cuda_shim::before_atomic();
+template <typename Number, typename Other>
+CUDA_SHIM_UNSEEN Number atomicOr(Number* number, Other value) {
+  cuda_shim::before_atomic(number, __builtin_return_address(0));
   const Number old = *number;
   *number = Number(old | Number(value));
   return old;
 }
-template <typename Number> Number atomicCAS(Number* number, Number expected, Number value) {
-  cuda_shim::before_atomic();
+template <typename Number>
+CUDA_SHIM_UNSEEN Number atomicCAS(Number* number, Number expected, Number value) {
+  cuda_shim::before_atomic(number, __builtin_return_address(0));
   const Number old = *number;
   if (old == expected) *number = value;
   return old;
 }
-template <typename Number, typename Other> Number atomicExch(Number* number, Other value) {
-  cuda_shim::before_atomic();
-  return std::exchange(*number, Number(value));
+template <typename Number, typename Other>
+CUDA_SHIM_UNSEEN Number atomicExch(Number* number, Other value) {
+  cuda_shim::before_atomic(number, __builtin_return_address(0));
+  const Number old = *number;
+  *number = Number(value);
+  return old;
 }
 
 /// 0 forwards, 1 backwards, 2 shuffled by `seed`; for all launches from now on.
-extern "C" inline __attribute__((used, visibility("default"))) void cuda_shim_order(int order, unsigned seed) {
+extern "C" inline __attribute__((used, visibility("default"))) void cuda_shim_order(int order,
+                                                                                   unsigned seed) {
   cuda_shim::order = cuda_shim::Order(order);
   cuda_shim::random_state = seed * 2654435761u + 1;
 }

@@ -13,17 +13,25 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import _cuda_call, contour_cuda
-from tests.cuda_shim.build import compiled
+from tests.cuda_shim import races
+from tests.cuda_shim.build import compiled, compiled_for_races
 
 FORWARD, REVERSE, SHUFFLED = range(3)
-_CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
+CSRC = Path(__file__).resolve().parent.parent.parent / "csrc"
 
 
-def kernels_of(*operators: str, folder: Path, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
+def kernels_of(
+    *operators: str,
+    folder: Path,
+    flags: tuple[str, ...] = (),
+    watched: bool = races.WATCHING,
+    csrc: Path = CSRC,
+) -> ctypes.CDLL:
     """The CUDA kernels and C functions of `operators`, compiled for the CPU."""
-    sources = [_CSRC / "kernels" / f"{name}_cuda.cu" for name in operators]
-    entries = [_CSRC / "api" / f"{name}_cuda.cpp" for name in operators]
-    return compiled(sources + entries, folder / f"{operators[-1]}.so", *flags)
+    sources = [csrc / "kernels" / f"{name}_cuda.cu" for name in operators]
+    entries = [csrc / "api" / f"{name}_cuda.cpp" for name in operators]
+    build = compiled_for_races if watched else compiled
+    return build(sources + entries, folder / f"{operators[-1]}.so", *flags)
 
 
 @contextlib.contextmanager
@@ -40,6 +48,8 @@ def cuda_is(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     library.cuda_shim_order(SHUFFLED, 1)
     yield
     _cuda_call.function.cache_clear()
+    if races.WATCHING and (told := races.found(library)):
+        pytest.fail("races of the CUDA kernels:\n" + "\n".join(told))
 
 
 class _Rubbish:

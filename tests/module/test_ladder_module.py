@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from lightning_rast import ladder_module
 from lightning_rast.callbacks import Divergence
 from lightning_rast.config import Config
 from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.evaluation import view_ious
+from lightning_rast.ladder_stages import Remade
 from lightning_rast.optim.ladder import Position
 from lightning_rast.optim.schedule import Schedule
 from lightning_rast.runs import Run, RunError
@@ -84,6 +86,21 @@ def test_a_view_that_disagrees_is_named_and_not_followed(config, views, tmp_path
 def test_nothing_crosses_in_the_end(config, views, tmp_path):
     report = fitted(config, views[0], tmp_path).report()
     assert (report["self_intersections"], report["flipped_faces"]) == (0, 0)
+
+
+@pytest.mark.parametrize(("is_mended", "rungs"), [(True, [2]), (False, [1, 2])])
+def test_a_mesh_that_was_only_mended_goes_down_fewer_rungs_than_one_of_other_topology(
+    config, views, tmp_path, monkeypatch, is_mended, rungs
+):
+    config.ladder.polish_steps, config.topology.mended_from = 0, 0.03
+    remade = Remade(icosphere(3), "wished by a test", is_mended=is_mended)
+    monkeypatch.setattr(ladder_module, "remade_mesh", lambda *_, **__: remade)
+    module = fitted(config, views[0], tmp_path)
+    assert isinstance(module, ladder_module.LadderModule)
+    again = [stage for stage in module.stage_log if stage["round"] and stage["steps"]]
+    expected = [f"rung {rung} of 2 ({config.ladder.bending[rung - 1]})" for rung in rungs]
+    assert [stage["name"].partition(",")[0] for stage in again] == expected
+    assert f"; {len(rungs)} rungs follow" in module.report()["topology"]
 
 
 def test_masks_that_leave_nothing_are_refused_with_a_way_out(config, views):

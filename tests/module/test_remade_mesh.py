@@ -32,6 +32,7 @@ def test_a_mesh_that_crosses_itself_is_made_anew_without_crossings():
     remade = remade_mesh(mesh, views, COARSE, num_disagreeing=0)
     assert remade is not None
     assert remade.reason == f"{number} pairs of faces crossed"
+    assert remade.is_mended
     assert len(self_intersections(remade.mesh)) == 0
     assert part_genus(remade.mesh) == (0,)
 
@@ -42,6 +43,7 @@ def test_a_phantom_handle_is_the_reason_why_a_mesh_is_made_anew():
     remade = remade_mesh(flat, views, COARSE, num_disagreeing=0)
     assert remade is not None
     assert remade.reason == "1 part(s) with 0 handle(s) became 1 part(s) with 1 handle(s)"
+    assert not remade.is_mended
 
 
 def test_a_sound_mesh_is_left_as_it_is():

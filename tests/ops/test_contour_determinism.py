@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from lightning_rast.ops import contour, contour_coverage
+from lightning_rast.ops import _contour_cpu, contour, contour_coverage
 from tests.ops.contour_fingerprint import all_outputs, fingerprint
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
@@ -49,19 +49,19 @@ def test_a_tape_has_the_same_records_whatever_room_was_expected(
     expected = contour.record_contour(verts_clip, mesh.topology, (40, 50))
     torch.set_num_threads(num_threads)
     sizes = (6, mesh.topology.num_edges, 40, 50)
-    monkeypatch.setattr(contour, "_tape_words", {sizes: room})
+    monkeypatch.setattr(_contour_cpu, "_tape_words", {sizes: room})
     assert torch.equal(contour.record_contour(verts_clip, mesh.topology, (40, 50)), expected)
 
 
 def test_a_tape_is_there_once(monkeypatch):
     # The second taker must not get what another call has left in its place.
-    monkeypatch.setattr(contour, "_tape_words", {})
+    monkeypatch.setattr(_contour_cpu, "_tape_words", {})
     mesh = icosphere(1)
     verts_clip = seen_from(mesh.verts)
     contour._forward(verts_clip, *contour._topology_tensors(mesh.topology), 8, 8, record=True)
     tape = torch.empty(100, dtype=torch.int64)
-    take_tape = contour._take_tape_function(verts_clip.dtype)
-    assert take_tape(tape.data_ptr(), len(tape), None) == contour._TAPE_LOST
+    take_tape = _contour_cpu._take_tape_function(verts_clip.dtype)
+    assert take_tape(tape.data_ptr(), len(tape), None) == _contour_cpu._TAPE_LOST
 
 
 def test_a_gradient_large_enough_for_threads_has_the_same_bits(threads: None):

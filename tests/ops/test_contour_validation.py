@@ -1,11 +1,14 @@
 """What `contour_coverage` says to arguments that cannot be right."""
 
+import gc
 import math
+import weakref
 
 import pytest
 import torch
 
 from lightning_rast.ops import contour_coverage
+from lightning_rast.scene import Topology
 from tests.ops.contour_meshes import icosphere
 from tests.ops.contour_views import seen_from
 
@@ -87,3 +90,41 @@ def test_w_must_be_positive_in_front_of_the_near_plane():
 def test_topology_on_another_device():
     with pytest.raises(ValueError, match=r"topology\.to\(verts_clip\.device\)"):
         contour_coverage(seen_from(MESH.verts), MESH.topology.to("meta"), (8, 8))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda verts, size: (verts[:, :-1], size), "vertices"),
+        (lambda verts, size: (verts[..., :3], size), r"\(N, V, 4\)"),
+        (lambda verts, size: (verts.half(), size), "float32 or float64"),
+        (lambda verts, size: (verts, (0, 8)), "image_size"),
+        (lambda verts, size: (verts, 8), "image_size"),
+        (lambda verts, size: (verts, ([8], 8)), "image_size"),
+    ],
+)
+def test_what_has_changed_since_a_good_call_is_checked(change, message: str):
+    mesh = icosphere(1)
+    verts_clip = seen_from(mesh.verts)
+    contour_coverage(verts_clip, mesh.topology, (8, 8))
+    verts_clip, image_size = change(verts_clip, (8, 8))
+    with pytest.raises(ValueError, match=message):
+        contour_coverage(verts_clip, mesh.topology, image_size)
+
+
+def test_a_size_may_be_any_pair_on_every_call():
+    mesh = icosphere(1)
+    verts_clip = seen_from(mesh.verts)
+    expected = contour_coverage(verts_clip, mesh.topology, (8, 9))
+    for size in ([8, 9], torch.Size((8, 9)), [8, 9]):
+        assert contour_coverage(verts_clip, mesh.topology, size).equal(expected)
+
+
+def test_calls_do_not_keep_a_topology():
+    mesh = icosphere(1)
+    topology = Topology.from_faces(mesh.faces, len(mesh.verts))
+    contour_coverage(seen_from(mesh.verts), topology, (8, 8))
+    alive = weakref.ref(topology)
+    del topology
+    gc.collect()
+    assert alive() is None

@@ -48,6 +48,11 @@ def test_a_mesh_made_anew_has_the_last_rung_at_least():
     assert [stage.bending for stage in ladder.stages[ladder.again_at :]] == [0, 0.02, 0]
 
 
+def test_rungs_of_a_mesh_made_anew_are_counted_down_from_a_length():
+    ladder = make_ladder([0.05, 0.02, 0.01], polish_steps=5, again_from=0.03)
+    assert [ladder.rungs_again(length) for length in (math.inf, 0.02, 0.01)] == [2, 2, 1]
+
+
 def test_rungs_of_a_sphere_come_before_the_warm_up_and_only_once():
     ladder = make_ladder([0.2, 0.05], first_fine=1)
     assert [stage.bending for stage in ladder.stages][:4] == [0.2, 0.2, 0.05, 0]

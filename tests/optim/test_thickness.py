@@ -112,6 +112,18 @@ def test_a_thin_part_gets_edges_of_a_part_of_its_thickness():
     )
 
 
+def test_a_ridge_is_no_thin_part():
+    wedge = remesh(cube(), 0.05).mesh
+    x, y, z = wedge.verts.unbind(1)
+    wedge = wedge.with_verts(torch.stack((x, y, z * (0.55 - x)), dim=1))
+    assert float(local_thickness(wedge).min()) < 0.1
+    cameras, settings = around(4.0), {"footprint_px": 8.0, "gradation": math.inf}
+    coarse = target_edges(wedge, cameras, thickness_factor=0.0, **settings)
+    is_refined = target_edges(wedge, cameras, **settings) < 0.99 * coarse
+    assert float(coarse.median()) > 0.2
+    assert float(is_refined.double().mean()) < 0.2  # .46 by each vertex's own thickness
+
+
 def test_thickness_refines_no_further_than_allowed():
     mesh = slab(0.01)
     cameras = around(3.0)

@@ -8,22 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from docs.figures.browser_tab import FLAGS
+from docs.figures.tensorboard_pages import browser
 from lightning_rast.page import page_html
 from tests.page.run_facts import made_up
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
+BROWSER = browser()
+# A page in a file waits for nobody: virtual time loads it, takes the picture and ends.
+ARGUMENTS = [
+    *FLAGS,
     "--enable-logging=stderr",
     "--window-size=1200,900",
     "--virtual-time-budget=20000",
@@ -41,7 +34,7 @@ class Opened:
     def __init__(self, folder, *, dark=False):
         path = folder / "report.html"
         scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-        command = [BROWSER, *FLAGS, scheme, f"--user-data-dir={folder / 'profile'}"]
+        command = [BROWSER, *ARGUMENTS, scheme, f"--user-data-dir={folder / 'profile'}"]
         picture = folder / "page.png"
         told = self._run([*command, f"--screenshot={picture}", path.as_uri()])
         self.pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)

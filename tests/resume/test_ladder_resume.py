@@ -13,7 +13,7 @@ from lightning_rast.cli import main
 from lightning_rast.runs import checkpoint_path, checkpoint_step, checkpoints
 from lightning_rast.scene import load_mesh
 from tests.resume.ladder_problem import write_ladder_problem
-from tests.resume.test_resume import Training
+from tests.resume.test_resume import PATIENCE, Training
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -26,7 +26,7 @@ class LadderTraining(Training):
     def stop_after_new_checkpoints(self, count: int) -> None:
         run = self.folder / "logs" / "ring" / "version_0"
         goal = len_of(run) + count
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None and len_of(run) < goal:
             assert time.monotonic() < deadline
             time.sleep(0.002)

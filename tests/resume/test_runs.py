@@ -246,3 +246,10 @@ def test_a_run_that_cannot_be_written_to_is_named(root, monkeypatch):
     assert (folder / CONFIG_NAME).read_text() == "seed: 1"
     with pytest.raises(RunError, match="cannot write to .*gone"):
         lock_run(folder / "gone")
+
+
+def test_a_folder_of_runs_is_refused_with_the_newest_of_them(root):
+    older, newer = (new_run(root, "kettle", "").folder for _ in range(2))
+    os.utime(older / CONFIG_NAME, (1, 1))
+    with pytest.raises(RunError, match=rf"no run folder.*did you mean .*{newer.name}\?"):
+        run_of_path(root / "kettle")

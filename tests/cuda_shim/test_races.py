@@ -1,0 +1,126 @@
+"""No CUDA kernel has a data race; without any one of their barriers, there would be one.
+
+The tests of the operators' CUDA kernels on the CPU look for races too, with LRAST_SHIM_RACES=1.
+"""
+
+import ctypes
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cuda_shim import races
+from tests.cuda_shim.exercises import EXERCISES, FLAGS
+from tests.cuda_shim.on_the_cpu import (
+    CSRC,
+    FORWARD,
+    REVERSE,
+    SHUFFLED,
+    cuda_is,
+    fill_new_tensors,
+    fill_scratch,
+    kernels_of,
+)
+
+pytestmark = pytest.mark.skipif(bool(races.obstacle()), reason=races.obstacle())
+
+
+@pytest.fixture(autouse=True)
+def rubbish(monkeypatch) -> None:
+    fill_new_tensors(monkeypatch)
+    fill_scratch(monkeypatch)
+
+
+def found_in(library: ctypes.CDLL, name: str, size: int, monkeypatch) -> list[str]:
+    with cuda_is(library, monkeypatch):
+        for order in (FORWARD, REVERSE, SHUFFLED)[: 4 - size]:
+            library.cuda_shim_order(order, 3)
+            EXERCISES[name][0](size)
+        return races.found(library)
+
+
+def check(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = kernels_of(*EXERCISES[name][1], folder=folder, flags=FLAGS, watched=True)
+    for size in (1, 2, 3):
+        assert found_in(library, name, size, monkeypatch) == []
+
+
+QUICK = ("transform", "rasterize")  # to compile
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_kernels_have_no_races(name, tmp_path, monkeypatch):
+    check(name, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(EXERCISES.keys() - set(QUICK)))
+def test_slow_kernels_have_no_races(name, tmp_path, monkeypatch):
+    check(name, tmp_path, monkeypatch)
+
+
+# The operators whose kernels have barriers, and the files where those are.
+FILES = {
+    "rasterize": ["rasterize_cuda_draw.cuh"],
+    "soft_coverage": ["cuda_block.cuh", "soft_cuda_tile.cuh"],
+    "transform": ["transform_cuda.cu"],
+}
+BARRIER = re.compile(r"(__syncthreads\(\);|__syncwarp\(\w+\);)")
+
+
+def barriers(name: str) -> list[str]:
+    """File and line of each barrier."""
+    return [
+        f"{file}:{number}"
+        for file in FILES[name]
+        for number, line in enumerate((CSRC / "kernels" / file).read_text().splitlines(), start=1)
+        if BARRIER.search(line)
+    ]
+
+
+def with_barriers_to_leave_out(name: str, folder: Path) -> ctypes.CDLL:
+    """The kernels of an operator, each of whose barriers can be left out."""
+    csrc, numbers = folder / "csrc", iter(range(len(barriers(name))))
+    shutil.copytree(CSRC, csrc)
+    for file in FILES[name]:
+        path = csrc / "kernels" / file
+        change = lambda found: f"if (cuda_shim::keeps({next(numbers)})) {found[1]}"  # noqa: E731
+        path.write_text(BARRIER.sub(change, path.read_text()))
+    sources = EXERCISES[name][1]
+    return kernels_of(*sources, folder=folder, flags=FLAGS, watched=True, csrc=csrc)
+
+
+def finds_a_race(library: ctypes.CDLL, name: str) -> bool:
+    """In a process of its own: without a barrier, kernels may do anything."""
+    reads, writes = os.pipe()
+    if (child := os.fork()) == 0:
+        EXERCISES[name][0](1)
+        os.write(writes, "\n".join(races.found(library)).encode()[:4000])
+        os._exit(0)
+    os.close(writes)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(reads) as told:
+        # The shim ends the process where threads then wait at different barriers.
+        return bool(told.read()) or os.WIFSIGNALED(status)
+
+
+def test_files_with_barriers_are_known():
+    found = {path.name for path in CSRC.rglob("*.cu*") if BARRIER.search(path.read_text())}
+    assert found == {file for files in FILES.values() for file in files}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_every_barrier_is_missed(name, tmp_path, monkeypatch):
+    library = with_barriers_to_leave_out(name, tmp_path)
+    with cuda_is(library, monkeypatch):
+        EXERCISES[name][0](1)
+        assert races.found(library) == []
+        not_missed = []
+        for number, place in enumerate(barriers(name)):
+            library.cuda_shim_leave_out(number)
+            if not finds_a_race(library, name):
+                not_missed.append(place)
+    assert not_missed == []
