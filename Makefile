@@ -13,6 +13,7 @@ TORCH ?= $(shell grep '^torch==' requirements.lock)
 PYTEST_ARGS ?=
 WORKERS ?= auto
 CONFIG ?= configs/kettle.yaml
+OUT ?= build/gpu-check
 
 SHELL := /bin/sh
 PY := .venv/bin/python
@@ -27,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Warnings stop CI, not a user with another compiler.
 export SKBUILD_CMAKE_DEFINE = LRAST_WERROR=$(if $(CI),ON,OFF)
 
-.PHONY: help setup build demo test test-all lint format types layers fast-tests wheel-test cuda-check docs lock clean
+.PHONY: help setup build demo test test-all lint format types layers fast-tests wheel-test cuda-check gpu-check docs lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -39,6 +40,7 @@ help:
 	@echo 'make docs        the API reference from the docstrings, build/api/index.html'
 	@echo 'make wheel-test  build the wheel, install it elsewhere, try it from another folder'
 	@echo 'make cuda-check  compile the CUDA kernels for every architecture, list registers and spills'
+	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, sanitizers, times (PYTHON=, WHEELS=folder, OUT=folder)'
 	@echo 'make lock        renew requirements.lock (needs uv)'
 	@echo 'make clean       remove what was built; .venv and logs stay'
 
@@ -75,6 +77,11 @@ wheel-test: build
 
 cuda-check: build
 	$(PY) tests/packaging/cuda_check.py
+
+# Needs no .venv: the Python that has torch for this GPU is the one to check.
+gpu-check:
+	$(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(PY)) $(PYTHON)),$(PYTHON)) benchmarks/gpu_check.py \
+	  --out $(OUT) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(PRETEND),--pretend)
 
 docs: build
 	$(PY) docs/make_api.py

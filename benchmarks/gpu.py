@@ -9,7 +9,8 @@ that `eager` includes what Python takes where the device waits for it. `floor` i
 block with as many bytes to read and write as the operands have: forward the inputs and the results,
 and for the way back the inputs once more, the incoming gradients and the outgoing ones. An operator
 without CUDA kernels says so. Where nvdiffrast, DRTK or PyTorch3D are installed they draw the same
-scenes in the same run. Without a GPU the program ends with status 2.
+scenes in the same run. What fails is noted in its row, the others go on, and the status is 1 at the
+end. Without a GPU it is 2.
 """
 
 import argparse
@@ -17,20 +18,26 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from gpu_cases import OPERATORS, Case, has_cuda_kernel, training_step
-from peers import peers
-from scenes import cameras, disc, smooth_sphere
+from peers import installed_peers, peers
+from scenes import Scene, cameras, disc, smooth_sphere
 from stopwatch import best_device_ms, device_copy_ms, machine
+from torch import Tensor
 from visibility_peers import visibility_peers
 
 from lightning_rast.ops import contour_overflowed
 from lightning_rast.ops._library import has_cuda
+from lightning_rast.scene import Camera
 
 SCENES = [(4, 256), (5, 512), (6, 512), (8, 1024)]  # levels of subdivision, side of the image
 NO_KERNEL = "no CUDA kernel"
+FAILED = "failed: "
+
+Peers = dict[str, Callable[[Tensor], object]]
 
 
 @dataclass
@@ -77,7 +84,18 @@ def peak_megabytes(call: Callable[[], object]) -> float:
     return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
-def timed_operator(case: Case, row: Timing) -> Timing:
+def timed(row: Timing, measure: Callable[[Timing], None]) -> Timing:
+    """The row, filled in; what goes wrong with it must not cost the others."""
+    try:
+        measure(row)
+    except Exception as error:  # of any library's
+        row.note = f"{FAILED}{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return row
+
+
+def time_operator(make: Callable[..., Case], scene: Scene, camera: Camera, row: Timing) -> None:
+    case = make(scene, camera)
+
     def forward() -> object:
         with torch.no_grad():
             return case.forward()
@@ -88,7 +106,6 @@ def timed_operator(case: Case, row: Timing) -> Timing:
     took, row.note = graph_ms(case.both)
     row.graph = None if took is None else took / row.views
     row.floor = device_copy_ms(case.bytes_moved()) / row.views
-    return row
 
 
 def operator_rows(options: argparse.Namespace) -> Iterator[Timing]:
@@ -97,7 +114,7 @@ def operator_rows(options: argparse.Namespace) -> Iterator[Timing]:
         for name, make in OPERATORS.items():
             row = Timing(name, scene.mesh.num_faces, size, options.views)
             if has_cuda_kernel(name):
-                yield timed_operator(make(scene, camera), row)
+                yield timed(row, partial(time_operator, make, scene, camera))
             else:
                 row.note = NO_KERNEL
                 yield row
@@ -106,35 +123,41 @@ def operator_rows(options: argparse.Namespace) -> Iterator[Timing]:
 def training_rows(options: argparse.Namespace) -> Iterator[Timing]:
     for level, size in options.scenes:
         scene, camera = smooth_sphere(level), cameras(options.views, size).to("cuda")
-        step = training_step(scene, camera, disc(size).cuda())
-        # The optimizer counts its steps on the host, so that a captured graph keeps its bias
-        # correction; after so many steps there is none left to keep.
-        for _ in range(400):
-            step()
         row = Timing("training step", scene.mesh.num_faces, size, options.views)
-        row.eager = best_device_ms(step) / row.views
-        row.megabytes = peak_megabytes(step) / row.views
-        took, row.note = graph_ms(step)
-        row.graph = None if took is None else took / row.views
-        yield row
+        target = disc(size).cuda()
+        yield timed(row, partial(time_step, scene, camera, target))
+
+
+def time_step(scene: Scene, camera: Camera, target: Tensor, row: Timing) -> None:
+    step = training_step(scene, camera, target)
+    # The optimizer counts its steps on the host, so that a captured graph keeps its bias
+    # correction; after so many steps there is none left to keep.
+    for _ in range(400):
+        step()
+    row.eager = best_device_ms(step) / row.views
+    row.megabytes = peak_megabytes(step) / row.views
+    took, row.note = graph_ms(step)
+    row.graph = None if took is None else took / row.views
 
 
 def peer_rows(options: argparse.Namespace) -> Iterator[Timing]:
     for level, size in options.scenes:
         scene, camera = smooth_sphere(level), cameras(options.views, size).to("cuda")
         target, verts = disc(size).cuda(), scene.mesh.verts.float().cuda()
-        draws = {
-            f"{what}: {name}": draw
-            for what, made in (
-                ("silhouette and gradient", peers(scene, camera, target)),
-                ("face, barycentrics, depth", visibility_peers(scene, camera)),
-            )
-            for name, draw in made.items()
+        names = ["lightning_rast", *installed_peers(on_gpu=True)]
+        makers = {
+            "silhouette and gradient": partial(peers, scene, camera, target),
+            "face, barycentrics, depth": partial(visibility_peers, scene, camera),
         }
-        for what, draw in draws.items():
-            row = Timing(what, scene.mesh.num_faces, size, options.views)
-            row.eager = best_device_ms(lambda draw=draw, verts=verts: draw(verts)) / row.views
-            yield row
+        for what, make in makers.items():
+            for name in names:
+                row = Timing(f"{what}: {name}", scene.mesh.num_faces, size, options.views)
+                yield timed(row, partial(time_peer, make, name, verts))
+
+
+def time_peer(make: Callable[..., Peers], name: str, verts: Tensor, row: Timing) -> None:
+    draw = make(only=name)[name]
+    row.eager = best_device_ms(lambda: draw(verts)) / row.views
 
 
 def print_rows(rows: Iterator[Timing], results: list[Timing]) -> None:
@@ -153,6 +176,11 @@ def print_rows(rows: Iterator[Timing], results: list[Timing]) -> None:
             flush=True,
         )
     print()
+
+
+def write_json(path: Path, where: dict[str, str], results: list[Timing]) -> None:
+    rows = [asdict(row) | {"percent_of_floor": row.percent_of_floor} for row in results]
+    path.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n")
 
 
 def parsed() -> argparse.Namespace:
@@ -192,11 +220,12 @@ def main() -> None:
         if options.only in (None, name):
             print(f"## {title}\n")
             print_rows(rows(options), results)
-    if options.json is not None:
-        rows = [asdict(row) | {"percent_of_floor": row.percent_of_floor} for row in results]
-        options.json.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n")
+            if options.json is not None:
+                write_json(options.json, where, results)
     if contour_overflowed():
         sys.exit("gpu: pictures of contour_coverage lacked edges, its times mean nothing")
+    if any(row.note.startswith(FAILED) for row in results):
+        sys.exit("gpu: some rows failed, see their notes")
 
 
 if __name__ == "__main__":

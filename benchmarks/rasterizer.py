@@ -30,7 +30,7 @@ from coverage import table
 from cpu_visibility import visibility_peers
 from peers import Peer, peers, squared_error_grad
 from scenes import Scene, cameras, disc, folded_scan, smooth_sphere
-from soft_pairs import count_pairs
+from soft_pairs import count_looked_at, count_pairs
 from stopwatch import best_ms, best_stages_ms, copy_ms, machine
 from torch import Tensor
 
@@ -137,11 +137,15 @@ def antialiased(scene: Scene, camera: Camera, target: Tensor) -> Peer:
 def soft_rows(options: argparse.Namespace) -> Iterator[Row]:
     """Soft coverage with PyTorch3D's meaning and its tutorial's settings, and with our own.
 
-    With one thread also ns per pair of a pixel and a face within reach of it, forward.
+    With one thread also ns per pair of a pixel and a face within reach of it, forward, and per pair
+    that is evaluated.
     """
     for scene, size in scenes(SOFT_CASES):
         verts_clip = cameras(VIEWS, size).world_to_clip(scene.mesh.verts).contiguous()
         pairs = {name: pairs_of(verts_clip, scene, size, name) for name in SOFT_SETTINGS}
+        looked_at = {
+            name: pairs_of(verts_clip, scene, size, name, count_looked_at) for name in SOFT_SETTINGS
+        }
         for threads in options.threads:
             row = row_of(scene, size, threads)
             for name, sigma in SOFT_SETTINGS.items():
@@ -157,14 +161,22 @@ def soft_rows(options: argparse.Namespace) -> Iterator[Row]:
                 if threads == 1:
                     row.notes[f"{name} pairs"] = pairs[name]
                     row.notes[f"{name} ns per pair"] = 1e6 * forward / pairs[name]
+                    row.notes[f"{name} looked at"] = looked_at[name]
+                    row.notes[f"{name} ns per look"] = 1e6 * forward / looked_at[name]
             row.times.update(elsewhere("soft", row))
             yield row
 
 
-def pairs_of(verts_clip: Tensor, scene: Scene, size: int, name: Semantics) -> float:
+def pairs_of(
+    verts_clip: Tensor,
+    scene: Scene,
+    size: int,
+    name: Semantics,
+    count: Callable[..., int] = count_pairs,
+) -> float:
     """Of a view, on average."""
     model = soft_model("benchmark", (size, size), SOFT_SETTINGS[name], name, 1e-4, None, None)
-    return count_pairs(verts_clip, scene.mesh.faces, size, model) / VIEWS
+    return count(verts_clip, scene.mesh.faces, size, model) / VIEWS
 
 
 def other_rows(options: argparse.Namespace) -> Iterator[Row]:

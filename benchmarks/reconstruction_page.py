@@ -27,8 +27,8 @@ mean.
   photographs' masks every fifth is held out (index % 5 == 2); training sees them at 512 pixels at
   most, held-out IoU is at the resolution of the files.
 - Core-seconds are the processor's time from the views in memory to the mesh, over all threads;
-  imports are not counted. Other work on the machine hardly changes them. Seconds by a clock are in
-  [Time](#time), measured with nothing else running.
+  imports are not counted. Other work on the machine, of which there was much, makes them longer by
+  tens of percent. Seconds by a clock are in [Time](#time), measured with nothing else running.
 - Runs are of these states of the library: {commits}.
 
 ## Rendered shapes

@@ -1,10 +1,13 @@
 """How many pairs of a pixel and a face soft coverage has to look at."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from lightning_rast.ops.soft_coverage import SoftModel
 
+_BLOCK = 4  # pixels: the kernels look at blocks of 4 x 4
 _CHUNK = 100_000  # pairs looked at together: what caches hold
 
 
@@ -15,9 +18,22 @@ def count_pairs(verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel) 
     The fewest pairs whose probability any way of computing soft coverage evaluates, unless it knows
     that a pixel is covered to all digits without them.
     """
+    return sum(_count(verts_clip, faces, size, model, 1))
+
+
+def count_looked_at(verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel) -> int:
+    """Pairs that the CPU kernels evaluate for a picture in which all faces count: all pixels of a
+    block if its middle is so near to the face that one of them may be within reach."""
+    return _BLOCK**2 * sum(_count(verts_clip, faces, size, model, _BLOCK))
+
+
+def _count(
+    verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel, block: int
+) -> Iterator[int]:
+    """Per view: pairs of a block of that many pixels across and a face that may reach it."""
     reach = model.reach if model.linear else model.reach**0.5
     scale = torch.tensor([model.scale_x, model.scale_y], dtype=torch.float64)
-    pairs = 0
+    near = reach + 0.5001 * (block - 1) * float(scale.norm())
     for clip in verts_clip.double():
         ndc = clip[:, :2] / clip[:, 3:]
         corners = ((ndc * torch.tensor([0.5, -0.5]) + 0.5) * size)[faces.long()]
@@ -26,6 +42,10 @@ def count_pairs(verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel) 
         corners = corners[area.abs() > model.min_area]
         low = (corners.amin(dim=1) - reach / scale - 0.5).ceil().clamp(min=0)
         high = (corners.amax(dim=1) + reach / scale - 0.5).floor().clamp(max=size - 1)
+        inside = (low <= high).all(dim=1)  # of the picture
+        corners, low, high = corners[inside], low[inside], high[inside]
+        low, high = (low / block).floor(), (high / block).floor()
+        pairs = 0
         across = int((high - low).amax()) + 1
         steps = torch.arange(across, dtype=torch.float64)
         offsets = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).flatten(0, 1)
@@ -33,11 +53,11 @@ def count_pairs(verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel) 
         for few, begin, end in zip(
             corners.split(count), low.split(count), high.split(count), strict=True
         ):
-            pixels = begin[:, None] + offsets
-            distance2, inside = outline_distance2(few * scale, (pixels + 0.5) * scale)
-            counts = inside | (distance2 < reach**2)
-            pairs += int((counts & (pixels <= end[:, None]).all(dim=2)).sum())
-    return pairs
+            blocks = begin[:, None] + offsets
+            distance2, inside = outline_distance2(few * scale, (blocks + 0.5) * block * scale)
+            counts = inside | (distance2 < near**2)
+            pairs += int((counts & (blocks <= end[:, None]).all(dim=2)).sum())
+        yield pairs
 
 
 def outline_distance2(corners: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,20 +47,28 @@ def copy_ms(num_bytes: int) -> float:
     return best_ms(lambda: target.copy_(source), repeats=30, seconds=0.3)
 
 
-def best_device_ms(work: Callable[[], object], *, calls: int = 20, repeats: int = 7) -> float:
-    """Time of one call on the current CUDA device: `calls` are queued before anyone waits."""
-    for _ in range(3):
+def best_device_ms(
+    work: Callable[[], object], *, calls: int = 20, repeats: int = 7, seconds: float = 1.0
+) -> float:
+    """Time of one call on the current CUDA device: `calls` are queued before anyone waits.
+
+    Fewer calls and repeats, at least one and three, where those would take longer than `seconds`.
+    """
+    work()
+    one = _device_ms(work, 1)
+    calls = max(1, min(calls, int(1e3 * seconds / repeats / max(one, 1e-3))))
+    repeats = max(3, min(repeats, int(1e3 * seconds / calls / max(one, 1e-3))))
+    return min(_device_ms(work, calls) for _ in range(repeats))
+
+
+def _device_ms(work: Callable[[], object], calls: int) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    for _ in range(calls):
         work()
-    times = []
-    for _ in range(repeats):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        for _ in range(calls):
-            work()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end) / calls)
-    return min(times)
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / calls
 
 
 def device_copy_ms(num_bytes: int) -> float:

@@ -17,15 +17,19 @@ from lightning_rast.scene import Camera
 Peer = Callable[[Tensor], object]
 
 
-def visibility_peers(scene: Scene, camera: Camera) -> dict[str, Peer]:
-    """All that can be imported and work on the camera's device; ours is the first."""
+def visibility_peers(scene: Scene, camera: Camera, *, only: str | None = None) -> dict[str, Peer]:
+    """All that can be imported and work on the camera's device (or `only` that one); ours first."""
     makers = {
         "lightning_rast": (ours, True),
         "nvdiffrast": (nvdiffrast, camera.K.is_cuda and installed("nvdiffrast.torch")),
         "DRTK": (drtk, installed("drtk.edge_grad_ext")),
         "PyTorch3D": (pytorch3d, installed("pytorch3d._C")),
     }
-    return {name: make(scene, camera) for name, (make, found) in makers.items() if found}
+    return {
+        name: make(scene, camera)
+        for name, (make, found) in makers.items()
+        if found and only in (None, name)
+    }
 
 
 def ours(scene: Scene, camera: Camera) -> Peer:

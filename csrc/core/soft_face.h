@@ -26,6 +26,13 @@ LRAST_HD double soft_reach(const SoftModel& model) {
   return model.linear ? model.reach : sqrt(model.reach);
 }
 
+/// Pixels whose corners are so far beyond the bounds of a face's corners may be within reach.
+struct SoftMargin { double x, y; };
+LRAST_HD SoftMargin soft_margin(const SoftModel& model) {
+  const double reach = soft_reach(model);
+  return {reach / model.scale_x + 0.5, reach / model.scale_y + 0.5};
+}
+
 /// A corner of a face's visible part: corner `from`, or the cut of the edge from there to the
 /// hidden corner `to`.
 struct PolygonCorner { int8_t from, to; };
@@ -89,8 +96,8 @@ constexpr double kFarthest = 1e100;
 
 /// Sets `face`, with sides = 0 if it has no area or is out of reach of every pixel. False if a
 /// corner is too far away.
-LRAST_HD bool make_soft_face(const ScreenPoint* polygon, int sides, const SoftModel& model,
-                             int32_t width, int32_t height, SoftFace& face) {
+LRAST_HD bool make_soft_face(const ScreenPoint* polygon, int sides, double min_area,
+                             SoftMargin margin, int32_t width, int32_t height, SoftFace& face) {
   face.sides = 0;
   const ScreenPoint a = polygon[0];
   double area = 0.0, min_x = a.x, max_x = a.x, min_y = a.y, max_y = a.y;
@@ -105,14 +112,12 @@ LRAST_HD bool make_soft_face(const ScreenPoint* polygon, int sides, const SoftMo
     max_y = larger(max_y, c.y);
   }
   if (!(larger(larger(-min_x, max_x), larger(-min_y, max_y)) < kFarthest)) return false;
-  if (!(fabs(area) > model.min_area)) return true;
+  if (!(fabs(area) > min_area)) return true;
   face.turn = area > 0.0 ? 1.0 : -1.0;
-  const double reach = soft_reach(model);
-  const double reach_x = reach / model.scale_x + 0.5, reach_y = reach / model.scale_y + 0.5;
-  face.first_x = larger(pixel_between(ceil(min_x - reach_x), width), 0);
-  face.first_y = larger(pixel_between(ceil(min_y - reach_y), height), 0);
-  face.last_x = smaller(pixel_between(floor(max_x + reach_x - 1.0), width), width - 1);
-  face.last_y = smaller(pixel_between(floor(max_y + reach_y - 1.0), height), height - 1);
+  face.first_x = larger(pixel_between(ceil(min_x - margin.x), width), 0);
+  face.first_y = larger(pixel_between(ceil(min_y - margin.y), height), 0);
+  face.last_x = smaller(pixel_between(floor(max_x + margin.x - 1.0), width), width - 1);
+  face.last_y = smaller(pixel_between(floor(max_y + margin.y - 1.0), height), height - 1);
   if (face.first_x <= face.last_x && face.first_y <= face.last_y) face.sides = sides;
   return true;
 }

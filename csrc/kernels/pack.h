@@ -58,6 +58,41 @@ using FloatMask = PackMask<float>;
 using DoubleMask = PackMask<double>;
 
 // Operand order: min_ps(b, a) is b < a ? b : a, as smaller(a, b) of numbers.
+#if !defined(__FMA__)
+/// a * b + c of two floats in double: the product is exact, and the sum, rounded to the neighbour of
+/// odd mantissa where it is not, may be rounded to float again.
+inline __m128 multiply_add_two(__m128 a, __m128 b, __m128 c) {
+  const __m128d product = _mm_cvtps_pd(a) * _mm_cvtps_pd(b), added = _mm_cvtps_pd(c);
+  const __m128d sum = product + added, back = sum - product;
+  const __m128d error = (product - (sum - back)) + (added - back);
+  const __m128i bits = _mm_castpd_si128(sum), one = _mm_set1_epi64x(1);
+  const __m128d even =
+      _mm_castsi128_pd(_mm_cmpeq_epi64(_mm_and_si128(bits, one), _mm_setzero_si128()));
+  const __m128d none = _mm_setzero_pd();  // not of infinity, whose error is NaN
+  const __m128d inexact = _mm_or_pd(_mm_cmplt_pd(error, none), _mm_cmplt_pd(none, error));
+  // -1 where the sum is too large in magnitude, else 1.
+  const __m128i toward =
+      _mm_or_si128(_mm_srai_epi32(_mm_shuffle_epi32(_mm_castpd_si128(_mm_xor_pd(sum, error)),
+                                                    _MM_SHUFFLE(3, 3, 1, 1)),
+                                  31),
+                   one);
+  const __m128i step = _mm_and_si128(toward, _mm_castpd_si128(_mm_and_pd(even, inexact)));
+  return _mm_cvtpd_ps(_mm_castsi128_pd(_mm_add_epi64(bits, step)));
+}
+#endif
+inline Floats multiply_add(Floats a, Floats b, Floats c) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  return _mm512_fmadd_ps(a.v, b.v, c.v);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a.v, b.v, c.v);
+#else
+  const auto high = [](Floats x) { return _mm_movehl_ps(x.v, x.v); };
+  return _mm_movelh_ps(multiply_add_two(a.v, b.v, c.v),
+                       multiply_add_two(high(a), high(b), high(c)));
+#endif
+}
+inline Doubles multiply_add(Doubles a, Doubles b, Doubles c) { return a * b + c; }
+
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 // With a mask of all lanes, because GCC 12 warns of the undefined registers in the plain
 // intrinsics.
@@ -179,6 +214,9 @@ template <typename T> inline Pack<T> operator+(Pack<T> a, Pack<T> b) { return Pa
 template <typename T> inline Pack<T> operator-(Pack<T> a, Pack<T> b) { return Pack<T>(a.v - b.v); }
 template <typename T> inline Pack<T> operator*(Pack<T> a, Pack<T> b) { return Pack<T>(a.v * b.v); }
 template <typename T> inline Pack<T> operator/(Pack<T> a, Pack<T> b) { return Pack<T>(a.v / b.v); }
+template <typename T> inline Pack<T> multiply_add(Pack<T> a, Pack<T> b, Pack<T> c) {
+  return Pack<T>(multiply_add(a.v, b.v, c.v));
+}
 template <typename T> inline Pack<T> smaller(Pack<T> a, Pack<T> b) {
   return Pack<T>(smaller(a.v, b.v));
 }

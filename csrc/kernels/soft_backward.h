@@ -61,7 +61,8 @@ template <int kSides, typename T, typename V> struct SidePoint {
     }
   }
 
-  /// Calls add(side, sum, value) for what the gradient of z adds to SideSums.
+  /// Calls add(side, across, along, at) for what the gradient of z adds to a side's SideSums: two
+  /// numbers, and these times `at`.
   template <bool kLinear, typename Add>
   LRAST_INLINE void share(const SideFrames<kSides, V>& frames, V grad_z, Add&& add) const {
     const V none{T(0)};
@@ -82,18 +83,16 @@ template <int kSides, typename T, typename V> struct SidePoint {
                                     along_vjp);
       across_vjp = grad * across_vjp;
       along_vjp = grad * along_vjp;
-      add(k, 0, across_vjp);
-      add(k, 1, along_vjp);
-      add(k, 2, across_vjp * at);
-      add(k, 3, along_vjp * at);
+      add(k, across_vjp, along_vjp, at);
     }
   }
 };
 
 /// Sums over the pixels of a tile; kLimited: in some only the nearest faces count.
 template <bool kLinear, int kSides, bool kLimited, typename T>
-void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
-                     const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
+void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, uint64_t reached,
+                     const FaceInTile<T>& face, const TileDepth<T>* depth,
+                     const BackwardSpace<T>& space, GroupSums& out) {
   using Two = Twin<Pack<T>>;
   const Pack<T> none(T(0));
   const FaceConstants<kSides, T> constants(tile, face);
@@ -101,22 +100,19 @@ void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTi
   for (int part = 0; part < kParts<T>; ++part)
     for (int k = 0; k < kSides; ++k)
       for (int i = 0; i < kSums; ++i) sums[part][k][i] = none;
-  for (WindowWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);)
-    for (unsigned left = walk.wanted; left;) {
+  for (uint64_t left = space.live & reached; left;) {
       const BlockPair pair(left);
-      const int blocks[2] = {walk.block(pair.first), walk.block(pair.second)};
+      const int* const blocks = pair.at;
       const uint64_t both_blocks = uint64_t(1) << blocks[0] | uint64_t(1) << blocks[1];
       for (int part = 0; part < kParts<T>; ++part) {
-        const SideFrames<kSides, Two> frames =
-            walk.window.at(constants.lanes[part], pair.first, pair.second);
+        Two x, y;
+        block_pixels(blocks, part, x, y);
+        const SideFrames<kSides, Two> frames = constants.at(x, y);
         const SidePoint<kSides, T, Two> at(frames, constants);
         const Two z = soft_exponent<kLinear>(at.distance2, at.inner);
         const SoftChance<Two> chance = soft_chance<kLinear, T>(z, Two(constants.fade));
         MaskOf<Two> counts = less(Two(constants.end), z);
         if (kLimited && (space.limited & both_blocks)) {
-          Two x, y;
-          block_pixels(blocks[0], part, x.first, y.first);
-          block_pixels(blocks[1], part, x.second, y.second);
           const Two key = key_at(*depth, frames.across, x, y);
           counts.first = both(counts.first, among_nearest(space.last[blocks[0]], part, key.first,
                                                           entry.number));
@@ -127,8 +123,14 @@ void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTi
         const Pack<T> other = load(space.weight.at[blocks[1]] + lane);
         const Two weight(load(space.weight.at[blocks[0]] + lane), pair.two ? other : none);
         const Two grad_z = select(counts, weight * (chance.power / chance.factor), Two(none));
-        at.template share<kLinear>(frames, grad_z, [&](int k, int i, Two value) {
-          sums[part][k][i] = (sums[part][k][i] + value.first) + value.second;
+        at.template share<kLinear>(frames, grad_z, [&](int k, Two across, Two along, Two at) {
+          Pack<T>* const sum = sums[part][k];
+          sum[0] = (sum[0] + across.first) + across.second;
+          sum[1] = (sum[1] + along.first) + along.second;
+          sum[2] = multiply_add(across.second, at.second,
+                                multiply_add(across.first, at.first, sum[2]));
+          sum[3] = multiply_add(along.second, at.second,
+                                multiply_add(along.first, at.first, sum[3]));
         });
       }
     }
@@ -144,12 +146,13 @@ void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTi
 }
 
 template <bool kLinear, int kSides, typename T>
-void sum_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
-                const TileDepth<T>* depth, const BackwardSpace<T>& space, GroupSums& out) {
+void sum_pixels(const Tile<T>& tile, const TileEntry& entry, uint64_t reached,
+                const FaceInTile<T>& face, const TileDepth<T>* depth,
+                const BackwardSpace<T>& space, GroupSums& out) {
   if (depth)
-    sum_some_pixels<kLinear, kSides, true>(tile, entry, face, depth, space, out);
+    sum_some_pixels<kLinear, kSides, true>(tile, entry, reached, face, depth, space, out);
   else
-    sum_some_pixels<kLinear, kSides, false>(tile, entry, face, depth, space, out);
+    sum_some_pixels<kLinear, kSides, false>(tile, entry, reached, face, depth, space, out);
 }
 
 /// From sums to gradients of the corners of those faces of a group that have so many sides, screen.
@@ -220,6 +223,7 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
     return;
   }
   list_faces(view, front, number, tile, space.faces);
+  find_blocks(tile, space.faces);
   if (space.limited) list_depths(view, front, tile, space.faces, space.depths);
   GroupCorners corners;
   GroupSums sums;
@@ -231,10 +235,11 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
     for (int i = 0; i < count; ++i) {
       const TileDepth<T>* depth = space.limited ? &space.depths[group + i] : nullptr;
       const FaceInTile<T> face = space.faces.face(group + i);
+      const uint64_t reached = space.faces.blocks[group + i].near;
       if (entries[i].sides == 3)
-        sum_pixels<kLinear, 3>(tile, entries[i], face, depth, space, sums);
+        sum_pixels<kLinear, 3>(tile, entries[i], reached, face, depth, space, sums);
       else
-        sum_pixels<kLinear, 4>(tile, entries[i], face, depth, space, sums);
+        sum_pixels<kLinear, 4>(tile, entries[i], reached, face, depth, space, sums);
     }
     for (int sides = 3; sides <= corners.sides; ++sides)
       finish_group(sides, corners, view.model, tile, entries, count, sums, out + group);

@@ -89,7 +89,7 @@ Pack<T> unblend(const ColorTriangle<T>& triangle, int half, const T* corner_colo
 }
 
 template <bool kLinear, int kSides, typename T>
-void sum_color_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+void sum_color_pixels(const Tile<T>& tile, uint64_t reached, const FaceInTile<T>& face,
                       const ColorFace<T>& colors, const T* corner_colors,
                       const SoftColorModel& model, bool perspective,
                       ColorBackwardSpace<T>& space) {
@@ -97,19 +97,17 @@ void sum_color_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInT
   const Pack<T> none(T(0)), one(T(1)), log2(T(0.69314718055994531));
   const FaceConstants<kSides, T> constants(tile, face);
   T* sums = space.sums.data();
-  for (WindowWalk<kSides, T> walk(entry, space.live); walk.next(tile, face);)
-    for (unsigned left = walk.wanted; left; left &= left - 1) {
-      const int in_window = __builtin_ctz(left), block = walk.block(in_window);
+  for (uint64_t left = space.live & reached; left; left &= left - 1) {
+      const int block = __builtin_ctzll(left);
       for (int part = 0; part < kParts<T>; ++part) {
-        const SideFrames<kSides, Pack<T>> frames =
-            walk.window.at(constants.lanes[part], in_window);
+        Pack<T> x, y;
+        block_pixels(block, part, x, y);
+        const SideFrames<kSides, Pack<T>> frames = constants.at(x, y);
         const SidePoint<kSides, T, Pack<T>> at(frames, constants);
         const Pack<T> z = soft_exponent<kLinear>(at.distance2, at.inner);
         const SoftChance<Pack<T>> chance = soft_chance<kLinear, T>(z, constants.fade);
         const PackMask<T> counts = less(constants.end, z);
         const Pack<T> inverse = one / chance.factor, p = chance.odds * inverse;
-        Pack<T> x, y;
-        block_pixels(block, part, x, y);
         Pack<T> grad = none;
         for (int half = 0; half < colors.halves; ++half)
           grad = grad + unblend(colors.half[half], half, corner_colors, model, perspective, x, y,
@@ -120,9 +118,13 @@ void sum_color_pixels(const Tile<T>& tile, const TileEntry& entry, const FaceInT
         const Pack<T> odds = larger(chance.odds, Pack<T>(smallest_odds<T>()));
         const Pack<T> grad_z =
             select(counts, by_coverage * slope + grad * (log2 * slope / odds), none);
-        at.template share<kLinear>(frames, grad_z, [&](int k, int i, Pack<T> value) {
-          add_to_row(sums, rows.side(k, i), part, value);
-        });
+        at.template share<kLinear>(
+            frames, grad_z, [&](int k, Pack<T> across, Pack<T> along, Pack<T> on_side) {
+              add_to_row(sums, rows.side(k, 0), part, across);
+              add_to_row(sums, rows.side(k, 1), part, along);
+              add_to_row(sums, rows.side(k, 2), part, across * on_side);
+              add_to_row(sums, rows.side(k, 3), part, along * on_side);
+            });
       }
     }
 }
@@ -218,6 +220,7 @@ void backward_color_tile(const SoftColorsBackwardArgs<T>& args, const SoftView<T
   const int size = color_gradient_size(model.num_channels);
   read_color_tile(args, view, tile, space);
   list_faces(view, front, number, tile, space.faces);
+  find_blocks(tile, space.faces);
   list_colors(view, front, args.colors, model.num_channels, tile, space.faces.entries,
               space.colors, space.corner_colors);
   Buffer<double> totals;
@@ -232,7 +235,7 @@ void backward_color_tile(const SoftColorsBackwardArgs<T>& args, const SoftView<T
     space.sums.zero(int64_t(rows.count()) * kBlockPixels);
     const auto sum =
         entry.sides == 3 ? sum_color_pixels<kLinear, 3, T> : sum_color_pixels<kLinear, 4, T>;
-    sum(tile, entry, space.faces.face(i), space.colors[i],
+    sum(tile, space.faces.blocks[i].near, space.faces.face(i), space.colors[i],
         space.corner_colors.data() + i * kMaxSides * model.num_channels, model,
         front.perspective, space);
     for (int row = 0; row < rows.count(); ++row)

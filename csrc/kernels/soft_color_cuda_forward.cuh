@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(kBlock)
         SoftChance<T> chance;
         if (!chance_at(tile, frames, chance)) continue;
         ColorPixel<T>& pixel = pixels[p];
-        pixel.product = smaller(pixel.product * chance.factor, T(Power<T>::kCap));
+        pixel.product = with_face<T>(pixel.product, chance.odds);
         const T x = tile.middle_x() + tile.offset(p), y = tile.middle_y() + tile.offset(tile.row);
         const int h = is_in_half(batch, i, 0, x, y) ? 0 : 1;
         blend_face(colors, batch, i, h, x, y, chance.odds / chance.factor, first, pixel);

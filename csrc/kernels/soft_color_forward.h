@@ -53,23 +53,21 @@ void blend(const ColorTriangle<T>& triangle, const T* corner_colors, int channel
 }
 
 template <bool kLinear, int kSides, typename T>
-void blend_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
+void blend_face(const Tile<T>& tile, uint64_t reached, const FaceInTile<T>& face,
                 const ColorFace<T>& colors, const T* corner_colors, int channels, T slope,
                 T offset, ColorForwardSpace<T>& space) {
-  const Pack<T> cap(Power<T>::kCap);
   const FaceConstants<kSides, T> constants(tile, face);
-  for (WindowWalk<kSides, T> walk(entry, ~uint64_t(0)); walk.next(tile, face);)
-    for (unsigned left = walk.wanted; left; left &= left - 1) {
-      const int in_window = __builtin_ctz(left), block = walk.block(in_window);
+  for (uint64_t left = reached; left; left &= left - 1) {
+      const int block = __builtin_ctzll(left);
       for (int part = 0; part < kParts<T>; ++part) {
-        const FaceChance<Pack<T>> f = face_chance<kLinear, kSides, T>(
-            constants, walk.window.at(constants.lanes[part], in_window));
-        T* product = space.product.at[block] + part * Pack<T>::kLanes;
-        const Pack<T> before = load(product);
-        store(select(f.counts, smaller(before * f.chance.factor, cap), before), product);
-        const Pack<T> p = f.chance.odds / f.chance.factor;
         Pack<T> x, y;
         block_pixels(block, part, x, y);
+        const FaceChance<Pack<T>> f =
+            face_chance<kLinear, kSides, T>(constants, constants.at(x, y));
+        T* product = space.product.at[block] + part * Pack<T>::kLanes;
+        const Pack<T> before = load(product);
+        store(select(f.counts, with_face<T>(before, f.chance.odds), before), product);
+        const Pack<T> p = f.chance.odds / f.chance.factor;
         for (int half = 0; half < colors.halves; ++half)
           blend(colors.half[half], corner_colors, channels, Pack<T>(slope), Pack<T>(offset), x, y,
                 p, in_half(colors, half, x, y, f.counts), block, part, space);
@@ -101,6 +99,7 @@ void forward_color_tile(const SoftColorsArgs<T>& args, const SoftView<T>& view,
   const SoftColorModel& model = args.color_model;
   const int channels = model.num_channels;
   list_faces(view, front, number, tile, space.faces);
+  find_blocks(tile, space.faces);
   list_colors(view, front, args.colors, channels, tile, space.faces.entries, space.colors,
               space.corner_colors);
   space.channels.zero(int64_t(channels + 1) * kTilePixels);
@@ -114,7 +113,7 @@ void forward_color_tile(const SoftColorsArgs<T>& args, const SoftView<T>& view,
     const TileEntry& entry = space.faces.entries[i];
     const auto blend_one =
         entry.sides == 3 ? blend_face<kLinear, 3, T> : blend_face<kLinear, 4, T>;
-    blend_one(tile, entry, space.faces.face(i), space.colors[i],
+    blend_one(tile, space.faces.blocks[i].near, space.faces.face(i), space.colors[i],
               space.corner_colors.data() + i * kMaxSides * channels, channels,
               T(model.slope[front.perspective]), T(model.offset[front.perspective]), space);
   }

@@ -36,7 +36,7 @@ LRAST_HD double from_ordered_bits(uint64_t bits) {
   return x;
 }
 
-/// Calls visit(pixel, factor, key, number) for the faces that count at the thread's pixels.
+/// Calls visit(pixel, odds, key, number) for the faces that count at the thread's pixels.
 template <typename T, typename Visit>
 __device__ void visit_keys(const SoftScene<T>& scene, const SoftTile<T>& tile, DepthBatch<T>& batch,
                            Visit visit) {
@@ -49,7 +49,7 @@ __device__ void visit_keys(const SoftScene<T>& scene, const SoftTile<T>& tile, D
       if (!chance_at(tile, frames, chance)) continue;
       const T key = key_at(batch.depth[i], frames.across, tile.middle_x() + tile.offset(p),
                            tile.middle_y() + tile.offset(tile.row));
-      visit(p, chance.factor, key, batch.number[i]);
+      visit(p, chance.odds, key, batch.number[i]);
     }
   });
 }
@@ -76,7 +76,7 @@ __device__ void limit_to_nearest(const SoftScene<T>& scene, const SoftTile<T>& t
       last_face[p] = -1;
       if (limited) product[p] = T(1);
     }
-    visit_keys(scene, tile, batch, [&](int p, T factor, T key, int32_t number) {
+    visit_keys(scene, tile, batch, [&](int p, T odds, T key, int32_t number) {
       if (step < kCounting) {
         const Bits bits = ordered_bits(key);
         for (int k = 0; k < 3; ++k) reach[p][k] += bits >= (bound[p] | Bits(k + 1) << shift);
@@ -93,7 +93,7 @@ __device__ void limit_to_nearest(const SoftScene<T>& scene, const SoftTile<T>& t
         ++equal[p];
         last_face[p] = number;
       }
-      product[p] = smaller(product[p] * factor, T(Power<T>::kCap));
+      product[p] = with_face<T>(product[p], odds);
     });
     for (int p = 0; p < kRow && step < kCounting; ++p) {
       int steps = 0;
@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(kBlock) cover_tiles(const __grid_constant__ So
       frames.move_to(p);
       SoftChance<T> chance;
       if (!chance_at(tile, frames, chance)) continue;
-      product[p] = smaller(product[p] * chance.factor, T(Power<T>::kCap));
+      product[p] = with_face<T>(product[p], chance.odds);
       ++count[p];
     }
   });

@@ -187,8 +187,8 @@ __device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile, 
 /// A thread's pixels in the frames of a face's sides, of which there are three or four.
 template <typename T> struct RowFrames {
   T across[kMaxSides], along[kMaxSides], half[kMaxSides];  // of the pixel that was asked for last
-  T row_across[kMaxSides], row_along[kMaxSides];        // what the row adds to all of its pixels
-  T block_across[kMaxSides], block_along[kMaxSides];    // of the middle of the block
+  T row_across[kMaxSides], row_along[kMaxSides];           // of all its pixels, less their x
+  T x;                                                     // of the middle of the block
   const BatchSide<T>* side;
   bool four;
 
@@ -199,22 +199,20 @@ template <typename T> struct RowFrames {
       if (k < 3 || four) body(k);
   }
   __device__ RowFrames(const SoftTile<T>& tile, const FaceBatch<T>& batch, int i)
-      : side(batch.side[i]), four(batch.sides[i] == 4) {
-    const T x = tile.middle_x(), y = tile.middle_y(), row = tile.offset(tile.row);
+      : x(tile.middle_x()), side(batch.side[i]), four(batch.sides[i] == 4) {
+    const T y = tile.middle_y() + tile.offset(tile.row);
     each([&](int k) {
       const BatchSide<T>& s = side[k];
-      block_across[k] = (x * s.across_x + y * s.across_y) + s.across_0;
-      block_along[k] = (x * s.along_x + y * s.along_y) + s.along_0;
-      row_across[k] = row * s.across_y;
-      row_along[k] = row * s.along_y;
+      row_across[k] = multiply_add(y, s.across_y, s.across_0);
+      row_along[k] = multiply_add(y, s.along_y, s.along_0);
       half[k] = s.half;
     });
   }
   __device__ void move_to(int i) {
-    const T x = SoftTile<T>::offset(i);
+    const T at = x + SoftTile<T>::offset(i);
     each([&](int k) {
-      across[k] = (x * side[k].across_x + row_across[k]) + block_across[k];
-      along[k] = (x * side[k].along_x + row_along[k]) + block_along[k];
+      across[k] = multiply_add(at, side[k].across_x, row_across[k]);
+      along[k] = multiply_add(at, side[k].along_x, row_along[k]);
     });
   }
   /// Squared distance of the pixel to each side and to the outline, and outline_distance()'s `inner`.

@@ -100,7 +100,8 @@ __global__ void __launch_bounds__(kBlock) place_faces(const SoftScene<T> scene) 
   SoftFace face;
   face.sides = 0;
   const int sides = scene.polygon_of(view, number, clip, polygon, corners);
-  if (sides > 0 && !make_soft_face(polygon, sides, scene.model, scene.width, scene.height, face))
+  if (sides > 0 && !make_soft_face(polygon, sides, scene.model.min_area, soft_margin(scene.model),
+                                   scene.width, scene.height, face))
     face.sides = 0;
   scene.placed[i] = face;
   if (face.sides == 0) return;

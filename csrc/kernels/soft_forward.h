@@ -1,5 +1,6 @@
 // csrc/kernels/soft_forward.h: soft coverage of a tile (CPU).
 #pragma once
+#include "soft_blocks.h"
 #include "soft_nearest.h"
 
 LRAST_BEGIN
@@ -7,8 +8,9 @@ LRAST_BEGIN
 /// Scratch of a thread.
 template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
-  TilePixels<T> count;    // of faces, if only some may count; then coverage
+  TilePixels<T> count;    // of faces, if only some may count
   TileFaces<T> faces;
+  BlockLists<T> lists;
   NearestSpace<T> nearest;
 };
 
@@ -33,58 +35,137 @@ template <typename T> uint64_t find_done(const ForwardSpace<T>& space, bool coun
   return done;
 }
 
-/// Multiplies a face's factors in those of the `blocks` that it reaches.
-template <bool kLinear, int kSides, bool kCounting, typename T>
-void multiply_face(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face,
-                   uint64_t blocks, ForwardSpace<T>& space) {
-  const Pack<T> cap(Power<T>::kCap), one(T(1)), none(T(0));
+/// A face's exponents at a pack of pixels.
+template <bool kLinear, int kSides, typename T>
+LRAST_INLINE Pack<T> exponent_at(const Tile<T>& tile, const FaceRecord<T>& face, Pack<T> x,
+                                 Pack<T> y) {
   const FaceConstants<kSides, T> constants(tile, face);
-  for (WindowWalk<kSides, T> walk(entry, blocks); walk.next(tile, face);) {
-    const unsigned deep = walk.wanted & walk.window.deep;
-    for (unsigned left = deep; left; left &= left - 1) {
-      const int block = walk.block(__builtin_ctz(left));
-      for (int i = 0; i < kBlockPixels; ++i) {
-        space.product.at[block][i] = Power<T>::kCap;
-        if (kCounting) space.count.at[block][i] += T(1);
+  const SideFrames<kSides, Pack<T>> frames = constants.at(x, y);
+  Pack<T> distance2, inner;
+  outline_distance<kSides>(frames.across, frames.along, constants.half, distance2, inner);
+  return soft_exponent<kLinear>(distance2, inner);
+}
+
+// The processor looks ahead over two faces at most, of which each is a long chain of operations
+// that wait for each other. So exponents of some faces come first, in which there is enough side by
+// side, then so many powers at once.
+constexpr int kExponents = 64, kPowers = 4;
+
+/// Multiplies the listed faces in at a block; kMixed: some of these may have four sides.
+template <bool kLinear, bool kCounting, bool kMixed, typename T>
+void multiply_block(const Tile<T>& tile, int block, ForwardSpace<T>& space) {
+  const BlockLists<T>& lists = space.lists;
+  const Pack<T> end(-tile.reach), fade(tile.fade), one(T(1)), none(T(0));
+  for (int part = 0; part < kParts<T>; ++part) {
+    const int first = part * Pack<T>::kLanes;
+    Pack<T> x, y;
+    block_pixels(block, part, x, y);
+    Pack<T> product = load(space.product.at[block] + first), count(T(0));
+    if (kCounting) count = load(space.count.at[block] + first);
+    for (int begin = 0; begin < lists.count[block]; begin += kExponents) {
+      const uint16_t* const list = lists.list[block] + begin;
+      const int listed = smaller(kExponents, lists.count[block] - begin);
+      Pack<T> z[kExponents];
+      for (int i = 0; i < listed; ++i) {
+        const FaceRecord<T>& face = lists.faces[list[i]];
+        z[i] = kMixed && face.sides == 4 ? exponent_at<kLinear, 4>(tile, face, x, y)
+                                         : exponent_at<kLinear, 3>(tile, face, x, y);
+      }
+      // What fills the last ones up is out of reach.
+      for (int i = listed; i % kPowers; ++i) z[i] = end;
+      for (int i = 0; i < listed; i += kPowers) {
+        Pack<T> odds[kPowers];
+        for (int j = 0; j < kPowers; ++j) odds[j] = soft_chance<kLinear, T>(z[i + j], fade).odds;
+        for (int j = 0; j < kPowers; ++j) {
+          const PackMask<T> counts = less(end, z[i + j]);
+          product = select(counts, with_face<T>(product, odds[j]), product);
+          if (kCounting) count = count + select(counts, one, none);
+        }
       }
     }
-    for (unsigned left = walk.wanted & ~deep; left;) {
-      const BlockPair pair(left);
-      const int at_block[2] = {walk.block(pair.first), walk.block(pair.second)};
-      for (int part = 0; part < kParts<T>; ++part) {
-        const FaceChance<Twin<Pack<T>>> f = face_chance<kLinear, kSides, T>(
-            constants, walk.window.at(constants.lanes[part], pair.first, pair.second));
-        const int at = part * Pack<T>::kLanes;
-        T* product[2] = {space.product.at[at_block[0]] + at, space.product.at[at_block[1]] + at};
-        const Twin<Pack<T>> before(load(product[0]), load(product[1]));
-        const Twin<Pack<T>> after =
-            select(f.counts, smaller(before * f.chance.factor, Twin<Pack<T>>(cap)), before);
-        store(after.first, product[0]);
-        if (pair.two) store(after.second, product[1]);
-        if (!kCounting) continue;
-        T* count[2] = {space.count.at[at_block[0]] + at, space.count.at[at_block[1]] + at};
-        store(load(count[0]) + select(f.counts.first, one, none), count[0]);
-        if (pair.two) store(load(count[1]) + select(f.counts.second, one, none), count[1]);
+    store(product, space.product.at[block] + first);
+    if (kCounting) store(count, space.count.at[block] + first);
+  }
+}
+
+/// Lists the faces from `begin` on for the `blocks` that are to take them in.
+template <bool kCounting, typename T>
+void list_blocks(int64_t begin, int64_t end, uint64_t blocks,
+                 ForwardSpace<T>& space) {
+  BlockLists<T>& lists = space.lists;
+  lists.clear();
+  lists.mixed = false;
+  for (int64_t group = begin; group < end; group += kGroup) {
+    const int count = int(smaller<int64_t>(kGroup, end - group));
+    const TileEntry* const entries = space.faces.entries.data() + group;
+    const FaceGroup<T>& numbers = space.faces.groups[group / kGroup];
+    FaceRecord<T>* const records = lists.faces + (group - begin);
+    int sides = 3;
+    for (int i = 0; i < count; ++i) {
+      records[i].read(numbers, i, entries[i].sides);
+      sides = larger<int>(sides, entries[i].sides);
+    }
+    lists.mixed |= sides == 4;
+    for (int i = 0; i < count; ++i) {
+      const FaceBlocks found = space.faces.blocks[group + i];
+      for (uint64_t left = found.deep & blocks; left; left &= left - 1) {
+        const int block = __builtin_ctzll(left);
+        for (int pixel = 0; pixel < kBlockPixels; ++pixel) {
+          space.product.at[block][pixel] = Power<T>::kCap;
+          if (kCounting) space.count.at[block][pixel] += T(1);
+        }
       }
+      // Where a pixel is at the cap no other face changes it, but it counts.
+      if (!kCounting) blocks &= ~found.deep;
+      lists.append(found.near & ~found.deep & blocks, int(group - begin) + i);
     }
   }
 }
 
+/// Multiplies all faces of the tile in at `blocks`.
+template <bool kLinear, bool kCounting, typename T>
+void multiply_faces(const Tile<T>& tile, uint64_t blocks, T most, ForwardSpace<T>& space) {
+  const int64_t total = space.faces.entries.size();
+  for (int64_t begin = 0; begin < total && blocks; begin += kListed) {
+    list_blocks<kCounting>(begin, smaller<int64_t>(begin + kListed, total), blocks, space);
+    const auto multiply = space.lists.mixed ? multiply_block<kLinear, kCounting, true, T>
+                                            : multiply_block<kLinear, kCounting, false, T>;
+    for (int block = 0; block < kBlocks; ++block)
+      if (space.lists.count[block] > 0) multiply(tile, block, space);
+    if (begin + kListed < total) blocks &= ~find_done(space, kCounting, most);
+  }
+}
+
+/// Copies the pixels of a block that the picture has, the first of them at `place`.
+template <typename T>
+LRAST_INLINE void copy_block(const T* from, int rows, int columns, int64_t stride, T* to) {
+  if (rows == kBlock && columns == kBlock)
+    for (int y = 0; y < kBlock; ++y)  // instructions rather than calls
+      memcpy(to + y * stride, from + kBlock * y, kBlock * sizeof(T));
+  else
+    for (int y = 0; y < rows; ++y)
+      memcpy(to + y * stride, from + kBlock * y, size_t(columns) * sizeof(T));
+}
+
 template <typename T>
 void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const Tile<T>& tile,
-                TilePixels<T>& product, TilePixels<T>& coverage) {
+                const TilePixels<T>& product) {
   const Pack<T> one(T(1)), none(T(0)), cap(Power<T>::kCap);
-  for (int block = 0; block < kBlocks; ++block)
+  alignas(64) T coverage[kBlockPixels], uncovered[kBlockPixels];
+  for (int block = 0; block < kBlocks; ++block) {
+    const int x = kBlock * (block % kBlocksX), y = kBlock * (block / kBlocksX);
+    const int rows = smaller(kBlock, tile.height - y), columns = smaller(kBlock, tile.width - x);
+    if (rows <= 0 || columns <= 0) continue;
     for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes) {
       const Pack<T> p = load(product.at[block] + first);
-      store((p - one) / p, coverage.at[block] + first);
-      store(select(less(p, cap), one / p, none), product.at[block] + first);
+      store((p - one) / p, coverage + first);
+      store(select(less(p, cap), one / p, none), uncovered + first);
     }
-  over_block_rows(view, tile, [&](int block, int lane, int64_t place, int count) {
-    const size_t bytes = size_t(count) * sizeof(T);
-    memcpy(args.coverage + place, coverage.at[block] + lane, bytes);
-    memcpy(args.uncovered + place, product.at[block] + lane, bytes);
-  });
+    const int64_t place =
+        (view.index * view.height + tile.y + y) * view.width + tile.x + x;
+    copy_block(coverage, rows, columns, view.width, args.coverage + place);
+    copy_block(uncovered, rows, columns, view.width, args.uncovered + place);
+  }
 }
 
 template <bool kLinear, typename T>
@@ -92,6 +173,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
                   int64_t number, ForwardSpace<T>& space) {
   const Tile<T> tile = make_tile(view, number);
   list_faces(view, front, number, tile, space.faces);
+  find_blocks(tile, space.faces);
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
   const int64_t num_entries = space.faces.entries.size();
@@ -99,25 +181,15 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   uint64_t crowded = 0;  // blocks in which only the nearest faces count
   bool counting = false;
   if (args.last.key && double(num_entries) > most) {
-    find_reached(space.faces, space.nearest);
+    count_reaching(space.faces, space.nearest);
     crowded = blocks_above(space.nearest, kSurelyCrowded * most);
     counting = (blocks_above(space.nearest, most) & ~crowded) != 0;
     if (counting) memset(&space.count, 0, sizeof(space.count));
   }
-  const bool knows_blocks = counting || crowded;
-  uint64_t done = crowded;  // blocks that no further face changes
-  for (int64_t i = 0; i < num_entries; ++i) {
-    if (i % kGroup == 0 && i > 0) done |= find_done(space, counting, T(most));
-    const uint64_t blocks = (knows_blocks ? space.nearest.reached[i] : ~uint64_t(0)) & ~done;
-    if (!blocks) continue;
-    const TileEntry& entry = space.faces.entries[i];
-    const FaceInTile<T> face = space.faces.face(i);
-    const auto multiply =
-        entry.sides == 3
-            ? (counting ? multiply_face<kLinear, 3, true, T> : multiply_face<kLinear, 3, false, T>)
-            : (counting ? multiply_face<kLinear, 4, true, T> : multiply_face<kLinear, 4, false, T>);
-    multiply(tile, entry, face, blocks, space);
-  }
+  if (counting)
+    multiply_faces<kLinear, true>(tile, ~crowded, T(most), space);
+  else
+    multiply_faces<kLinear, false>(tile, ~crowded, T(most), space);
   if (args.last.key) {
     const TileLast<T, T, int32_t> last(args.last, view, tile);
     last.clear();
@@ -128,7 +200,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
                               last);
     }
   }
-  write_tile(args, view, tile, space.product, space.count);
+  write_tile(args, view, tile, space.product);
 }
 
 LRAST_END

@@ -10,10 +10,14 @@ LRAST_BEGIN
 constexpr int kTile = 32;  // pixels; its 64 blocks of 4 x 4 fit the bits of a word
 constexpr int kTilePixels = kTile * kTile;
 
+/// Pixels within reach of a face, inclusive, and its number of sides: what sorting reads.
+struct FaceBox { int32_t first_x, first_y, last_x, last_y, sides; };
+
 /// Faces of one view; kept between calls because fresh pages are slow.
 struct SoftFront {
   Buffer<ScreenPoint> screen;   // (V,)
   Buffer<SoftFace> faces;       // (F,)
+  Buffer<FaceBox> boxes;        // (F,)
   Buffer<int64_t> tile_begin;   // (tiles + 1,): sums of the numbers of faces
   int64_t first_place = 0;      // where the band of tiles begins that is listed in:
   Buffer<int32_t> tile_faces;   // ascending in each tile
@@ -98,7 +102,8 @@ inline int32_t farthest_corner(const ScreenPoint* screen, const int32_t* face) {
 }
 
 template <typename T>
-SoftStatus set_up_face(const SoftView<T>& view, SoftFront& front, int64_t number) {
+SoftStatus set_up_face(const SoftView<T>& view, double min_area, SoftMargin margin,
+                       SoftFront& front, int64_t number) {
   const int32_t* face = view.faces + 3 * number;
   SoftFace& out = front.faces[number];
   out.sides = 0;
@@ -112,13 +117,17 @@ SoftStatus set_up_face(const SoftView<T>& view, SoftFront& front, int64_t number
   const int sides =
       polygon_of_face(view, front.screen.data(), face, clip, polygon, corners, unplaced);
   if (unplaced >= 0) return {SoftStatus::kNotFinite, view.index, face[unplaced]};
-  if (sides > 0 && !make_soft_face(polygon, sides, view.model, view.width, view.height, out))
+  if (sides > 0 && !make_soft_face(polygon, sides, min_area, margin, view.width, view.height, out))
     return {SoftStatus::kNotFinite, view.index, farthest_corner(front.screen.data(), face)};
+  front.boxes[number] = {out.first_x, out.first_y, out.last_x, out.last_y, out.sides};
   return {SoftStatus::kOk, 0, 0};
 }
 
 template <typename T> SoftStatus set_up_faces(const SoftView<T>& view, SoftFront& front) {
   front.faces.resize(view.num_faces);
+  front.boxes.resize(view.num_faces);
+  const SoftMargin margin = soft_margin(view.model);
+  const double min_area = view.model.min_area;
   const int chunks = num_chunks(view.num_faces, view.threads);
   Buffer<SoftStatus> found;
   found.resize(chunks);
@@ -127,7 +136,7 @@ template <typename T> SoftStatus set_up_faces(const SoftView<T>& view, SoftFront
     SoftStatus& status = found[chunk];
     status = {SoftStatus::kOk, 0, 0};
     for (int64_t i = begin; i < end && status.code == SoftStatus::kOk; ++i)
-      status = set_up_face(view, front, i);
+      status = set_up_face(view, min_area, margin, front, i);
   });
   for (int i = 0; i < chunks; ++i)
     if (found[i].code != SoftStatus::kOk) return found[i];
@@ -139,7 +148,7 @@ struct TileBand { int64_t begin, end; };
 
 /// Calls body(tile) for each tile of a band within reach of a face, row by row.
 template <typename Body>
-void over_tiles(const SoftFace& face, int tiles_x, TileBand band, Body&& body) {
+void over_tiles(const FaceBox& face, int tiles_x, TileBand band, Body&& body) {
   if (face.sides == 0) return;
   const int top = larger(face.first_y / kTile, int(band.begin / tiles_x));
   const int bottom = smaller(face.last_y / kTile, int((band.end - 1) / tiles_x));
@@ -155,7 +164,7 @@ template <typename T> void count_in_tiles(const SoftView<T>& view, SoftFront& fr
   const int64_t num_tiles = view.num_tiles();
   front.tile_begin.zero(num_tiles + 1);
   for (int64_t i = 0; i < view.num_faces; ++i)
-    over_tiles(front.faces[i], view.tiles_x(), {0, num_tiles},
+    over_tiles(front.boxes[i], view.tiles_x(), {0, num_tiles},
                [&](int64_t tile) { ++front.tile_begin[tile + 1]; });
   for (int64_t tile = 0; tile < num_tiles; ++tile)
     front.tile_begin[tile + 1] += front.tile_begin[tile];
@@ -187,7 +196,7 @@ void sort_into_tiles(const SoftView<T>& view, SoftFront& front, TileBand band, b
   int64_t next = 0;
   for (int64_t i = 0; i < view.num_faces; ++i) {
     if (for_gradient) front.face_begin[i] = next;
-    over_tiles(front.faces[i], tiles_x, band, [&](int64_t tile) {
+    over_tiles(front.boxes[i], tiles_x, band, [&](int64_t tile) {
       const int64_t place = front.cursor[tile - band.begin]++;
       front.tile_faces[place] = int32_t(i);
       if (for_gradient) front.face_places[next++] = place;

@@ -58,25 +58,21 @@ PackMask<T> among_nearest(const BlockLast<T>& last, int part, Pack<T> key, int32
 /// rows of a block follow each other.
 template <typename T> struct NearestSpace {
   Buffer<TileDepth<T>> depths;  // of the tile's faces
-  Buffer<T> keys, factors;      // (rows, pixels); keys are -inf where a face does not count
+  Buffer<T> keys, odds;         // (rows, pixels); keys are -inf where a face does not count
   Buffer<int32_t> numbers;      // (rows,)
   int64_t begin[kBlocks], end[kBlocks];  // rows
-  Buffer<uint64_t> reached;              // per face of the tile: the blocks that it may reach
-  int64_t reaching[kBlocks];             // per block: these faces
+  int64_t reaching[kBlocks];             // faces that may reach a block
 };
 
 /// So many rows are filled at once, or those of a single block: 2 MB of floats, which caches hold.
 constexpr int64_t kMostRows = 1 << 14;
 
-/// Fills `reached` and `reaching`.
-template <typename T> void find_reached(const TileFaces<T>& faces, NearestSpace<T>& space) {
-  space.reached.resize(faces.entries.size());
+/// Fills `reaching`.
+template <typename T> void count_reaching(const TileFaces<T>& faces, NearestSpace<T>& space) {
   memset(space.reaching, 0, sizeof(space.reaching));
-  for (int64_t i = 0; i < space.reached.size(); ++i) {
-    space.reached[i] = block_box(faces.entries[i]);
-    for (uint64_t left = space.reached[i]; left; left &= left - 1)
+  for (int64_t i = 0; i < faces.blocks.size(); ++i)
+    for (uint64_t left = faces.blocks[i].near; left; left &= left - 1)
       ++space.reaching[__builtin_ctzll(left)];
-  }
 }
 
 /// Blocks that more than so many faces may reach.
@@ -87,44 +83,33 @@ template <typename T> uint64_t blocks_above(const NearestSpace<T>& space, double
   return blocks;
 }
 
-/// Pixels of a block of the tile, from its middle.
-template <typename T> void block_pixels(int block, int part, Pack<T>& x, Pack<T>& y) {
-  const int first = part * Pack<T>::kLanes;
-  const int middle = (kBlock - kTile) / 2;
-  x = Pack<T>(T(kBlock * (block % kBlocksX) + middle)) + load(kPixelLanes<T>.x + first);
-  y = Pack<T>(T(kBlock * (block / kBlocksX) + middle)) + load(kPixelLanes<T>.y + first);
-}
-
-/// Fills a face's rows in those of the `blocks` that it reaches.
+/// Fills a face's rows in `blocks`.
 template <bool kLinear, int kSides, typename T>
 __attribute__((flatten)) void list_keys(const Tile<T>& tile, const TileEntry& entry,
                                         const FaceInTile<T>& face, const TileDepth<T>& depth,
                                         uint64_t blocks, NearestSpace<T>& space) {
   using Two = Twin<Pack<T>>;
   const FaceConstants<kSides, T> constants(tile, face);
-  for (WindowWalk<kSides, T> walk(entry, blocks); walk.next(tile, face);)
-    for (unsigned left = walk.wanted; left;) {
+  for (uint64_t left = blocks; left;) {
       const BlockPair pair(left);
-      const int at[2] = {walk.block(pair.first), walk.block(pair.second)};
+      const int* const at = pair.at;
       const int64_t row[2] = {space.end[at[0]], space.end[at[1]]};
       unsigned any[2] = {0, 0};
       for (int part = 0; part < kParts<T>; ++part) {
-        const SideFrames<kSides, Two> frames =
-            walk.window.at(constants.lanes[part], pair.first, pair.second);
-        const FaceChance<Two> f = face_chance<kLinear, kSides, T>(constants, frames);
         Two x, y;
-        block_pixels(at[0], part, x.first, y.first);
-        block_pixels(at[1], part, x.second, y.second);
+        block_pixels(at, part, x, y);
+        const SideFrames<kSides, Two> frames = constants.at(x, y);
+        const FaceChance<Two> f = face_chance<kLinear, kSides, T>(constants, frames);
         const Two key =
             select(f.counts, key_at(depth, frames.across, x, y), Two(T(-INFINITY)));
         const int first = part * Pack<T>::kLanes;
         any[0] |= bits_of(f.counts.first);
         store(key.first, space.keys.data() + kBlockPixels * row[0] + first);
-        store(f.chance.factor.first, space.factors.data() + kBlockPixels * row[0] + first);
+        store(f.chance.odds.first, space.odds.data() + kBlockPixels * row[0] + first);
         if (!pair.two) continue;
         any[1] |= bits_of(f.counts.second);
         store(key.second, space.keys.data() + kBlockPixels * row[1] + first);
-        store(f.chance.factor.second, space.factors.data() + kBlockPixels * row[1] + first);
+        store(f.chance.odds.second, space.odds.data() + kBlockPixels * row[1] + first);
       }
       // A row without any pixel is overwritten by the next.
       for (int i = 0; i < 1 + int(pair.two); ++i) {
@@ -226,7 +211,7 @@ void choose_in_block(int block, int faces_per_pixel, const NearestSpace<T>& spac
   for (int part = 0; part < kParts<T>; ++part) {
     const int first = part * Pack<T>::kLanes;
     const T* keys = space.keys.data() + kBlockPixels * begin + first;
-    const T* factors = space.factors.data() + kBlockPixels * begin + first;
+    const T* odds = space.odds.data() + kBlockPixels * begin + first;
     block_last.ties = find_last(keys, numbers, count, T(faces_per_pixel), block_last.key + first,
                                 block_last.face + first);
     Pack<T> p(T(1));
@@ -234,8 +219,7 @@ void choose_in_block(int block, int faces_per_pixel, const NearestSpace<T>& spac
       const Pack<T> key = load(keys + kBlockPixels * i);
       const PackMask<T> chosen = both(less(Pack<T>(T(-INFINITY)), key),
                                       among_nearest(block_last, part, key, numbers[i]));
-      const Pack<T> factor = load(factors + kBlockPixels * i);
-      p = smaller(p * select(chosen, factor, Pack<T>(T(1))), Pack<T>(Power<T>::kCap));
+      p = with_face<T>(p, select(chosen, load(odds + kBlockPixels * i), Pack<T>(T(0))));
     }
     store(p, product + first);
   }
@@ -263,13 +247,14 @@ void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, uint64_t block
       blocks &= blocks - 1;
     } while (blocks && total + space.reaching[__builtin_ctzll(blocks)] <= kMostRows);
     space.keys.resize(kBlockPixels * total);
-    space.factors.resize(kBlockPixels * total);
+    space.odds.resize(kBlockPixels * total);
     space.numbers.resize(total);
-    for (int64_t i = 0; i < space.reached.size(); ++i) {
-      if (!(space.reached[i] & batch)) continue;
+    for (int64_t i = 0; i < faces.blocks.size(); ++i) {
+      const uint64_t reached = faces.blocks[i].near & batch;
+      if (!reached) continue;
       const TileEntry& entry = faces.entries[i];
       const auto list = entry.sides == 3 ? list_keys<kLinear, 3, T> : list_keys<kLinear, 4, T>;
-      list(tile, entry, faces.face(i), space.depths[i], batch, space);
+      list(tile, entry, faces.face(i), space.depths[i], reached, space);
     }
     for (uint64_t left = batch; left; left &= left - 1) {
       const int block = __builtin_ctzll(left);

@@ -86,9 +86,13 @@ template <typename T> Tile<T> make_tile(const SoftView<T>& view, int64_t number)
   return tile;
 }
 
+/// Blocks of a tile that a face may reach, and those of them that it covers in all digits.
+struct FaceBlocks { uint64_t near, deep; };
+
 /// The faces of a tile, in the order of their numbers.
 template <typename T> struct TileFaces {
   Buffer<TileEntry> entries;
+  Buffer<FaceBlocks> blocks;  // find_blocks() fills them
   Buffer<FaceGroup<T>> groups;
 
   FaceInTile<T> face(int64_t i) const { return {groups[i / kGroup], int(i % kGroup)}; }
@@ -154,7 +158,7 @@ void list_faces(const SoftView<T>& view, const SoftFront& front, int64_t number,
   out.entries.resize(count);
   for (int64_t i = 0; i < count; ++i) {
     const int32_t face_number = front.tile_faces[begin + i];
-    const SoftFace& face = front.faces[face_number];
+    const FaceBox& face = front.boxes[face_number];
     out.entries[i] = {face_number,
                       int8_t(face.sides),
                       int8_t(larger(face.first_x - tile.x, 0) / kBlock),

@@ -28,6 +28,9 @@ template <typename P> LRAST_INLINE Twin<P> operator*(Twin<P> a, Twin<P> b) {
 template <typename P> LRAST_INLINE Twin<P> operator/(Twin<P> a, Twin<P> b) {
   return {a.first / b.first, a.second / b.second};
 }
+template <typename P> LRAST_INLINE Twin<P> multiply_add(Twin<P> a, Twin<P> b, Twin<P> c) {
+  return {multiply_add(a.first, b.first, c.first), multiply_add(a.second, b.second, c.second)};
+}
 template <typename P> LRAST_INLINE Twin<P> smaller(Twin<P> a, Twin<P> b) {
   return {smaller(a.first, b.first), smaller(a.second, b.second)};
 }

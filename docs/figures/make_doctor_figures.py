@@ -32,7 +32,7 @@ def main() -> None:
     found = diagnose(some_bad)
     odd = [view.index for view in found.odd]
     sheet = contact_sheet(found.views, found.mesh, found.ious.tolist(), odd)
-    _save(sheet, "doctor_sheet.png", 1000)
+    _save(sheet.picture, "doctor_sheet.png", 1000)
     _save(rig_picture(found.views, found.mesh, odd), "doctor_rig.png", 1000)
     with tempfile.TemporaryDirectory() as folder:
         broken = saved(axes(1, -1, -1)(views), Path(folder) / "kettle")

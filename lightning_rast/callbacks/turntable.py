@@ -24,6 +24,11 @@ class Turntable(pl.Callback):
         self.path = folder / self.FILE
 
     @outlives_write_failure
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # That of a run which goes on now turns a mesh that will be replaced.
+        self.path.unlink(missing_ok=True)
+
+    @outlives_write_failure
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not is_finished(trainer):
             return

@@ -4,14 +4,18 @@ import contextlib
 import importlib.util
 import io
 import math
-from collections.abc import Callable
+import time
+import warnings
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from lightning_rast.callbacks.clustering import clustered
+from lightning_rast.data.errors import ViewsError
+from lightning_rast.data.photograph_image import photograph_in_view
 from lightning_rast.data.views import Views
 from lightning_rast.page.scene_data import upwards
 from lightning_rast.scene import Camera, Mesh
@@ -23,7 +27,8 @@ _MOST_VERTS = 100_000  # sent at once; of a larger mesh a coarser copy
 _CLAY, _TRAIN, _HELD_OUT = (212, 173, 145), (41, 128, 214), (224, 134, 44)
 _FRUSTUM = 0.07  # of the distance to the object
 _AWAY, _ELEVATION = 1.25, math.radians(25)  # of the visitor, in distances of the cameras
-_MASK_SIDE = 128  # pixels, of the mask that a frustum shows, at most
+_IMAGE_SIDE = 128  # pixels, of what a frustum shows, at most
+_MOST_SECONDS = 5.0  # of reading photographs, for which training waits; masks are there already
 
 
 def has_viser() -> bool:
@@ -31,7 +36,7 @@ def has_viser() -> bool:
 
 
 class ViewerScene:
-    """A page with a mesh, cameras with their masks, a line of status and buttons.
+    """A page with a mesh, cameras with their images, a line of status and buttons.
 
     on_pause, on_resume, on_close: called from another thread when a button is pressed.
 
@@ -91,12 +96,11 @@ class ViewerScene:
         camera.look_at = tuple(center.tolist())
 
     def add_cameras(self, views: Views, *, center: Float[Tensor, "3"], is_held_out: bool) -> None:
-        """A frustum for each view, with its mask; a click on it looks from there."""
+        """A frustum for each view, with its photograph or its mask; a click looks from there."""
         from viser.transforms import SO3
 
         views = views.to("cpu")
-        factor = -(-max(views.image_size) // _MASK_SIDE)
-        images = (255 * views.downscaled(factor).coverage.clamp(0, 1)).byte().numpy()
+        images = list(_images(views.downscaled(-(-max(views.image_size) // _IMAGE_SIDE))))
         poses = torch.linalg.inv(views.cameras.world_to_view.double()).numpy()
         group = "held_out" if is_held_out else "train"
         for index, (pose, image) in enumerate(zip(poses, images, strict=True)):
@@ -110,7 +114,7 @@ class ViewerScene:
                 thickness=1.5,
                 thickness_units="screen",
                 color=_HELD_OUT if is_held_out else _TRAIN,
-                image=np.repeat(image[..., None], 3, axis=2),
+                image=image,
                 format="png",
                 wxyz=SO3.from_matrix(pose[:3, :3]).wxyz,
                 position=pose[:3, 3],
@@ -169,6 +173,26 @@ def free_direction(
     directions = math.cos(_ELEVATION) * level + math.sin(_ELEVATION) * up
     towards = offsets / np.maximum(np.linalg.norm(offsets, axis=1, keepdims=True), 1e-12)
     return directions[np.argmin((directions @ towards.T).max(axis=1))]
+
+
+def _images(views: Views) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
+    """Of each view the photograph; where there is none, or no time for it, the mask."""
+    masks = (255 * views.coverage.clamp(0, 1)).byte().numpy()
+    until = time.perf_counter() + _MOST_SECONDS
+    failures: list[str] = []
+    for index, mask in enumerate(masks):
+        photograph = None
+        if time.perf_counter() < until:
+            try:
+                photograph = photograph_in_view(views, index)
+            except ViewsError as error:
+                failures.append(str(error))
+        yield np.repeat(mask[..., None], 3, axis=2) if photograph is None else photograph
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        warnings.warn(  # noqa: B028
+            f"{failures[0]}{more}; the live view shows the mask in its place"
+        )
 
 
 def _shape(cameras: Camera, index: int) -> tuple[float, float]:

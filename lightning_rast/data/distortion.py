@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from lightning_rast.data.errors import ViewsError
@@ -46,9 +46,11 @@ class Distortion:
 
 
 def undistorted(
-    image: Float[Tensor, "H W"], K: Float[Tensor, "3 3"], distortion: Distortion
-) -> tuple[Float[Tensor, "H W"], Bool[Tensor, "H W"]]:
+    image: Shaped[Tensor, "H W *C"], K: Float[Tensor, "3 3"], distortion: Distortion
+) -> tuple[Shaped[Tensor, "H W *C"], Bool[Tensor, "H W"]]:
     """The pinhole camera's image (bilinear), and where the distorted one had something to show.
+
+    Of coverage, or of colours of any dtype that OpenCV knows. What is not known is 0.
 
     K in pixels, centres at +0.5; it may have skew. Beyond the radius where the polynomial turns
     back, which would show the image's middle once more, nothing is known.
@@ -57,7 +59,7 @@ def undistorted(
         ViewsError: OpenCV is not installed, or the coefficients lead nowhere.
     """
     cv2 = _opencv()
-    height, width = image.shape
+    height, width = image.shape[:2]
     # OpenCV's pixel centres are at integers.
     matrix = K.double().cpu().numpy() - np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
     no_skew = matrix.copy()
@@ -71,7 +73,7 @@ def undistorted(
         x, y = make(no_skew, coefficients, np.eye(3), matrix, size, as_float)
         x = x + np.float32(matrix[0, 1] / matrix[1, 1]) * (y - np.float32(matrix[1, 2]))
         inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-        known = inside & _before_the_turn(matrix, image.shape, distortion)
+        known = inside & _before_the_turn(matrix, (height, width), distortion)
         moved = [np.where(known, places, -2).astype(np.float32) for places in (x, y)]
         source = np.ascontiguousarray(image.cpu().numpy())
         result = cv2.remap(source, *moved, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -80,7 +82,8 @@ def undistorted(
     if not known.any():
         values = ", ".join(f"{value:g}" for value in distortion.coefficients)
         raise ViewsError(f"the distortion {values} leaves nothing of the image; is it right?")
-    return torch.from_numpy(np.where(known, result, 0)), torch.from_numpy(known)
+    result[~known] = 0
+    return torch.from_numpy(result), torch.from_numpy(known)
 
 
 def _before_the_turn(

@@ -15,16 +15,17 @@ from lightning_rast.data.calibration import (
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.mask_image import has_alpha
 from lightning_rast.data.photographs import (
+    MASK_SUFFIX,
     SUFFIXES,
     find_photograph,
     image_folder,
     images_in,
     is_file,
+    scaled_down,
 )
 
 Reading = Literal["mask", "alpha", "background"]
 MASK_FOLDERS = ("masks", "mask", "silhouettes")
-_MASK_SUFFIX = "_mask"
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ def find_masks(calibration: Calibration, masks: str = "auto") -> list[FoundMask]
     found = _of_auto(calibration, photographs) if masks == "auto" else _named(calibration, masks)
     if isinstance(found, str):
         return find_masks(calibration, found)
-    _check_complete(calibration, found)
+    complete = _complete(calibration, found)
+    if not any(photographs):
+        photographs = scaled_down(calibration.folder, complete)
     return [
-        FoundMask(mask, "mask", image)
-        for mask, image in zip(found, photographs, strict=True)
-        if mask is not None
+        FoundMask(mask, "mask", image) for mask, image in zip(complete, photographs, strict=True)
     ]
 
 
@@ -86,12 +87,12 @@ def _of_auto(
             return "alpha"
     at = image_folder(folder)
     if at is not None and not any(view.image for view in views):
-        marked = [image for image in images_in(at) if image.stem.endswith(_MASK_SUFFIX)]
+        marked = [image for image in images_in(at) if image.stem.endswith(MASK_SUFFIX)]
         if marked:
             return _by_order(calibration, at, marked)
     raise ViewsError(
         f"no masks for the {len(views)} cameras of {calibration.path}: looked in {folder} for"
-        f" folders {', '.join(MASK_FOLDERS)}, for *{_MASK_SUFFIX}.png beside the images, and for"
+        f" folders {', '.join(MASK_FOLDERS)}, for *{MASK_SUFFIX}.png beside the images, and for"
         f" images with transparency{_photographs_found(photographs)}; data.masks names a folder, or"
         " says background where the photographs have a plain one"
     )
@@ -156,7 +157,7 @@ def _of_name(name: str, by_stem: dict[str, Path], files: dict[str, Path]) -> Pat
         stem = path.rsplit(".", 1)[0] if PurePosixPath(path).suffix.lower() in SUFFIXES else path
         if path in files:
             return files[path]
-        for key in (stem, path, stem + _MASK_SUFFIX):
+        for key in (stem, path, stem + MASK_SUFFIX):
             if key in by_stem:
                 return by_stem[key]
     return None
@@ -184,7 +185,7 @@ def _photographs(calibration: Calibration) -> list[Path | None]:
     place = image_folder(folder)
     if place is None:
         return named
-    files = [file for file in images_in(place) if not file.stem.endswith(_MASK_SUFFIX)]
+    files = [file for file in images_in(place) if not file.stem.endswith(MASK_SUFFIX)]
     return list(files) if len(files) == len(views) else named
 
 
@@ -196,7 +197,7 @@ def _present(view: CalibratedView, image: Path | None, calibration: Calibration)
 
 
 def _beside(image: Path) -> Path | None:
-    candidates = (image.with_name(f"{image.stem}{_MASK_SUFFIX}{suffix}") for suffix in SUFFIXES)
+    candidates = (image.with_name(f"{image.stem}{MASK_SUFFIX}{suffix}") for suffix in SUFFIXES)
     return next((candidate for candidate in candidates if is_file(candidate)), None)
 
 
@@ -210,7 +211,7 @@ def _all_images(folder: Path) -> list[Path]:
     ]
 
 
-def _check_complete(calibration: Calibration, found: Sequence[Path | None]) -> None:
+def _complete(calibration: Calibration, found: Sequence[Path | None]) -> list[Path]:
     views = calibration.views
     missing = [view for view, mask in zip(views, found, strict=True) if mask is None]
     if missing:
@@ -219,3 +220,4 @@ def _check_complete(calibration: Calibration, found: Sequence[Path | None]) -> N
             f"{len(missing)} of {len(views)} cameras in {calibration.path} have no mask: {names}"
         )
     check_distinct((view.label, mask) for view, mask in zip(views, found, strict=True) if mask)
+    return [mask for mask in found if mask is not None]

@@ -32,7 +32,7 @@ def read_mask(path: Path, *, inverted: bool = False) -> Float[Tensor, "H W"]:
     Raises:
         ViewsError: if the file is missing, no image, or (EmptyMaskError) its mask is empty.
     """
-    coverage = _decoded(path, _coverage)
+    coverage = decoded(path, _coverage)
     if inverted:
         coverage = 1 - coverage
     peak = float(coverage.max())
@@ -48,7 +48,7 @@ def read_alpha(path: Path, *, inverted: bool = False) -> Float[Tensor, "H W"]:
     Raises:
         ViewsError: as `read_mask`, or the image has no alpha channel.
     """
-    coverage = _decoded(path, _alpha)
+    coverage = decoded(path, _alpha)
     if coverage is None:
         raise ViewsError(f"{path} has no alpha channel to take the mask from")
     if inverted:
@@ -58,18 +58,24 @@ def read_alpha(path: Path, *, inverted: bool = False) -> Float[Tensor, "H W"]:
     return torch.from_numpy(coverage)
 
 
-def read_foreground(path: Path, *, threshold: float = DEFAULT_THRESHOLD) -> Float[Tensor, "H W"]:
+def read_foreground(
+    path: Path, *, threshold: float = DEFAULT_THRESHOLD, inverted: bool = False
+) -> Float[Tensor, "H W"]:
     """What differs from a plain background; `data.background.foreground` says how.
+
+    inverted: what does not differ from it, as of a hole in a plain sheet.
 
     Raises:
         ViewsError: as `read_mask`, or the background is not plain.
     """
-    colors = _decoded(path, lambda image: np.asarray(image.convert("RGB"), dtype=np.float32) / 255)
+    colors = decoded(path, lambda image: np.asarray(image.convert("RGB"), dtype=np.float32) / 255)
     try:
         found = foreground(torch.from_numpy(colors), threshold=threshold)
     except ViewsError as error:
         raise type(error)(f"{path}: {error}") from None
-    return found
+    if inverted and bool(found.all()):
+        raise EmptyMaskError(f"empty mask: nothing of {path} is like its border")
+    return 1 - found if inverted else found
 
 
 def has_alpha(path: Path) -> bool:
@@ -78,7 +84,7 @@ def has_alpha(path: Path) -> bool:
     Raises:
         ViewsError: it is no image.
     """
-    alpha = _decoded(path, _alpha)
+    alpha = decoded(path, _alpha)
     return alpha is not None and bool(alpha.min() < 1)
 
 
@@ -88,10 +94,17 @@ def image_size_of(path: Path) -> tuple[int, int]:
     Raises:
         ViewsError: it is missing or no image.
     """
-    return _decoded(path, lambda image: (image.height, image.width))
+    return decoded(path, lambda image: (image.height, image.width))
 
 
-def _decoded(path: Path, decode: Callable[[Image.Image], _T]) -> _T:
+def decoded(path: Path, decode: Callable[[Image.Image], _T], *, what: str = "mask image") -> _T:
+    """What `decode` makes of an image file, of which Pillow has read the header alone by then.
+
+    what: it is, for messages.
+
+    Raises:
+        ViewsError: whatever is wrong with the file.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have a limit too
@@ -103,15 +116,15 @@ def _decoded(path: Path, decode: Callable[[Image.Image], _T]) -> _T:
                     )
                 return decode(image)
     except FileNotFoundError:
-        raise ViewsError(f"missing mask image: {path}") from None
+        raise ViewsError(f"missing {what}: {path}") from None
     except ViewsError:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ViewsError(f"cannot read mask image {path}: {error}") from None
+        raise ViewsError(f"cannot read {what} {path}: {error}") from None
     # Pillow's decoders let struct.error, IndexError, zlib.error and others of damaged files pass.
     except Exception as error:
         text = f"{error or type(error).__name__}"
-        raise ViewsError(f"cannot read mask image {path}: {text}") from None
+        raise ViewsError(f"cannot read {what} {path}: {text}") from None
 
 
 def _alpha(image: Image.Image) -> np.ndarray | None:

@@ -1,6 +1,6 @@
 """Finds image files by the names that camera files give them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lightning_rast.data.calibration import natural_order
@@ -20,6 +20,8 @@ SUFFIXES = (
     ".pbm",
 )
 FOLDERS = ("images", "image", "rgb", "rgba", "input", "train")
+
+MASK_SUFFIX = "_mask"
 
 
 def is_file(path: Path) -> bool:
@@ -72,3 +74,15 @@ def image_folder(folder: Path) -> Path | None:
     """Where the photographs are, if that is one of the usual places."""
     places = (*(folder / name for name in FOLDERS), folder)
     return next((place for place in places if place.is_dir() and images_in(place)), None)
+
+
+def scaled_down(folder: Path, masks: Sequence[Path]) -> list[Path | None]:
+    """Of each mask the image of its name in `images_2`, `images_quarter` and the like: good to
+    look at, but not of the size that the cameras are for."""
+    for place in sorted(folder.glob("images_*"), key=lambda each: natural_order(each.name)):
+        if place.is_dir():
+            by_stem = {image.stem: image for image in images_in(place)}
+            found = [by_stem.get(mask.stem.removesuffix(MASK_SUFFIX)) for mask in masks]
+            if any(found):
+                return found
+    return [None] * len(masks)

@@ -22,10 +22,14 @@ from lightning_rast.scene import Camera
 
 @dataclass(frozen=True)
 class Remedy:
-    """cause: what is wrong with data that it mends, as the end of a sentence "it seems that"."""
+    """apply: gets the views, and the images' sizes as they are after it, (N, 2), width and height,
+    it, px. cause: what is wrong with data that it mends, as the end of a sentence "it seems
+    that". turns: width and height were exchanged before it.
+    """
 
-    apply: Callable[[Views], Views]
+    apply: Callable[[Views, Tensor], Views]
     cause: str
+    turns: bool = False
 
 
 def remedied(views: Views, fixes: Sequence[str]) -> Views:
@@ -37,32 +41,35 @@ def remedied(views: Views, fixes: Sequence[str]) -> Views:
     for name in fixes:
         if name not in REMEDIES:
             raise ViewsError(f"no fix is named {name!r}; there are {', '.join(REMEDIES)}")
-        views = REMEDIES[name].apply(views)
+    for place, name in enumerate(fixes):
+        # The files are what all remedies lead to; what later ones turn is still to be turned.
+        sizes, turns = image_sizes(views), [REMEDIES[later].turns for later in fixes[place + 1 :]]
+        views = REMEDIES[name].apply(views, sizes.flip(1) if sum(turns) % 2 else sizes)
     return replace(views, cameras=_with_near_planes(views)) if fixes else views
 
 
 # --- poses
 
 
-def _inverse_pose(views: Views) -> Views:
+def _inverse_pose(views: Views, _: Tensor) -> Views:
     return _posed(views, torch.linalg.inv(views.cameras.world_to_view))
 
 
-def _transposed_rotation(views: Views) -> Views:
+def _transposed_rotation(views: Views, _: Tensor) -> Views:
     pose = views.cameras.world_to_view.clone()
     pose[:, :3, :3] = pose[:, :3, :3].mT.clone()
     return _posed(views, pose)
 
 
-def _center_as_t(views: Views) -> Views:
+def _center_as_t(views: Views, _: Tensor) -> Views:
     """t := -R t: what was given for t is where the camera stands."""
     pose = views.cameras.world_to_view.clone()
     pose[:, :3, 3:] = -pose[:, :3, :3] @ pose[:, :3, 3:]
     return _posed(views, pose)
 
 
-def _turned_axes(*signs: float) -> Callable[[Views], Views]:
-    def apply(views: Views) -> Views:
+def _turned_axes(*signs: float) -> Callable[[Views, Tensor], Views]:
+    def apply(views: Views, _: Tensor) -> Views:
         pose = views.cameras.world_to_view
         return _posed(views, pose.new_tensor([*signs, 1.0])[:, None] * pose)
 
@@ -76,23 +83,23 @@ def _posed(views: Views, world_to_view: Tensor) -> Views:
 # --- intrinsics and pixels
 
 
-def _y_axis_up(views: Views) -> Views:
+def _y_axis_up(views: Views, _: Tensor) -> Views:
     """fy := -fy, about the principal point."""
     K = views.cameras.K.clone()
     K[:, :2, 1] *= -1
     return replace(views, cameras=replace(views.cameras, K=K))
 
 
-def _swapped_intrinsics(views: Views) -> Views:
+def _swapped_intrinsics(views: Views, _: Tensor) -> Views:
     K = views.cameras.K.clone()
     K[:, 0, 0], K[:, 1, 1] = views.cameras.K[:, 1, 1], views.cameras.K[:, 0, 0]
     K[:, 0, 2], K[:, 1, 2] = views.cameras.K[:, 1, 2], views.cameras.K[:, 0, 2]
     return replace(views, cameras=replace(views.cameras, K=K))
 
 
-def _scaled_intrinsics(views: Views) -> Views:
+def _scaled_intrinsics(views: Views, sizes: Tensor) -> Views:
     """By the power of two that brings the principal points nearest to the images' middles."""
-    width, height = image_sizes(views).unbind(dim=1)
+    width, height = sizes.unbind(dim=1)
     K = views.cameras.K
     ratio = torch.stack((width / (2 * K[:, 0, 2]), height / (2 * K[:, 1, 2])))
     typical = float(ratio.median())
@@ -103,18 +110,17 @@ def _scaled_intrinsics(views: Views) -> Views:
     return replace(views, cameras=replace(views.cameras, K=scale[:, None] * K))
 
 
-def _pictured(*rows: Sequence[float]) -> Callable[[Views], Views]:
+def _pictured(*rows: Sequence[float]) -> Callable[[Views, Tensor], Views]:
     """Pixels moved to where the stored image has them.
 
-    rows: of a 2 x 4 matrix on (x, y, width, height), the sizes being the stored image's.
+    rows: of a 2 x 4 matrix on (x, y, width, height), the sizes being the image's afterwards.
     """
 
-    def apply(views: Views) -> Views:
-        own = image_sizes(views)
+    def apply(views: Views, sizes: Tensor) -> Views:
         matrix = torch.tensor(rows, dtype=torch.float64)
         move = torch.eye(3, dtype=torch.float64).repeat(len(views), 1, 1)
         move[:, :2, :2] = matrix[:, :2]
-        move[:, :2, 2] = own @ matrix[:, 2:].T
+        move[:, :2, 2] = sizes @ matrix[:, 2:].T
         return replace(views, cameras=_moved(views.cameras, move))
 
     return apply
@@ -152,7 +158,7 @@ def image_sizes(views: Views) -> Float[Tensor, "N 2"]:
 # --- masks
 
 
-def _inverted_masks(views: Views) -> Views:
+def _inverted_masks(views: Views, _: Tensor) -> Views:
     coverage = 1 - views.coverage
     if views.known is not None:
         coverage = coverage * views.known
@@ -183,10 +189,10 @@ def _ranks(keys: Sequence[object]) -> list[int]:
     return ranks
 
 
-def _ordered(camera_of: Callable[[Sequence[str]], list[int]]) -> Callable[[Views], Views]:
+def _ordered(camera_of: Callable[[Sequence[str]], list[int]]) -> Callable[[Views, Tensor], Views]:
     """Camera of each view, from the views' names."""
 
-    def apply(views: Views) -> Views:
+    def apply(views: Views, _: Tensor) -> Views:
         return replace(views, cameras=views.cameras[camera_of(views.names)])
 
     return apply
@@ -268,16 +274,20 @@ REMEDIES: dict[str, Remedy] = {
     "transpose_images": Remedy(
         _pictured((0, 1, 0, 0), (1, 0, 0, 0)),
         "rows and columns are swapped: the images are transposed, or pixels are (row, column)",
+        turns=True,
     ),
     "swap_intrinsics": Remedy(
         _swapped_intrinsics, "fx, cx and fy, cy are swapped: K was written for (row, column)"
     ),
     "rotate_90": Remedy(
-        _pictured((0, -1, 1, 0), (1, 0, 0, 0)), "the images are turned clockwise by 90 degrees"
+        _pictured((0, -1, 1, 0), (1, 0, 0, 0)),
+        "the images are turned clockwise by 90 degrees",
+        turns=True,
     ),
     "rotate_270": Remedy(
         _pictured((0, 1, 0, 0), (-1, 0, 0, 1)),
         "the images are turned counter-clockwise by 90 degrees",
+        turns=True,
     ),
     "rotate_180": Remedy(
         _pictured((-1, 0, 1, 0), (0, -1, 0, 1)), "the images are turned by 180 degrees"

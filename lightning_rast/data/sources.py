@@ -32,7 +32,7 @@ def read_coverage(path: Path, how: MaskReading) -> Float[Tensor, "H W"]:
     if how.reading == "alpha":
         return read_alpha(path, inverted=how.inverted)
     if how.reading == "background":
-        return read_foreground(path, threshold=how.threshold)
+        return read_foreground(path, threshold=how.threshold, inverted=how.inverted)
     return read_mask(path, inverted=how.inverted)
 
 

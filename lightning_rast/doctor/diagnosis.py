@@ -1,6 +1,6 @@
 """Do cameras and masks agree, and if not, why?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.doctor.consensus import Consensus
 from lightning_rast.doctor.odd_views import OddView, odd_reasons
 from lightning_rast.doctor.pixel_shift import PixelShift, pixel_shift
-from lightning_rast.doctor.trials import Cure, Screen, Trial, find_cure, limited
+from lightning_rast.doctor.trials import Screen, Trial, find_cure, limited
 from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.optim.agreement import Targets, agreement
 from lightning_rast.scene import Mesh
@@ -69,9 +69,12 @@ class Diagnosis:
 
 
 @torch.no_grad()
-def diagnose(views: Views, *, pixel_centers: PixelCenters | None = None) -> Diagnosis:
+def diagnose(
+    views: Views, *, given: Sequence[str] = (), pixel_centers: PixelCenters | None = None
+) -> Diagnosis:
     """Carve a quick hull; where it fits badly, try the usual mistakes.
 
+    given: remedies that the views are meant to be taken with; what is found comes behind them.
     pixel_centers: what the views were loaded with; None: not known.
 
     Raises:
@@ -82,14 +85,14 @@ def diagnose(views: Views, *, pixel_centers: PixelCenters | None = None) -> Diag
             "a single view agrees with any camera: whether cameras and masks belong together shows"
             " in two or more views"
         )
-    screen = Screen(views)
+    screen = Screen(views, given)
     before = screen.checked(())
     cure = None
     many_odd = len(before.odd) > _MANY * len(views)
     if before.score < _BEYOND_DOUBT or many_odd or look_inverted(screen.small):
         cure = find_cure(screen, before)
     after = before if cure is None else cure.agreed
-    mended = screen.fine if cure is None else remedied(screen.fine, cure.fixes)
+    mended = screen.mended(() if cure is None else cure.fixes)
     typical = float(after.fit.median())
     odd = ()
     if after.mesh is not None:
@@ -97,7 +100,9 @@ def diagnose(views: Views, *, pixel_centers: PixelCenters | None = None) -> Diag
     is_sound = after.mesh is not None and after.score >= _AGREES
     shift, better_centers = None, ""
     if is_sound and after.score >= _EXACT:
-        shift, better_centers = _pixels(views, cure, after, pixel_centers)
+        fixes = (*given, *(cure.fixes if cure else ()))
+        fine = remedied(limited(views, _FINE_SIZE), fixes)
+        shift, better_centers = _pixels(fine, after, pixel_centers)
     return Diagnosis(
         agree=is_sound and cure is None and not better_centers,
         ious=_ious(before, screen.fine),
@@ -122,13 +127,11 @@ def _ious(agreed: Consensus, views: Views) -> Float64[Tensor, " N"]:
 
 
 def _pixels(
-    views: Views, cure: Cure | None, agreed: Consensus, pixel_centers: PixelCenters | None
+    views: Views, agreed: Consensus, pixel_centers: PixelCenters | None
 ) -> tuple[PixelShift, str]:
     """And what `data.pixel_centers` should be."""
     assert agreed.mesh is not None
-    kept = [view for view in range(len(views)) if view not in agreed.odd]
-    fixes = cure.fixes if cure else ()
-    fine = remedied(limited(views, _FINE_SIZE), fixes)[kept]
+    fine = views[[view for view in range(len(views)) if view not in agreed.odd]]
     native_px = 1.0 if fine.sources is None else fine.sources[0].scale[1]
     distances = mask_distance(fine.coverage, fine.known)
     shift = pixel_shift(fine, distances, agreed.mesh, native_px=native_px)

@@ -1,14 +1,14 @@
 """Reads views, has them diagnosed, tells the result and writes the pictures."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lightning_rast.config import DataConfig
 from lightning_rast.data.calibration import PixelCenters
 from lightning_rast.data.formats import load_views, read_calibration, recognise
-from lightning_rast.data.remedies import INVERSE, REMEDIES, remedied
+from lightning_rast.data.remedies import INVERSE, REMEDIES
 from lightning_rast.data.views import Views
 from lightning_rast.doctor.diagnosis import Diagnosis, diagnose
 from lightning_rast.doctor.rig import rig_picture
@@ -24,7 +24,7 @@ _BAD = "cameras and masks do not agree: their hull matches the masks with an IoU
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A diagnosis of the views that a config names.
+    """A diagnosis of the views that a config names, as they were read.
 
     settings: lines of a config that mend them.
     """
@@ -129,31 +129,30 @@ def examine(data: DataConfig, folder: Path | None) -> Examination:
         ViewsError: they cannot be read, or are fewer than two.
         OSError: the pictures cannot be written.
     """
-    views = remedied(
-        load_views(
-            data.folder,
-            format=data.format,
-            masks=data.masks,
-            max_image_size=data.max_image_size,
-            pixel_centers=data.pixel_centers,
-            background_threshold=data.background_threshold,
-            invert_masks=data.invert_masks,
-        ),
-        data.fix,
+    views = load_views(
+        data.folder,
+        format=data.format,
+        masks=data.masks,
+        max_image_size=data.max_image_size,
+        pixel_centers=data.pixel_centers,
+        background_threshold=data.background_threshold,
+        invert_masks=data.invert_masks,
     )
     height, width = views.image_size
     count = "1 view" if len(views) == 1 else f"{len(views)} views"
     kind = recognise(data.folder) if data.format == "auto" else data.format
     print(f"{data.folder}: {count} of {width} x {height} px ({kind})", flush=True)
-    diagnosis = diagnose(views, pixel_centers=centers_of(data))
+    diagnosis = diagnose(views, given=data.fix, pixel_centers=centers_of(data))
     pictures: list[Path] = []
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         odd = [view.index for view in diagnosis.odd]
         ious = diagnosis.mended_ious.tolist()
-        save_png(folder / SHEET, contact_sheet(diagnosis.views, diagnosis.mesh, ious, odd))
+        sheet = contact_sheet(diagnosis.views, diagnosis.mesh, ious, odd)
+        save_png(folder / SHEET, sheet.picture)
         save_png(folder / RIG, rig_picture(diagnosis.views, diagnosis.mesh, odd))
         pictures = [folder / SHEET, folder / RIG]
+        diagnosis = replace(diagnosis, notes=(*diagnosis.notes, *sheet.notes))
     examination = Examination(data, views, diagnosis, tuple(pictures))
     print("\n".join([*_table(examination), "", *examination.verdict]))
     return examination

@@ -66,11 +66,12 @@ class Cure:
 
 
 class Screen:
-    """Views in two small sizes, to try remedies on."""
+    """Views in two small sizes, to try remedies on: small, fine, after those that are `given`."""
 
-    def __init__(self, views: Views) -> None:
-        self.small = limited(views, SCREENED_SIZE)
-        self.fine = limited(views, CHECKED_SIZE)
+    def __init__(self, views: Views, given: Sequence[str] = ()) -> None:
+        self._given = tuple(given)
+        self._as_read = limited(views, SCREENED_SIZE), limited(views, CHECKED_SIZE)
+        self.small, self.fine = (remedied(size, given) for size in self._as_read)
         count = len(views)
         most = min(count, _SCREENED_VIEWS)
         self._chosen = [round(i * (count - 1) / max(1, most - 1)) for i in range(most)]
@@ -86,16 +87,23 @@ class Screen:
 
     def screened(self, fixes: Sequence[str]) -> Trial | None:
         """None: it cannot be applied, or changes nothing."""
-        mended = _changed(self.small, fixes)
-        if mended is None:
+        try:
+            mended = remedied(self._as_read[0], (*self._given, *fixes))
+        except (ViewsError, ValueError, RuntimeError):
+            return None
+        if fixes and not _differ(mended, self.small):
             return None
         chosen = mended[self._chosen]
         trial = Trial(tuple(fixes), quick_hull(chosen, self.distances(mended)[self._chosen]).score)
         self.trials.append(trial)
         return trial
 
+    def mended(self, fixes: Sequence[str]) -> Views:
+        """The finer ones."""
+        return remedied(self._as_read[1], (*self._given, *fixes))
+
     def checked(self, fixes: Sequence[str]) -> Consensus:
-        mended = remedied(self.fine, fixes)
+        mended = self.mended(fixes)
         found = consensus(mended, self.distances(mended))
         self.trials.append(Trial(tuple(fixes), found.score, checked=True))
         return found
@@ -168,17 +176,11 @@ def _combinations(views: Views, usable: set[str]) -> Iterator[tuple[str, ...]]:
         yield from ((*first, a, b) for a in group for b in other)
 
 
-def _changed(views: Views, fixes: Sequence[str]) -> Views | None:
-    if not fixes:
-        return views
-    try:
-        mended = remedied(views, fixes)
-    except (ViewsError, ValueError, RuntimeError):
-        return None
+def _differ(mended: Views, views: Views) -> bool:
     if mended.coverage is not views.coverage:
-        return mended
+        return True
     same_pose = torch.allclose(mended.cameras.world_to_view, views.cameras.world_to_view)
-    return None if same_pose and torch.allclose(mended.cameras.K, views.cameras.K) else mended
+    return not (same_pose and torch.allclose(mended.cameras.K, views.cameras.K))
 
 
 def limited(views: Views, size: int) -> Views:

@@ -12,18 +12,12 @@ from lightning_rast.optim.carving import carved
 from lightning_rast.optim.hidden_bars import depth_inside, hidden_bars
 from lightning_rast.optim.occupancy import Voxels
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
-from lightning_rast.optim.topology import (
-    compare_topology,
-    judge,
-    needs_revoxelizing,
-    part_genus,
-)
+from lightning_rast.optim.topology import compare_topology, needs_revoxelizing, part_genus
 from lightning_rast.scene import Mesh
 
 _MOST_OUTSIDE = 1.0  # px
 _SMALLEST_PART = 0.01
 _WIDEST_BAR = 4  # radius in cells of the coarse grid
-_COARSER = 0.01  # of IoU and of the outline, what half the resolution may lose; a fit regains it
 
 
 @torch.no_grad()
@@ -68,8 +62,6 @@ def retopologized(
        of the box's longest side. Tips stay, as they join nothing, and so do real handles, as some
        view sees them in front of the background.
     3. Small parts and parts that no mask shows go.
-    4. The surface of half the resolution is taken instead if it has fewer handles and matches the
-       masks nearly as well: errors of masks leave bars and tunnels of a cell or two.
 
     Thin parts may have been lost and the outline is coarse: fit it again and let `judge` decide
     whether it stays.
@@ -99,17 +91,7 @@ def retopologized(
             best, voxels = candidate, without
             coarse = replace(coarse, inside=coarse.inside & ~hidden)
             depth = depth_inside(coarse)
-    if sum(part_genus(best)) > 0:
-        best = _with_fewer_handles(best, coarse.surface(blur), targets)
     return best.to(mesh.verts.device)
-
-
-def _with_fewer_handles(fine: Mesh, coarse: Mesh, targets: Targets) -> Mesh:
-    if coarse.num_faces == 0 or _num_handles(coarse) >= sum(part_genus(fine)):
-        return fine
-    coarse = _tidied(coarse, targets)
-    verdict = judge(fine, coarse, targets, most_iou_lost=_COARSER, most_outline_lost=_COARSER)
-    return coarse if verdict.accepted else fine
 
 
 def other_topology(

@@ -17,13 +17,26 @@
     });
   }
 
+  const overPhotographs = document.getElementById("show-photographs");
+  const legend = document.querySelector(".of-photographs");
+  overPhotographs?.addEventListener("click", () => {
+    const on = grid.classList.toggle("over-photographs");
+    overPhotographs.setAttribute("aria-pressed", String(on));
+    legend.hidden = !on;
+  });
+  // Of a tile's pictures, the one that is seen.
+  function picture(tile) {
+    const photograph = grid.classList.contains("over-photographs") && tile.querySelector(".photograph");
+    return photograph || tile.querySelector("img");
+  }
+
   let shown = 0;
   function show(place) {
     const inOrder = [...grid.children];
     shown = (place + inOrder.length) % inOrder.length;
     const tile = inOrder[shown];
-    dialog.querySelector("img").src = tile.querySelector("img").src;
-    dialog.querySelector("img").alt = tile.querySelector("img").alt;
+    dialog.querySelector("img").src = picture(tile).src;
+    dialog.querySelector("img").alt = picture(tile).alt;
     dialog.querySelector("h3").textContent = tile.querySelector(".name").textContent;
     dialog.querySelector("p").textContent = tile.querySelector(".facts").textContent;
     dialog.querySelector("#from-here").hidden = tile.dataset.camera === undefined;

@@ -14,6 +14,7 @@ from lightning_rast.page.view_tiles import views
 from lightning_rast.scene import Mesh
 
 MOST_VERTS = 100_000  # of the mesh in the page, about 2.5 MB
+MOST_CHARACTERS = 2_500_000  # photographs are made smaller, or left out, to stay below
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = ("vendor/three.min.js", "viewer.js", "page.js")
@@ -44,30 +45,27 @@ def page_html(facts: Facts, shown: Mesh | None = None) -> str:
         element("title", f"{facts.name} – reconstruction"),
         element("style", Markup(style)),
     )
-    body = element(
-        "body",
-        element(
-            "main",
-            sections.heading(facts),
-            sections.cards(facts),
-            sections.warnings_box(facts),
-            sections.result(facts),
-            views(facts),
-            course.curves(facts),
-            element(
-                "div",
-                sections.scores(facts),
-                course.timings(facts),
-                sections.mesh_state(facts),
-                class_="columns",
-            ),
-            sections.config(facts),
-            sections.small_print(facts),
-        ),
+    above = [
+        sections.heading(facts),
+        sections.cards(facts),
+        sections.warnings_box(facts),
+        sections.result(facts),
+    ]
+    columns = (sections.scores(facts), course.timings(facts), sections.mesh_state(facts))
+    below = [
+        course.curves(facts),
+        element("div", *columns, class_="columns"),
+        sections.config(facts),
+        sections.small_print(facts),
+    ]
+    behind = [
         cameras_block(facts.scored),
         mesh_block(shown or facts.mesh),
-        [element("script", Markup(script)) for script in scripts],
-    )
+        *(element("script", Markup(script)) for script in scripts),
+    ]
+    room = MOST_CHARACTERS - sum(len(part or "") for part in (head, *above, *below, *behind))
+    main = element("main", *above, views(facts, room=room), *below)
+    body = element("body", main, *behind)
     return joined((Markup("<!doctype html>\n"), element("html", head, body, lang="en"), "\n"))
 
 

@@ -1,11 +1,14 @@
 """Paths as a page shows them: it goes to people whom the folders above are no concern of."""
 
+import re
 from copy import deepcopy
+from pathlib import Path
 
 from lightning_rast.config import Config
 
 _MOST_PARTS = 3
 _HOME_PARTS = 3  # of /home/somebody or C:/Users/somebody
+_IN_TEXT = re.compile(r"(?<![\w./\\:…])(?:[A-Za-z]:[/\\]|\.\./|/)[^\s'\"`,:;()<>|]*[\w})\]]")
 
 
 def short_path(path: str) -> str:
@@ -18,6 +21,14 @@ def short_path(path: str) -> str:
     else:
         return path
     return "…/" + "/".join(parts[-kept:])
+
+
+def with_short_paths_in(text: str) -> str:
+    """A sentence whose absolute paths, and those that lead upwards, are `short_path`s."""
+    home = str(Path.home())
+    if len(home) > 1:  # it may have a space, where no pattern ends rightly
+        text = text.replace(home + "/", "/home/somebody/")
+    return _IN_TEXT.sub(lambda found: short_path(found[0]), text)
 
 
 def with_short_paths(config: Config) -> Config:

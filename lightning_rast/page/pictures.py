@@ -6,9 +6,12 @@ import io
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image
+from PIL import Image, features
 from torch import Tensor
 
+from lightning_rast.data.area import area_average
+from lightning_rast.data.photograph_image import faded, photograph_in_view
+from lightning_rast.ops.mask_distance import mask_distance
 from lightning_rast.page.facts import ScoredViews
 
 # sRGB. Where target and prediction agree; where the mesh covers too much, and too little; nothing
@@ -19,6 +22,7 @@ AGREED, TOO_MUCH, TOO_LITTLE, UNKNOWN = (
     (41, 128, 214),
     (190, 160, 60),
 )
+OUTLINE = (255, 255, 255)  # of the mesh, over photographs
 _AGREED_ALPHA, _UNKNOWN_ALPHA = 0.55, 0.25  # pale, so that thin differences stand out
 _LARGEST_SIDE = 320  # pixels
 _MARGIN = 0.08  # of the longer side of the box around object and mesh
@@ -29,23 +33,57 @@ def view_picture(scored: ScoredViews, index: int) -> str:
 
     Each pixel shows which areas of it both cover, the mesh alone, the target alone.
     """
+    return data_url("image/png", _png(_cut_difference(scored, index)))
+
+
+def photograph_picture(scored: ScoredViews, index: int) -> Image.Image | None:
+    """The photograph of a view, faded and cut as `view_picture`: the outline of the mesh over it,
+    and what only one of target and mesh covers. None: there is none.
+
+    Raises:
+        ViewsError: it cannot be read.
+    """
+    rows, columns = _window_of(scored, index)
+    height, width = scored.views.image_size
+    scale = min(1.0, 2 * _LARGEST_SIDE / max(rows.stop - rows.start, columns.stop - columns.start))
+    reduced = (max(1, round(scale * height)), max(1, round(scale * width)))
+    photograph = photograph_in_view(scored.views, index, reduced)
+    if photograph is None:
+        return None
+    over = _limited(Image.fromarray(_cut_difference(scored, index, agreed_alpha=0.0)))
+    y, x = reduced[0] / height, reduced[1] / width
+    box = (x * columns.start, y * rows.start, x * columns.stop, y * rows.stop)
+    below = Image.fromarray(faded(photograph).astype(np.uint8))
+    picture = below.resize(over.size, Image.Resampling.HAMMING, box)
+    inside = area_average(scored.predictions[[index]][:, rows, columns], (over.height, over.width))
+    line = (1.2 - mask_distance(inside)[0].abs()).clamp(0, 1).nan_to_num(0.0)
+    picture.paste(OUTLINE, mask=Image.fromarray((255 * line).byte().numpy()))
+    picture.paste(over, mask=over.getchannel("A"))
+    return picture
+
+
+def _window_of(scored: ScoredViews, index: int) -> tuple[slice, slice]:
+    seen = torch.maximum(scored.views.coverage[index].float(), scored.predictions[index])
+    return _window(seen > 0.02)
+
+
+def _cut_difference(
+    scored: ScoredViews, index: int, *, agreed_alpha: float = _AGREED_ALPHA
+) -> UInt8[np.ndarray, "H W 4"]:
     target = scored.views.coverage[index].float()
-    prediction = scored.predictions[index]
     known = scored.views.known
     of_view = torch.ones_like(target, dtype=torch.bool) if known is None else known[index]
-    rows, columns = _window(torch.maximum(target, prediction) > 0.02)
-    pixels = difference(
-        target[rows, columns].numpy(),
-        prediction[rows, columns].numpy(),
-        of_view[rows, columns].numpy(),
-    )
-    return data_url("image/png", _png(pixels))
+    cut = _window_of(scored, index)
+    images = (target, scored.predictions[index], of_view)
+    return difference(*(image[cut].numpy() for image in images), agreed_alpha=agreed_alpha)
 
 
 def difference(
     target: Float[np.ndarray, "H W"],
     prediction: Float[np.ndarray, "H W"],
     known: Bool[np.ndarray, "H W"],
+    *,
+    agreed_alpha: float = _AGREED_ALPHA,
 ) -> UInt8[np.ndarray, "H W 4"]:
     """RGBA: the areas of a pixel, blended; what neither covers is transparent.
 
@@ -56,9 +94,7 @@ def difference(
     too_much = np.sqrt(np.clip(excess, 0, 1)) * known
     too_little = np.sqrt(np.clip(-excess, 0, 1)) * known
     agreed = np.minimum(np.minimum(target, prediction), 1 - too_much - too_little) * known
-    areas = np.stack(
-        (_AGREED_ALPHA * agreed, too_much, too_little, _UNKNOWN_ALPHA * ~known), axis=2
-    )
+    areas = np.stack((agreed_alpha * agreed, too_much, too_little, _UNKNOWN_ALPHA * ~known), axis=2)
     alpha = areas.sum(axis=2, keepdims=True)
     colors = np.array((AGREED, TOO_MUCH, TOO_LITTLE, UNKNOWN), dtype=np.float64)
     color = areas @ colors / np.maximum(alpha, 1e-6)
@@ -85,11 +121,25 @@ def _window(seen: Bool[Tensor, "H W"]) -> tuple[slice, slice]:
 
 
 def _png(pixels: UInt8[np.ndarray, "H W 4"]) -> bytes:
-    image = Image.fromarray(pixels)
-    if max(image.size) > _LARGEST_SIDE:
-        scale = _LARGEST_SIDE / max(image.size)
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.BOX)
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=6)
+    _limited(Image.fromarray(pixels)).save(buffer, format="PNG", compress_level=6)
     return buffer.getvalue()
+
+
+def small_photograph(picture: Image.Image, largest_side: int) -> str:
+    """As a `data:` URL; WebP, which keeps thin coloured lines in half the size of JPEG."""
+    buffer = io.BytesIO()
+    limited = _limited(picture, largest_side)
+    if not features.check("webp"):  # Pillow was built without
+        limited.save(buffer, format="JPEG", quality=65, subsampling=0)
+        return data_url("image/jpeg", buffer.getvalue())
+    limited.save(buffer, format="WEBP", quality=60, use_sharp_yuv=True)
+    return data_url("image/webp", buffer.getvalue())
+
+
+def _limited(image: Image.Image, largest_side: int = _LARGEST_SIDE) -> Image.Image:
+    if max(image.size) <= largest_side:
+        return image
+    scale = largest_side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BOX)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lightning_rast.page.numbers import count, in_words
+from lightning_rast.page.paths import with_short_paths_in
 from lightning_rast.scene import MeshReport
 
 _MISFIT = 0.1  # a sphere in the right place fits better
@@ -13,7 +14,7 @@ def remarks(
     metrics: Mapping[str, Any], state: MeshReport | None, issued: Sequence[str] = ()
 ) -> Iterator[str]:
     """issued: the warnings of the run itself, as they were printed."""
-    yield from dict.fromkeys(issued)
+    yield from dict.fromkeys(with_short_paths_in(text) for text in issued)
     if metrics and not metrics.get("finished"):
         yield "The run was stopped before its last step; --resume continues it."
     train_iou = metrics.get("train_iou_mean")

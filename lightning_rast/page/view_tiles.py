@@ -5,28 +5,32 @@ from collections.abc import Iterator, Sequence
 from lightning_rast.page.facts import Facts, ScoredViews
 from lightning_rast.page.markup import Markup, element
 from lightning_rast.page.numbers import score
+from lightning_rast.page.photographs import photographs
 from lightning_rast.page.pictures import view_picture
 
 # Pictures of more views than this would make the page heavy; the others are in the table only.
 _MOST_PICTURES = 64
 
 
-def views(facts: Facts) -> Markup | None:
+def views(facts: Facts, *, room: int) -> Markup | None:
+    """room: characters that the page may still have; without it there are no photographs."""
     if not facts.scored:
         return None
-    tiles, left_out = [], 0
-    first_camera = 0
-    for group in facts.scored:
-        shown = set(_worth_showing(group, facts.scored))
-        left_out += len(group.ious) - len(shown)
-        held_out = group.is_held_out
-        of_view = facts.metrics.get("iou_of_view", {}).get("held_out" if held_out else "train", {})
-        for index in sorted(shown):
-            name = group.views.names[index]
-            iou = of_view.get(name) or group.ious[index]
-            camera = None if group.views.cameras.orthographic else first_camera + index
-            tiles.append(_tile(group, index, name, iou, camera, name in facts.disagreeing))
-        first_camera += 0 if group.views.cameras.orthographic else len(group.ious)
+    shown = [
+        (group, index)
+        for group in facts.scored
+        for index in sorted(set(_worth_showing(group, facts.scored)))
+    ]
+    left_out = sum(len(group.ious) for group in facts.scored) - len(shown)
+    pictures = [view_picture(group, index) for group, index in shown]
+    behind, notes = photographs(shown, room - sum(len(url) for url in pictures))
+    if left_out:
+        more = f"{left_out} more views have no picture here; the worst are among those shown."
+        notes = [more, *notes]
+    tiles = [
+        _tile(facts, group, index, picture, photograph)
+        for (group, index), picture, photograph in zip(shown, pictures, behind, strict=True)
+    ]
     legend = [
         element("span", element("i", class_=f"swatch {color}"), text)
         for color, text in (
@@ -36,52 +40,70 @@ def views(facts: Facts) -> Markup | None:
             *([("unknown", "not measured")] if _has_unknown(facts.scored) else []),
         )
     ]
-    orders = element(
-        "div",
+    if any(behind):
+        outline = (element("i", class_="swatch outline"), "outline of the mesh")
+        legend.append(element("span", outline, class_="of-photographs"))
+    tools = [
         element("button", "As numbered", type="button", data_order="given", aria_pressed="true"),
         element("button", "Worst first", type="button", data_order="worst", aria_pressed="false"),
-        class_="tools",
-    )
-    note = (
-        f"{left_out} more views have no picture here; the worst are among those shown."
-        if left_out
-        else None
-    )
+    ]
+    if any(behind):
+        over = element(
+            "button", "Photographs", type="button", id="show-photographs", aria_pressed="true"
+        )
+        tools = [over, *tools]
     return element(
         "section",
         element(
-            "div", element("h2", "Target against mesh, view by view"), orders, class_="bar-line"
+            "div",
+            element("h2", "Target against mesh, view by view"),
+            element("div", tools, class_="tools"),
+            class_="bar-line",
         ),
         element("p", legend, class_="legend"),
-        element("ul", tiles, id="views"),
-        element("p", note, class_="note") if note else None,
+        element("ul", tiles, id="views", class_="over-photographs" if any(behind) else None),
+        [element("p", note, class_="note") for note in notes],
         _dialog(),
     )
 
 
 def _tile(
-    group: ScoredViews, index: int, name: str, iou: float, camera: int | None, disagrees: bool
+    facts: Facts, group: ScoredViews, index: int, picture: str, photograph: str | None
 ) -> Markup:
+    name = group.views.names[index]
+    of_view = facts.metrics.get("iou_of_view", {})
+    of_view = of_view.get("held_out" if group.is_held_out else "train", {})
+    iou = of_view.get(name) or group.ious[index]
     kind = "held out" if group.is_held_out else "training"
     badges = [element("span", "held out", class_="pill held-out")] if group.is_held_out else []
+    disagrees = name in facts.disagreeing
     if disagrees:
         badges.append(element("span", "disagrees", class_="pill warn"))
-    picture = element(
-        "img", src=view_picture(group, index), alt=f"{name}: target against mesh", loading="lazy"
-    )
+    images = [element("img", src=picture, alt=f"{name}: target against mesh", loading="lazy")]
+    if photograph is not None:
+        alt = f"{name}: the mesh's outline over the photograph"
+        images.append(element("img", src=photograph, alt=alt, loading="lazy", class_="photograph"))
     facts_text = f"IoU {score(iou)} · {kind}" + (
         " · disagrees with the others" if disagrees else ""
     )
     return element(
         "li",
-        element("button", picture, type="button", aria_label=f"{name}, {facts_text}: show larger"),
+        element("button", images, type="button", aria_label=f"{name}, {facts_text}: show larger"),
         element("div", element("span", score(iou), class_="iou"), badges),
         element("div", name, class_="name", title=name),
         element("span", facts_text, class_="facts", hidden=True),
         data_iou=f"{iou:.6f}",
-        data_camera=camera,
-        class_="view",
+        data_camera=_camera(facts, group, index),
+        class_="view" if photograph is None else "view photographed",
     )
+
+
+def _camera(facts: Facts, group: ScoredViews, index: int) -> int | None:
+    """Its place among those of `cameras_block`, which has no parallel ones."""
+    if group.views.cameras.orthographic:
+        return None
+    before = facts.scored[: next(i for i, each in enumerate(facts.scored) if each is group)]
+    return index + sum(len(each.ious) for each in before if not each.views.cameras.orthographic)
 
 
 def _dialog() -> Markup:

@@ -114,7 +114,8 @@ def _numbers(
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="lightning-rast render",
-        description="Render pictures of a mesh file from all sides.",
+        description="Render pictures of a mesh file from all sides, as a model of one colour: those"
+        " of the file are not drawn (export keeps them).",
         epilog=_EXAMPLES,
     )
     parser.add_argument("mesh", type=Path, help="OBJ, PLY, GLB, glTF, STL or OFF")

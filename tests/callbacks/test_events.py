@@ -224,3 +224,9 @@ def test_a_run_stopped_early_has_no_turntable(tmp_path):
     fit = Fit(tmp_path)
     fit.run(Turntable(tmp_path), stop_at=3)
     assert not (tmp_path / "turntable.gif").exists()
+
+
+def test_a_run_that_goes_on_has_no_turntable_of_its_past(tmp_path):
+    (tmp_path / "turntable.gif").write_bytes(b"of another mesh")
+    Fit(tmp_path).run(Turntable(tmp_path), stop_at=3)
+    assert not (tmp_path / "turntable.gif").exists()

@@ -4,14 +4,17 @@ import socket
 import threading
 import time
 import urllib.request
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lightning_rast.callbacks import Viewer, viewer_scene
 from lightning_rast.cli import main
 from lightning_rast.config import ViewerConfig
+from lightning_rast.data.sources import MaskReading, ViewSource
 from tests.callbacks.problem import STEPS, TARGET, Fit
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
@@ -164,3 +167,55 @@ def test_without_viser_the_callback_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(viewer_scene, "has_viser", lambda: False)
     with pytest.raises(ModuleNotFoundError, match=r"lightning_rast\[viewer\]"):
         Viewer(ViewerConfig(enabled=True))
+
+
+def photographed(folder):
+    """Five views of which the second has a green photograph, and the third a damaged one."""
+    views = Fit(folder).datamodule.train_views
+    height, width = views.image_size
+    Image.new("RGB", (2 * width, 2 * height), (20, 160, 40)).save(folder / "1.png")
+    (folder / "2.png").write_bytes(b"no picture")
+    sources = tuple(
+        ViewSource(
+            path=folder / "mask.png",
+            how=MaskReading(),
+            image_size=views.image_size,
+            K=views.cameras.K[index],
+            photograph=folder / f"{index}.png" if index in (1, 2) else None,
+        )
+        for index in range(len(views))
+    )
+    return replace(views, sources=sources)
+
+
+@needs_viser
+@pytest.mark.filterwarnings("ignore:cannot read photograph")
+def test_a_frustum_shows_the_photograph_and_else_the_mask(tmp_path, viewer, monkeypatch):
+    shown = []
+    scene = viewer.scene.server.scene
+    add = scene.add_camera_frustum
+    monkeypatch.setattr(
+        scene,
+        "add_camera_frustum",
+        lambda *args, **kwargs: shown.append(kwargs["image"]) or add(*args, **kwargs),
+    )
+    views = photographed(tmp_path)
+    viewer.scene.add_cameras(views, center=torch.zeros(3).double(), is_held_out=False)
+    assert tuple(shown[1][0, 0]) == (20, 160, 40)
+    for image in (shown[0], shown[2]):
+        assert (image[..., 0] == image[..., 1]).all()
+        assert image.max() > 250
+
+
+@needs_viser
+def test_a_photograph_that_cannot_be_read_is_named(tmp_path, viewer):
+    with pytest.warns(UserWarning, match=r"cannot read photograph .*2\.png.*shows the mask in"):
+        viewer.scene.add_cameras(
+            photographed(tmp_path), center=torch.zeros(3).double(), is_held_out=False
+        )
+
+
+def test_reading_photographs_does_not_hold_training_up_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(viewer_scene, "_MOST_SECONDS", 0.0)
+    images = list(viewer_scene._images(photographed(tmp_path)))
+    assert all((image[..., 0] == image[..., 1]).all() for image in images)

@@ -96,9 +96,12 @@ inline uint32_t random_state = 1;
 inline unsigned events;  // what has moved on; a round without is a deadlock
 inline unsigned num_launches, num_blocks_run;  // since the start
 inline bool in_kernel;
+inline int left_out = -1;  // number of the barrier that a test of the tests leaves out
 
 inline CUDA_SHIM_UNSEEN Index thread_index() { return current->index; }
 inline CUDA_SHIM_UNSEEN Index unseen(const Index& index) { return index; }
+
+inline CUDA_SHIM_UNSEEN bool keeps(int barrier) { return barrier != left_out; }
 
 #ifdef CUDA_SHIM_RACES
 __attribute__((visibility("hidden"))) void saw_atomic(const void* address, size_t bytes,

@@ -9,6 +9,8 @@ CPU by the shim. Streams and events do nothing; a graph cannot be captured.
 import contextlib
 import ctypes
 import functools
+import hashlib
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -69,10 +71,22 @@ class _Pretence(TorchFunctionMode):
 
 @functools.cache
 def _kernels() -> ctypes.CDLL:
-    from tests.cuda_shim.on_the_cpu import kernels_of
+    """All kernels, compiled once per state of the sources: it takes a minute."""
+    from tests.cuda_shim.on_the_cpu import CSRC, kernels_of
 
-    folder = Path(tempfile.mkdtemp())
-    return kernels_of(*_OPERATORS, folder=folder, flags=("-Wno-unknown-pragmas",))
+    digest = hashlib.sha256()
+    for path in sorted([*CSRC.rglob("*.*"), *Path(__file__).parent.glob("*.h")]):
+        digest.update(path.read_bytes())
+    folder = Path(tempfile.gettempdir()) / f"lightning_rast_pretended_{digest.hexdigest()[:16]}"
+    library = folder / f"{_OPERATORS[-1]}.so"
+    if library.is_file():
+        return ctypes.CDLL(str(library))
+    with tempfile.TemporaryDirectory() as made:
+        flags = ("-Wno-unknown-pragmas",)
+        kernels = kernels_of(*_OPERATORS, folder=Path(made), flags=flags, watched=False)
+        folder.mkdir(exist_ok=True)
+        shutil.move(Path(made) / library.name, library)
+    return kernels
 
 
 def _route_operators() -> None:

@@ -228,6 +228,9 @@ LRAST_VISIBLE const char* cuda_shim_races() {
   return text.c_str();
 }
 
+/// Has kernels leave out the barrier that asks cuda_shim::keeps() with this number.
+LRAST_VISIBLE void cuda_shim_leave_out(int barrier) { left_out = barrier; }
+
 // --- hooks of the compiler -----------------------------------------------------------------------
 
 #define LRAST_HOOK extern "C" __attribute__((visibility("hidden"))) void

@@ -9,6 +9,7 @@ from PIL import Image
 
 from lightning_rast.data import ViewsError, load_views
 from lightning_rast.data.background import foreground
+from lightning_rast.data.masks import native_view
 from tests.data.camera_files import (
     NUM_VIEWS,
     scene_cameras,
@@ -110,12 +111,32 @@ def test_inverted_masks_can_be_inverted(folder, masks):
     assert_are(load_views(folder, invert_masks=True), masks)
 
 
+@pytest.mark.filterwarnings("ignore:.*is the mask inverted")
+def test_masks_from_the_background_can_be_inverted_too(folder, masks):
+    write(folder / "images", photographs(masks))
+    plain = load_views(folder, masks="background")
+    inverted = load_views(folder, masks="background", invert_masks=True)
+    assert torch.equal(inverted.coverage, 1 - plain.coverage)
+    assert torch.equal(native_view(inverted, 1).coverage[0], inverted.coverage[1])
+
+
 def test_photographs_come_along(folder, masks):
     write(folder / "masks", masks)
     write(folder / "images", photographs(masks))
     found = load_views(folder).photographs
     assert [path.name for path in found if path] == [f"{i:03d}.png" for i in range(NUM_VIEWS)]
     assert all(path.parent.name == "images" for path in found if path)
+
+
+def test_photographs_scaled_down_come_along_where_there_are_no_others(tmp_path, masks):
+    write_neus(tmp_path)
+    write(tmp_path / "mask", masks)
+    write(tmp_path / "images_8", photographs(masks)[:3])
+    write(tmp_path / "images_4", photographs(masks)[1:], "{:03d}.jpg")
+    found = load_views(tmp_path).photographs
+    assert [path and path.name for path in found] == [f"{i:03d}.jpg" for i in range(4)] + [None]
+    write(tmp_path / "image", photographs(masks))
+    assert all(path and path.parent.name == "image" for path in load_views(tmp_path).photographs)
 
 
 def test_images_without_masks_are_explained(folder, masks):

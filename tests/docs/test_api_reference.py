@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def pages(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("api")
     command = [sys.executable, "docs/make_api.py", "--out", str(out)]
-    run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    run = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert "warning" not in run.stderr.lower()
     return out / "lightning_rast"

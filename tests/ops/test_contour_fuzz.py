@@ -41,14 +41,16 @@ def exact_errors(seeds: range, dtype: torch.dtype) -> dict[int, float]:
     return errors
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-def test_tied_soups_match_exact_areas(dtype: torch.dtype):
-    assert not worst(exact_errors(range(NUM_SOUPS), dtype), 2e-6)
+@pytest.mark.parametrize(
+    ("dtype", "first"), [(torch.float32, 0), (torch.float64, 1)], ids=["float32", "float64"]
+)
+def test_tied_soups_match_exact_areas(dtype: torch.dtype, first: int):
+    assert not worst(exact_errors(range(first, NUM_SOUPS, 2), dtype), 2e-6)
 
 
 @pytest.mark.slow
 def test_many_more_tied_soups_match_exact_areas():
-    assert not worst(exact_errors(range(NUM_SOUPS, 6 * NUM_SOUPS), torch.float64), 2e-6)
+    assert not worst(exact_errors(range(6 * NUM_SOUPS), torch.float64), 2e-6)
 
 
 def supersampled_errors(seeds: range) -> dict[int, float]:

@@ -185,18 +185,6 @@ def test_a_phantom_handle_is_found_though_a_mask_has_a_chance_hole():
     assert changed.topology.genus == 0
 
 
-def test_a_narrow_tunnel_that_no_mask_shows_closes():
-    x, y, z = torch.meshgrid(*(torch.linspace(-1.2, 1.2, 97),) * 3, indexing="ij")
-    ball, tunnel = 1 - (x * x + y * y + z * z).sqrt(), 0.06 - (x**2 + y**2).sqrt()
-    drilled = extract_surface(
-        torch.minimum(ball, -tunnel), origin=(-1.2, -1.2, -1.2), cell=2.4 / 96
-    )
-    cameras = around(8)
-    targets = Targets.of(render_silhouettes(icosphere(4), cameras), cameras)
-    assert part_genus(revoxelized(drilled, resolution=64)) == (1,)
-    assert part_genus(retopologized(drilled, targets, resolution=64)) == (0,)
-
-
 def test_a_real_handle_is_not_cut():
     cameras = around(12)
     targets = Targets.of(render_silhouettes(torus(), cameras), cameras)

@@ -18,7 +18,7 @@ from lightning_rast.page.charts import Series, line_chart, ticks
 from lightning_rast.page.course import rungs
 from lightning_rast.page.markup import Markup, element
 from lightning_rast.page.numbers import score, seconds
-from lightning_rast.page.paths import short_path
+from lightning_rast.page.paths import short_path, with_short_paths_in
 from lightning_rast.page.pictures import TOO_LITTLE, TOO_MUCH, difference
 from lightning_rast.page.remarks import remarks
 from lightning_rast.page.scene_data import upwards
@@ -268,3 +268,30 @@ def test_small_distances_keep_their_digits():
 )
 def test_a_path_is_shown_without_whose_home_it_is_in(path, shown):
     assert short_path(path) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/somebody/a/masks/3.png: looks inverted", "…/a/masks/3.png: looks inverted"),
+        ("empty mask: /home/somebody/x/3.png; left out.", "empty mask: …/x/3.png; left out."),
+        ("C:\\Users\\somebody\\a\\b.png is grey", "…/a/b.png is grey"),
+        ("see '../../../up/there/is/it.png'", "see '…/there/is/it.png'"),
+        ("1/2 of the views and/or masks/3.png", "1/2 of the views and/or masks/3.png"),
+        ("https://example.org/home/a/b/c is no path", "https://example.org/home/a/b/c is no path"),
+        ("cameras/masks at /", "cameras/masks at /"),
+    ],
+)
+def test_paths_in_a_sentence_are_shortened(text, shown):
+    assert with_short_paths_in(text) == shown
+
+
+def test_a_home_with_a_space_is_not_told(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/Jane Doe")
+    assert with_short_paths_in("/home/Jane Doe/photos/a/3.png: dark") == "…/photos/a/3.png: dark"
+
+
+def test_warnings_on_the_page_do_not_tell_whose_home_it_is(tmp_path):
+    page = page_html(made_up(tmp_path, warnings=["/home/somebody/scans/masks/3.png: dark"]))
+    assert "/home/somebody" not in page
+    assert "…/scans/masks/3.png: dark" in page
