@@ -8,8 +8,9 @@ template <typename T>
 __global__ void __launch_bounds__(kBlock) project_vertices(const ForwardWork<T> work) {
   const int64_t i = thread_number();
   if (i >= work.args.num_views * work.args.topology.num_verts) return;
-  work.screen[i] = place_vertex(load_clip(work.args.verts_clip + 4 * i), work.args.width,
-                                work.args.height);
+  const ClipPoint clip = load_clip(work.args.verts_clip + 4 * i);
+  const ScreenPoint placed = place_vertex(clip, work.args.width, work.args.height);
+  work.screen[i] = placed;
 }
 
 /// Stores a warp's 32 candidates as one word.

@@ -149,7 +149,8 @@ __noinline__ __device__ int set_up_face(const RasterWork<T>& work, int64_t view,
   const int side = side_of_corner(a, b, c);
   if (is_culled(side, work.args.cull)) return 0;
   if (box.area() > kMostSmallPixels) return enqueue(work, view, number, box) ? 0 : -1;
-  out.triangle = make_raster_triangle(placed[0], placed[1], placed[2], side);
+  const RasterTriangle triangle = make_raster_triangle(placed[0], placed[1], placed[2], side);
+  out.triangle = triangle;
   make_quick_edges(out.triangle, box, out.edges);
   out.face = int32_t(number);
   out.x0 = box.x0;

@@ -61,8 +61,11 @@ __device__ void visit_colors(const SoftScene<T>& scene, const SoftTile<T>& tile,
       batch.cut[i][j] = cut_position(clip, c);
     }
     const SoftFace& face = scene.placed[tile.view * scene.num_faces + number];
-    for (int h = 0; h < sides - 2; ++h)
-      batch.half[i][h] = make_color_triangle<T>(face, keys, 0, h + 1, h + 2, perspective, middle);
+    for (int h = 0; h < sides - 2; ++h) {
+      const ColorTriangle<T> half =
+          make_color_triangle<T>(face, keys, 0, h + 1, h + 2, perspective, middle);
+      batch.half[i][h] = half;
+    }
   };
   visit_faces(scene, tile, batch, place, visit);
 }

@@ -120,7 +120,10 @@ __device__ void place_batch(const SoftScene<T>& scene, const SoftTile<T>& tile, 
   const int i = int(threadIdx.x) / kMaxSides, k = int(threadIdx.x) % kMaxSides;
   if (i >= count) return;
   const SoftFace& face = scene.placed[tile.view * scene.num_faces + batch.number[i]];
-  if (k < face.sides) batch.side[i][k] = make_batch_side(scene, tile, face, k);
+  if (k < face.sides) {
+    const BatchSide<T> side = make_batch_side(scene, tile, face, k);
+    batch.side[i][k] = side;
+  }
   if (k == 0) {
     const int x = kSoftTile * tile.tile_x, y = kSoftTile * tile.tile_y;
     batch.sides[i] = int8_t(face.sides);
@@ -179,7 +182,9 @@ template <typename T, typename Visit>
 __device__ void visit_faces(const SoftScene<T>& scene, const SoftTile<T>& tile, bool with_depth,
                             DepthBatch<T>& batch, Visit visit) {
   const auto place = [&](int i, int k) {
-    if (with_depth && k == 1) batch.depth[i] = make_batch_depth(scene, tile, batch.number[i]);
+    if (!with_depth || k != 1) return;
+    const TileDepth<T> depth = make_batch_depth(scene, tile, batch.number[i]);
+    batch.depth[i] = depth;
   };
   visit_faces(scene, tile, batch, place, visit);
 }

@@ -15,7 +15,7 @@ from lightning_rast.data.views import Views
 
 # Behind what is transparent; neither black nor white objects vanish before it.
 NEUTRAL = (128, 128, 128)
-_PALER, _DARKER = 0.6, 0.62  # the part of colour that goes, and the part of light that is left
+_PALER, _DARKER = 0.6, 0.52  # the part of colour that goes, and the part of light that is left
 _EXIF_ORIENTATION = 0x0112
 _ON_THEIR_SIDE = (5, 6, 7, 8)  # orientations whose width and height are exchanged
 # Pillow's box counts whole pixels alone, which moves edges.
@@ -119,7 +119,7 @@ def _colors(image: Image.Image) -> Image.Image:
         page = Image.new("RGB", image.size, NEUTRAL)
         page.paste(image, mask=image.getchannel("A"))
         return page
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _straight(picture: np.ndarray, source: ViewSource) -> np.ndarray:

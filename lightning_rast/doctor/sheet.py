@@ -147,7 +147,7 @@ def _picture(
     if photograph is not None:
         # Wider than the hull's, and below it: both are seen where they agree.
         seen = None if known is None else known > 0.5
-        picture = _painted(picture, MASK_LINE, _line(mask_distance(mask, seen), 1.9))
+        picture = _painted(picture, MASK_LINE, _line(mask_distance(mask, seen), 2.4))
     if inside is not None:
         color = LINE if photograph is None else HULL_LINE
         picture = _painted(

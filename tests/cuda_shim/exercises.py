@@ -82,11 +82,15 @@ def antialias(size: int) -> None:
 
 
 def soft_coverage(size: int) -> None:
-    """More pixels than a tile, and more faces to a pixel than are asked for."""
-    scene = SCENES["cut at the near plane"]()
-    scene = scene._replace(image_size=(30 * size, 40))
-    kinds: list[tuple[Semantics, int | None]] = [("pixel", None), ("pytorch3d", 2)]
-    for semantics, nearest in kinds:
+    """More pixels than a tile has, more faces to a pixel than are asked for, and more faces beside
+    the picture than a block of threads looks at in one go."""
+    cut = SCENES["cut at the near plane"]()._replace(image_size=(30 * size, 40))
+    triangle = torch.tensor([[5.0, 0, 0, 1], [6, 0, 0, 1], [5, 1, 0, 1]])
+    faces = torch.tensor([[0, 1, 2]], dtype=torch.int32).repeat(8200, 1)
+    beside = Scene(triangle[None], faces, (20, 20))
+    kinds: list[tuple[Scene, Semantics, int | None]]
+    kinds = [(cut, "pixel", None), (beside, "pixel", None), (cut, "pytorch3d", 2)]
+    for scene, semantics, nearest in kinds:
         sigma = SOFTNESS[semantics]
         arguments = ("soft_coverage", scene.image_size, sigma, semantics, 1e-4, None, nearest)
         chosen = (*scene.image_size, *soft_model(*arguments))

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -31,12 +31,16 @@ _DEVICE, _IS_CUDA, _IS_CPU = (
 
 
 def _is_marked(value: object) -> bool:
-    return isinstance(value, Tensor) and getattr(value.untyped_storage(), "on_gpu", False)
+    return _is_strided(value) and getattr(value.untyped_storage(), "on_gpu", False)
+
+
+def _is_strided(value: object) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.layout == torch.strided
 
 
 def _mark(result: Any) -> Any:
     for tensor in tree_leaves(result):
-        if isinstance(tensor, Tensor):
+        if _is_strided(tensor):
             setattr(tensor.untyped_storage(), "on_gpu", True)  # noqa: B010, no attribute it knows
     return result
 

@@ -63,7 +63,7 @@ def test_outlines_are_drawn_over_photographs(folder: Path, mesh: Mesh):
     picture = pixels(views, small)
     assert count(picture, HULL_LINE) > 1000
     assert count(picture, MASK_LINE) > 1000
-    dimmed = (64, 79, 70)
+    dimmed = (43, 59, 49)
     assert count(picture, dimmed) > 0.3 * picture[..., 0].size
     assert count(picture, LINE) == 0
 

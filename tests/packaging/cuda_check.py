@@ -20,21 +20,24 @@ class KernelCost:
     architecture: str
     registers: int
     spilled_bytes: int
+    stack_bytes: int  # local arrays included; a GPU reserves it for all threads that it can hold
 
 
 def kernel_costs(log: str) -> list[KernelCost]:
     """Reads what `ptxas -v` printed."""
     costs = []
     kernel = architecture = ""
-    spilled_bytes = 0
+    spilled_bytes = stack_bytes = 0
     for line in log.splitlines():
         if entry := re.search(r"Compiling entry function '(\w+)' for 'sm_(\w+)'", line):
             kernel, architecture = entry.groups()
-        elif spills := re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", line):
-            spilled_bytes = int(spills[1]) + int(spills[2])
+        elif spills := re.search(
+            r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line
+        ):
+            stack_bytes, spilled_bytes = int(spills[1]), int(spills[2]) + int(spills[3])
         elif (used := re.search(r"Used (\d+) registers", line)) and kernel:
-            costs.append(KernelCost(kernel, architecture, int(used[1]), spilled_bytes))
-            kernel, spilled_bytes = "", 0
+            costs.append(KernelCost(kernel, architecture, int(used[1]), spilled_bytes, stack_bytes))
+            kernel, spilled_bytes, stack_bytes = "", 0, 0
     return costs
 
 
@@ -42,14 +45,15 @@ def print_table(costs: list[KernelCost]) -> None:
     architectures = sorted({cost.architecture for cost in costs}, key=int)
     cells = {
         (cost.kernel, cost.architecture): f"{cost.registers}"
-        + (f"+{cost.spilled_bytes}B" if cost.spilled_bytes else "")
+        + (f"/{cost.stack_bytes}" if cost.stack_bytes else "")
+        + (f"+{cost.spilled_bytes}" if cost.spilled_bytes else "")
         for cost in costs
     }
-    print("registers per thread (+ bytes spilled)")
-    print("".join(f"{'sm_' + name:>10}" for name in architectures) + "  kernel")
+    print("registers per thread / bytes of stack + bytes spilled")
+    print("".join(f"{'sm_' + name:>14}" for name in architectures) + "  kernel")
     for kernel in dict.fromkeys(cost.kernel for cost in costs):
         row = (cells.get((kernel, name), "-") for name in architectures)
-        print("".join(f"{cell:>10}" for cell in row) + f"  {demangled(kernel)}")
+        print("".join(f"{cell:>14}" for cell in row) + f"  {demangled(kernel)}")
 
 
 def demangled(name: str) -> str:

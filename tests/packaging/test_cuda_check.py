@@ -17,6 +17,6 @@ ptxas info    : Used 255 registers, used 1 barriers
 
 def test_registers_and_spills_are_read_per_kernel_and_architecture():
     assert kernel_costs(REPORT) == [
-        KernelCost("_Z5scale", "75", registers=8, spilled_bytes=0),
-        KernelCost("_Z5sweep", "120", registers=255, spilled_bytes=32),
+        KernelCost("_Z5scale", "75", registers=8, spilled_bytes=0, stack_bytes=0),
+        KernelCost("_Z5sweep", "120", registers=255, spilled_bytes=32, stack_bytes=16),
     ]
