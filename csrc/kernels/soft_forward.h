@@ -10,7 +10,7 @@ template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
   TilePixels<T> count;    // of faces, if only some may count
   TileFaces<T> faces;
-  BlockLists<T> lists;
+  Pool<BlockLists<T>> lists;  // one: too large for what each thread is born with
   NearestSpace<T> nearest;
 };
 
@@ -54,7 +54,7 @@ constexpr int kExponents = 64, kPowers = 4;
 /// Multiplies the listed faces in at a block; kMixed: some of these may have four sides.
 template <bool kLinear, bool kCounting, bool kMixed, typename T>
 void multiply_block(const Tile<T>& tile, int block, ForwardSpace<T>& space) {
-  const BlockLists<T>& lists = space.lists;
+  const BlockLists<T>& lists = space.lists[0];
   const Pack<T> end(-tile.reach), fade(tile.fade), one(T(1)), none(T(0));
   for (int part = 0; part < kParts<T>; ++part) {
     const int first = part * Pack<T>::kLanes;
@@ -92,7 +92,7 @@ void multiply_block(const Tile<T>& tile, int block, ForwardSpace<T>& space) {
 template <bool kCounting, typename T>
 void list_blocks(int64_t begin, int64_t end, uint64_t blocks,
                  ForwardSpace<T>& space) {
-  BlockLists<T>& lists = space.lists;
+  BlockLists<T>& lists = space.lists[0];
   lists.clear();
   lists.mixed = false;
   for (int64_t group = begin; group < end; group += kGroup) {
@@ -128,10 +128,10 @@ void multiply_faces(const Tile<T>& tile, uint64_t blocks, T most, ForwardSpace<T
   const int64_t total = space.faces.entries.size();
   for (int64_t begin = 0; begin < total && blocks; begin += kListed) {
     list_blocks<kCounting>(begin, smaller<int64_t>(begin + kListed, total), blocks, space);
-    const auto multiply = space.lists.mixed ? multiply_block<kLinear, kCounting, true, T>
+    const auto multiply = space.lists[0].mixed ? multiply_block<kLinear, kCounting, true, T>
                                             : multiply_block<kLinear, kCounting, false, T>;
     for (int block = 0; block < kBlocks; ++block)
-      if (space.lists.count[block] > 0) multiply(tile, block, space);
+      if (space.lists[0].count[block] > 0) multiply(tile, block, space);
     if (begin + kListed < total) blocks &= ~find_done(space, kCounting, most);
   }
 }
@@ -174,6 +174,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   const Tile<T> tile = make_tile(view, number);
   list_faces(view, front, number, tile, space.faces);
   find_blocks(tile, space.faces);
+  space.lists.resize(1);
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
   const int64_t num_entries = space.faces.entries.size();
