@@ -1,4 +1,4 @@
-"""Everything that wants a GPU, once, in ten minutes: build, tests, sanitizers, times.
+"""Everything that wants a GPU, once: a build, then ten minutes of tests, sanitizers, times.
 
     python benchmarks/gpu_check.py --out FOLDER      all parts
     python benchmarks/gpu_check.py --out FOLDER --only tests racecheck
