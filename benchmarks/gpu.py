@@ -109,7 +109,7 @@ def time_operator(make: Callable[..., Case], scene: Scene, camera: Camera, row: 
 
 
 def operator_rows(options: argparse.Namespace) -> Iterator[Timing]:
-    for level, size in options.scenes:
+    for level, size in SCENES:
         scene, camera = smooth_sphere(level), cameras(options.views, size).to("cuda")
         for name, make in OPERATORS.items():
             row = Timing(name, scene.mesh.num_faces, size, options.views)
@@ -121,7 +121,7 @@ def operator_rows(options: argparse.Namespace) -> Iterator[Timing]:
 
 
 def training_rows(options: argparse.Namespace) -> Iterator[Timing]:
-    for level, size in options.scenes:
+    for level, size in SCENES:
         scene, camera = smooth_sphere(level), cameras(options.views, size).to("cuda")
         row = Timing("training step", scene.mesh.num_faces, size, options.views)
         target = disc(size).cuda()
@@ -141,7 +141,7 @@ def time_step(scene: Scene, camera: Camera, target: Tensor, row: Timing) -> None
 
 
 def peer_rows(options: argparse.Namespace) -> Iterator[Timing]:
-    for level, size in options.scenes:
+    for level, size in SCENES:
         scene, camera = smooth_sphere(level), cameras(options.views, size).to("cuda")
         target, verts = disc(size).cuda(), scene.mesh.verts.float().cuda()
         names = ["lightning_rast", *installed_peers(on_gpu=True)]
@@ -187,11 +187,8 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", choices=["operators", "training", "peers"])
     parser.add_argument("--views", type=int, default=8)
-    parser.add_argument("--small", action="store_true", help="the first scene only")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
-    options = parser.parse_args()
-    options.scenes = SCENES[:1] if options.small else SCENES
-    return options
+    return parser.parse_args()
 
 
 def obstacle() -> str:

@@ -2,7 +2,7 @@
 //
 // A fiber per CUDA thread, blocks one after another. Threads and blocks run forwards, backwards or
 // shuffled, with pauses at atomics: a result that depends on the order shows. A barrier that not
-// all threads of the block or warp reach ends the program. Races need not show in results; races.h
+// all threads of the block or warp reach ends the program. Races need not show in results; races.cpp
 // finds them in a library that is compiled for it.
 #pragma once
 #include <cstdint>
@@ -58,7 +58,7 @@ namespace cuda_shim {
 
 struct Index { unsigned x = 0; };
 enum Order { kForward, kReverse, kShuffled };
-enum Kind { kBlockBarrier, kWarpBarrier, kShuffleUp, kShuffle, kBallot, kMatch };
+enum Kind { kBlockBarrier, kBlockVote, kWarpBarrier, kShuffleUp, kShuffle, kBallot, kMatch };
 
 /// Threads that wait for each other: a block, or one of its warps.
 struct Group {
@@ -276,11 +276,12 @@ template <typename Value> CUDA_SHIM_UNSEEN Value unpacked(uint64_t bits) {
 inline CUDA_SHIM_UNSEEN void __syncthreads() {
   cuda_shim::meet(cuda_shim::whole_block, cuda_shim::kBlockBarrier);
 }
-/// Whether the value is not 0 for any thread of the block; a barrier as well.
+/// Whether the value is not 0 for any thread of the block. CUDA has it order reads and writes like
+/// __syncthreads(); races.cpp does not, so that barriers that others depend on are all plain ones.
 inline CUDA_SHIM_UNSEEN int __syncthreads_or(int value) {
   bool& any = cuda_shim::whole_block.any[cuda_shim::whole_block.generation & 1];
   any = any || value;
-  cuda_shim::meet(cuda_shim::whole_block, cuda_shim::kBlockBarrier);
+  cuda_shim::meet(cuda_shim::whole_block, cuda_shim::kBlockVote);
   return any;
 }
 inline CUDA_SHIM_UNSEEN void __syncwarp(unsigned mask) {

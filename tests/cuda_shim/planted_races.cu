@@ -29,6 +29,15 @@ template <bool barrier> __global__ void swap_in_warp(Args args) {
   args.values[64 * blockIdx.x + i] = box[i ^ 1];
 }
 
+// CUDA orders this one; the watch does not rely on it.
+__global__ void swap_in_block(Args args) {
+  __shared__ int boxes[64];
+  const unsigned i = threadIdx.x;
+  boxes[i] = int(i);
+  __syncthreads_or(1);
+  args.values[64 * blockIdx.x + i] = boxes[63 - i];
+}
+
 template <bool atomic> __global__ void write_from_blocks(Args args) {
   if (threadIdx.x != 0) return;
   if (atomic) atomicAdd(args.values, 1);
@@ -79,6 +88,7 @@ RUN(second_barrier, running_sum<kSecondBarrier>)
 RUN(third_barrier, running_sum<kThirdBarrier>)
 RUN(warp_barrier, swap_in_warp<true>)
 RUN(warp_vote, swap_in_warp<false>)
+RUN(block_vote, swap_in_block)
 RUN(atomics_of_blocks, write_from_blocks<true>)
 RUN(writes_of_blocks, write_from_blocks<false>)
 RUN(flag_without_fence, publish)

@@ -9,8 +9,6 @@ CPU by the shim. Streams and events do nothing; a graph cannot be captured.
 import contextlib
 import ctypes
 import functools
-import hashlib
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -75,21 +73,20 @@ class _Pretence(TorchFunctionMode):
 
 @functools.cache
 def _kernels() -> ctypes.CDLL:
-    """All kernels, compiled once per state of the sources: it takes a minute."""
+    """All kernels, compiled once per state of sources and compiler: it takes a minute."""
+    from tests.cuda_shim.build import kept_folder
     from tests.cuda_shim.on_the_cpu import CSRC, kernels_of
 
-    digest = hashlib.sha256()
-    for path in sorted([*CSRC.rglob("*.*"), *Path(__file__).parent.glob("*.h")]):
-        digest.update(path.read_bytes())
-    folder = Path(tempfile.gettempdir()) / f"lightning_rast_pretended_{digest.hexdigest()[:16]}"
+    flags = ("-Wno-unknown-pragmas",)
+    folder = kept_folder(CSRC.rglob("*.*"), *flags)
     library = folder / f"{_OPERATORS[-1]}.so"
     if library.is_file():
         return ctypes.CDLL(str(library))
-    with tempfile.TemporaryDirectory() as made:
-        flags = ("-Wno-unknown-pragmas",)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as made:
         kernels = kernels_of(*_OPERATORS, folder=Path(made), flags=flags, watched=False)
-        folder.mkdir(exist_ok=True)
-        shutil.move(Path(made) / library.name, library)
+        # In one step: another process never loads half a library.
+        (Path(made) / library.name).replace(library)
     return kernels
 
 

@@ -3,7 +3,8 @@
 // The kernels are compiled with -fsanitize=thread, whose hooks tell here what each thread reads and
 // writes; no sanitizer is linked. Two accesses to the same bytes, one of them a write, must be
 // ordered: by the end of a kernel, by __syncthreads() between threads of a block, by __syncwarp()
-// between lanes of a warp. Nothing else orders, in particular no shuffle, vote or atomic. Atomics
+// between lanes of a warp. Nothing else orders, in particular no shuffle, atomic or vote, even
+// one of the block (__syncthreads_or), which does in CUDA: no kernel of ours leans on that. Atomics
 // do not race with each other, nor with volatile accesses. All this depends on what is executed, not
 // on who comes first.
 #ifndef __x86_64__
@@ -27,7 +28,7 @@ namespace {
 using namespace cuda_shim;
 
 enum Access : uint8_t { kRead, kWrite, kRelaxedRead, kRelaxedWrite, kNumAccesses };
-const char* const kNames[] = {"read", "write", "volatile read", "atomic"};
+const char* const kNames[] = {"read", "write", "volatile read", "atomic or volatile write"};
 constexpr uint16_t kSeveral = 0xffff;
 
 struct Moment {

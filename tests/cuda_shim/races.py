@@ -4,6 +4,7 @@ import ctypes
 import functools
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,16 +18,18 @@ WATCHING = os.environ.get("LRAST_SHIM_RACES") == "1"
 @functools.cache
 def obstacle() -> str:
     """Why races cannot be looked for here; empty if they can."""
-    done = subprocess.run([compiler(), "-dumpmachine"], capture_output=True, text=True)
+    if not shutil.which(compiler()[0]):
+        return f"there is no compiler {shlex.join(compiler())}"
+    done = subprocess.run([*compiler(), "-dumpmachine"], capture_output=True, text=True)
     if done.returncode or not done.stdout.startswith("x86_64") or "linux" not in done.stdout:
         return "the fibers that it watches are for x86-64 and Linux"
     known = subprocess.run(
-        [compiler(), "-fsyntax-only", "--param=tsan-distinguish-volatile=1", "-x", "c++", "-"],
+        [*compiler(), "-fsyntax-only", "--param=tsan-distinguish-volatile=1", "-x", "c++", "-"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
     )
     if known.returncode:
-        return f"{compiler()} is not GCC 11 or newer"
+        return f"{shlex.join(compiler())} is not GCC 11 or newer"
     return "" if shutil.which("addr2line") else "addr2line (binutils) is missing"
 
 

@@ -50,6 +50,7 @@ def test_a_correct_kernel_has_no_race(library, name, order):
         ("second_barrier", "shared memory", "sums[i] += other;"),
         ("third_barrier", "shared memory", "sums[i] += other;"),
         ("warp_vote", "shared memory", "box[i ^ 1]"),
+        ("block_vote", "shared memory", "boxes[63 - i]"),
         ("writes_of_blocks", "global memory", "else *args.values = 1;"),
         ("plain_look", "global memory", "else seen = args.values[0];"),
         ("word_over_bytes", "global memory", "args.values[32 * blockIdx.x] = 0;"),

@@ -1,16 +1,22 @@
-"""No CUDA kernel has a data race; without any one of their barriers, there would be one.
+"""No CUDA kernel has a data race; without any one of their plain barriers, there would be one.
 
 The tests of the operators' CUDA kernels on the CPU look for races too, with LRAST_SHIM_RACES=1.
 """
 
+import contextlib
 import ctypes
 import faulthandler
+import functools
 import os
 import re
 import shutil
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.cuda_shim import races
 from tests.cuda_shim.exercises import EXERCISES, FLAGS
@@ -62,7 +68,8 @@ def test_slow_kernels_have_no_races(name, tmp_path, monkeypatch):
     check(name, tmp_path, monkeypatch)
 
 
-# The operators whose kernels have barriers, and the files where those are.
+# The operators whose kernels have barriers, and the files where those are. A __syncthreads_or() is
+# a vote only: that nothing depends on the order it makes shows above, where it makes none.
 FILES = {
     "rasterize": ["rasterize_cuda_draw.cuh"],
     "soft_coverage": ["cuda_block.cuh", "soft_cuda_tile.cuh"],
@@ -93,19 +100,59 @@ def with_barriers_to_leave_out(name: str, folder: Path) -> ctypes.CDLL:
     return kernels_of(*sources, folder=folder, flags=FLAGS, watched=True, csrc=csrc)
 
 
-def finds_a_race(library: ctypes.CDLL, name: str) -> bool:
-    """In a process of its own: without a barrier, kernels may do anything."""
+def finds_a_race(
+    exercise: Callable[[], object], found: Callable[[], list[str]], limit_s: float = 60.0
+) -> bool:
+    """In a process of its own: without a barrier, kernels may do anything.
+
+    They may raise, which by itself is no race, nor is it one that they do not end.
+    """
     reads, writes = os.pipe()
     if (child := os.fork()) == 0:
-        faulthandler.disable()
-        EXERCISES[name][0](1)
-        os.write(writes, "\n".join(races.found(library)).encode()[:4000])
-        os._exit(0)
+        try:
+            faulthandler.disable()
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, limit_s)
+            torch.set_num_threads(1)  # its others are the parent's: waiting for them has no end
+            with contextlib.suppress(Exception):
+                exercise()
+            os.write(writes, "\n".join(found()).encode()[:4000])
+        finally:
+            os._exit(0)
     os.close(writes)
     _, status = os.waitpid(child, 0)
     with os.fdopen(reads) as told:
         # The shim ends the process where threads then wait at different barriers.
-        return bool(told.read()) or os.WIFSIGNALED(status)
+        ended = os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGALRM
+        return bool(told.read()) or ended
+
+
+def test_a_kernel_that_raises_for_want_of_a_barrier_ends_its_process():
+    def exercise() -> None:
+        raise RuntimeError("more pieces than there is room for")
+
+    assert finds_a_race(exercise, lambda: ["write"])
+
+
+def test_a_search_that_raises_has_found_no_race():
+    def found() -> list[str]:
+        raise RuntimeError("addr2line failed")
+
+    assert not finds_a_race(lambda: None, found)
+
+
+def test_a_kernel_that_never_ends_is_stopped_and_no_race():
+    assert not finds_a_race(lambda: time.sleep(60), lambda: ["write"], limit_s=0.2)
+
+
+def test_a_process_of_its_own_can_compute_where_torch_had_threads():
+    threads, numbers = torch.get_num_threads(), torch.ones(1 << 17)
+    torch.set_num_threads(2)
+    try:
+        numbers.exp()
+        assert finds_a_race(numbers.exp, lambda: ["write"], limit_s=10)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_files_with_barriers_are_known():
@@ -123,6 +170,7 @@ def test_every_barrier_is_missed(name, tmp_path, monkeypatch):
         not_missed = []
         for number, place in enumerate(barriers(name)):
             library.cuda_shim_leave_out(number)
-            if not finds_a_race(library, name):
+            exercise = functools.partial(EXERCISES[name][0], 1)
+            if not finds_a_race(exercise, functools.partial(races.found, library)):
                 not_missed.append(place)
     assert not_missed == []
