@@ -1,5 +1,6 @@
 """Finds image files by the names that camera files give them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,9 @@ SUFFIXES = (
 FOLDERS = ("images", "image", "rgb", "rgba", "input", "train")
 
 MASK_SUFFIX = "_mask"
+
+# What else begins with `images_` may be depth, normals, or pictures with something painted on.
+_SCALED_DOWN = re.compile(r"images_(\d+|half|quarter|small)")
 
 
 def is_file(path: Path) -> bool:
@@ -77,10 +81,10 @@ def image_folder(folder: Path) -> Path | None:
 
 
 def scaled_down(folder: Path, masks: Sequence[Path]) -> list[Path | None]:
-    """Of each mask the image of its name in `images_2`, `images_quarter` and the like: good to
-    look at, but not of the size that the cameras are for."""
+    """Of each mask the image of its name in `images_2` (any number), `images_half`, `_quarter` or
+    `_small`: good to look at, but not of the size that the cameras are for."""
     for place in sorted(folder.glob("images_*"), key=lambda each: natural_order(each.name)):
-        if place.is_dir():
+        if _SCALED_DOWN.fullmatch(place.name) and place.is_dir():
             by_stem = {image.stem: image for image in images_in(place)}
             found = [by_stem.get(mask.stem.removesuffix(MASK_SUFFIX)) for mask in masks]
             if any(found):

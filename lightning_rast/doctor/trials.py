@@ -14,6 +14,7 @@ from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.doctor.consensus import Consensus, consensus
 from lightning_rast.doctor.quick_hull import quick_hull
 from lightning_rast.ops.mask_distance import mask_distance
+from lightning_rast.scene import Camera
 
 SCREENED_SIZE = 96  # px, longer side
 CHECKED_SIZE = 256
@@ -75,12 +76,12 @@ class Screen:
         count = len(views)
         most = min(count, _SCREENED_VIEWS)
         self._chosen = [round(i * (count - 1) / max(1, most - 1)) for i in range(most)]
-        self._distances: dict[tuple[int, bool], Tensor] = {}
+        self._distances: dict[tuple[int, int, bool], Tensor] = {}
         self.trials: list[Trial] = []
 
-    def distances(self, views: Views) -> Float[Tensor, "N H W"]:
-        is_given = any(views.coverage is given.coverage for given in (self.small, self.fine))
-        key = (views.coverage.shape[2], is_given)
+    def distances(self, views: Views, fixes: Sequence[str]) -> Float[Tensor, "N H W"]:
+        """Of the views after these remedies: of all, only inverting changes the masks."""
+        key = (*views.image_size, _inverts((*self._given, *fixes)))
         if key not in self._distances:
             self._distances[key] = mask_distance(views.coverage, views.known)
         return self._distances[key]
@@ -91,10 +92,10 @@ class Screen:
             mended = remedied(self._as_read[0], (*self._given, *fixes))
         except (ViewsError, ValueError, RuntimeError):
             return None
-        if fixes and not _differ(mended, self.small):
+        if fixes and not (_inverts(fixes) or _differ(mended.cameras, self.small.cameras)):
             return None
-        chosen = mended[self._chosen]
-        trial = Trial(tuple(fixes), quick_hull(chosen, self.distances(mended)[self._chosen]).score)
+        distances = self.distances(mended, fixes)[self._chosen]
+        trial = Trial(tuple(fixes), quick_hull(mended[self._chosen], distances).score)
         self.trials.append(trial)
         return trial
 
@@ -104,7 +105,7 @@ class Screen:
 
     def checked(self, fixes: Sequence[str]) -> Consensus:
         mended = self.mended(fixes)
-        found = consensus(mended, self.distances(mended))
+        found = consensus(mended, self.distances(mended, fixes))
         self.trials.append(Trial(tuple(fixes), found.score, checked=True))
         return found
 
@@ -176,11 +177,13 @@ def _combinations(views: Views, usable: set[str]) -> Iterator[tuple[str, ...]]:
         yield from ((*first, a, b) for a in group for b in other)
 
 
-def _differ(mended: Views, views: Views) -> bool:
-    if mended.coverage is not views.coverage:
-        return True
-    same_pose = torch.allclose(mended.cameras.world_to_view, views.cameras.world_to_view)
-    return not (same_pose and torch.allclose(mended.cameras.K, views.cameras.K))
+def _inverts(fixes: Sequence[str]) -> bool:
+    return list(fixes).count("invert_masks") % 2 == 1
+
+
+def _differ(mended: Camera, cameras: Camera) -> bool:
+    same_pose = torch.allclose(mended.world_to_view, cameras.world_to_view)
+    return not (same_pose and torch.allclose(mended.K, cameras.K))
 
 
 def limited(views: Views, size: int) -> Views:

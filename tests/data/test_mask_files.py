@@ -139,6 +139,22 @@ def test_photographs_scaled_down_come_along_where_there_are_no_others(tmp_path, 
     assert all(path and path.parent.name == "image" for path in load_views(tmp_path).photographs)
 
 
+@pytest.mark.parametrize("name", ["images_half", "images_quarter", "images_small", "images_16"])
+def test_photographs_scaled_down_are_known_by_their_folder(tmp_path, masks, name):
+    write_neus(tmp_path)
+    write(tmp_path / "mask", masks)
+    write(tmp_path / name, photographs(masks))
+    assert all(path and path.parent.name == name for path in load_views(tmp_path).photographs)
+
+
+@pytest.mark.parametrize("name", ["images_depth", "images_normals", "images_2_masks"])
+def test_other_pictures_of_the_views_are_no_photographs(tmp_path, masks, name):
+    write_neus(tmp_path)
+    write(tmp_path / "mask", masks)
+    write(tmp_path / name, photographs(masks))
+    assert not any(load_views(tmp_path).photographs)
+
+
 def test_images_without_masks_are_explained(folder, masks):
     write(folder / "images", photographs(masks))
     message = refusal(folder)
