@@ -25,9 +25,10 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
-    # Workers of pytest-xdist would otherwise start a pool of all cores each.
+    # Workers of pytest-xdist would otherwise start a pool of all cores each. Two threads try
+    # kernels that share their work.
     if "PYTEST_XDIST_WORKER" in os.environ:
-        torch.set_num_threads(1)
+        torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(autouse=True)

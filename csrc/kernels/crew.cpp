@@ -11,7 +11,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <system_error>
+#include <new>
 #include <thread>
 
 #ifndef _WIN32
@@ -65,13 +65,14 @@ class Crew {
     const bool hires = num_members_ < wanted;
     if (hires) {
       sigfillset(&all);
+      for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&all, fault);
       pthread_sigmask(SIG_SETMASK, &all, &before);
     }
 #endif
     try {
       for (; num_members_ < wanted; ++num_members_)
         std::thread([this] { serve(); }).detach();
-    } catch (const std::system_error&) {  // no more threads allowed: those there are will do
+    } catch (...) {  // no more threads or memory allowed: those there are will do
     }
 #ifndef _WIN32
     if (hires) pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -158,28 +159,28 @@ class Crew {
 // Never destroyed: its threads run until the process ends.
 std::atomic<Crew*> crew{nullptr};
 
-Crew& own_crew() {
+/// Null if there is no memory for one.
+Crew* own_crew() {
   Crew* found = crew.load(std::memory_order_acquire);
-  if (found) return *found;
-  static std::mutex making;
-  const std::lock_guard<std::mutex> lock(making);
-  if (!crew.load(std::memory_order_relaxed)) {
+  if (found) return found;
 #ifndef _WIN32
-    // A child has none of its parent's threads.
-    static const int registered =
-        pthread_atfork(nullptr, nullptr, [] { crew.store(nullptr, std::memory_order_release); });
-    (void)registered;
+  // A child has none of its parent's threads. No lock is held here: it could be at the fork.
+  static std::atomic<bool> is_registered{false};
+  if (!is_registered.exchange(true))
+    pthread_atfork(nullptr, nullptr, [] { crew.store(nullptr, std::memory_order_release); });
 #endif
-    crew.store(new Crew, std::memory_order_release);
-  }
-  return *crew.load(std::memory_order_relaxed);
+  Crew* made = new (std::nothrow) Crew;
+  if (crew.compare_exchange_strong(found, made, std::memory_order_acq_rel)) return made;
+  delete made;  // another thread was first
+  return found;
 }
 
 }  // namespace
 
 void work_with_crew(int threads, void (*work)(void*), void* what) {
-  if (threads <= 1) return work(what);
-  own_crew().work(threads - 1, work, what);
+  Crew* others = threads > 1 ? own_crew() : nullptr;
+  if (!others) return work(what);
+  others->work(threads - 1, work, what);
 }
 
 }  // namespace lrast

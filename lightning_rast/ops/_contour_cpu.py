@@ -65,7 +65,15 @@ _MOST_SIZES = 256
 class ContourCall:
     """What calls for one topology, shape and size of picture have in common."""
 
-    __slots__ = ("backward_function", "forward_function", "picture", "sizes", "tensors", "verts")
+    __slots__ = (
+        "backward_function",
+        "dtype",
+        "forward_function",
+        "picture",
+        "sizes",
+        "tensors",
+        "verts",
+    )
 
     def __init__(
         self,
@@ -75,6 +83,7 @@ class ContourCall:
         size: tuple[int, int],
     ) -> None:
         self.tensors = tensors
+        self.dtype = dtype
         self.verts = (shape[0], shape[1])
         self.picture = (shape[0], *size)
         self.sizes = (shape[0], tensors[1].shape[0], *size)
@@ -138,6 +147,19 @@ class ContourCall:
 
     def backward(self, grad_coverage: Tensor, tape: Tensor, words: int, verts: Tensor) -> Tensor:
         """Gradient to the clip space vertices; `words` of the memory behind `tape` can be read."""
+        dtypes = (verts.dtype, grad_coverage.dtype, tape.dtype)
+        shapes = (verts.shape, grad_coverage.shape)
+        if dtypes != (self.dtype, self.dtype, torch.int64) or shapes != (
+            (*self.verts, 4),
+            self.picture,
+        ):
+            raise RuntimeError(
+                f"contour_coverage: the backward pass was given vertices {tuple(verts.shape)} of "
+                f"{verts.dtype} and a gradient {tuple(grad_coverage.shape)} of "
+                f"{grad_coverage.dtype}, the forward pass had {(*self.verts, 4)} and "
+                f"{self.picture} of {self.dtype}; "
+                "torch.autograd.graph.saved_tensors_hooks must give back what they were given"
+            )
         verts, grad_coverage = verts.contiguous(), grad_coverage.contiguous()
         grad_verts = torch.empty_like(verts)
         status = _TAPE_LOST

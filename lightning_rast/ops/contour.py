@@ -146,14 +146,19 @@ def _known_call(
     """The call for arguments on the CPU, which are checked unless their like were before."""
     shape, dtype = verts_clip.shape, verts_clip.dtype
     try:
-        call = _known_calls[topology].get((shape, dtype, *image_size))
-    except (KeyError, TypeError):  # a new topology, or none; a size that is no pair
+        height, width = image_size
+        is_plain = type(height) is int and type(width) is int  # 8.0 and True are equal to some
+        call = _known_calls[topology].get((shape, dtype, height, width)) if is_plain else None
+    except (KeyError, TypeError, ValueError):  # a new topology, or none; a size that is no pair
         call = None
     if call is None:
         _check(verts_clip, topology, image_size)
         height, width = image_size
         call = ContourCall(_topology_tensors(topology), shape, dtype, (height, width))
-        calls = _known_calls.setdefault(topology, {})
+        try:
+            calls = _known_calls.setdefault(topology, {})
+        except TypeError:  # somebody's own class, of which there are no weak references
+            return call
         if len(calls) >= _MOST_CALLS:
             calls.clear()
         calls[shape, dtype, height, width] = call

@@ -3,11 +3,12 @@
 import gc
 import math
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from lightning_rast.ops import contour_coverage
+from lightning_rast.ops import contour, contour_coverage
 from lightning_rast.scene import Topology
 from tests.ops.contour_meshes import icosphere
 from tests.ops.contour_views import seen_from
@@ -99,25 +100,54 @@ def test_topology_on_another_device():
         (lambda verts, size: (verts[..., :3], size), r"\(N, V, 4\)"),
         (lambda verts, size: (verts.half(), size), "float32 or float64"),
         (lambda verts, size: (verts, (0, 8)), "image_size"),
+        (lambda verts, size: (verts, (8.0, 8)), "image_size"),
         (lambda verts, size: (verts, 8), "image_size"),
         (lambda verts, size: (verts, ([8], 8)), "image_size"),
     ],
 )
 def test_what_has_changed_since_a_good_call_is_checked(change, message: str):
     mesh = icosphere(1)
-    verts_clip = seen_from(mesh.verts)
-    contour_coverage(verts_clip, mesh.topology, (8, 8))
+    verts_clip, topology = seen_from(mesh.verts), mesh.topology
+    contour_coverage(verts_clip, topology, (8, 8))
     verts_clip, image_size = change(verts_clip, (8, 8))
     with pytest.raises(ValueError, match=message):
-        contour_coverage(verts_clip, mesh.topology, image_size)
+        contour_coverage(verts_clip, topology, image_size)
 
 
 def test_a_size_may_be_any_pair_on_every_call():
     mesh = icosphere(1)
-    verts_clip = seen_from(mesh.verts)
-    expected = contour_coverage(verts_clip, mesh.topology, (8, 9))
+    verts_clip, topology = seen_from(mesh.verts), mesh.topology
+    expected = contour_coverage(verts_clip, topology, (8, 9))
     for size in ([8, 9], torch.Size((8, 9)), [8, 9]):
-        assert contour_coverage(verts_clip, mesh.topology, size).equal(expected)
+        assert contour_coverage(verts_clip, topology, size).equal(expected)  # pyright: ignore[reportArgumentType]
+
+
+def test_arguments_are_checked_once_for_a_topology():
+    mesh = icosphere(1)
+    verts_clip, topology = seen_from(mesh.verts), mesh.topology
+    first, second = (contour._known_call(verts_clip, topology, (8, 9)) for _ in range(2))
+    assert first is second
+
+
+def test_a_topology_of_another_class_will_do():
+    mesh = icosphere(1)
+    other = SimpleNamespace(**vars(mesh.topology))
+    expected = contour_coverage(seen_from(mesh.verts), mesh.topology, (8, 9))
+    assert contour_coverage(seen_from(mesh.verts), other, (8, 9)).equal(expected)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("to", [torch.float16, torch.float64])
+def test_hooks_that_give_back_another_dtype_are_named(to: torch.dtype):
+    mesh = icosphere(1)
+    verts_clip = seen_from(mesh.verts).float().requires_grad_()
+
+    def as_other(tensor):
+        return tensor.to(to) if tensor.is_floating_point() else tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(as_other, lambda tensor: tensor):
+        coverage = contour_coverage(verts_clip, mesh.topology, (8, 9))
+    with pytest.raises(RuntimeError, match="saved_tensors_hooks must give back"):
+        coverage.sum().backward()
 
 
 def test_calls_do_not_keep_a_topology():
