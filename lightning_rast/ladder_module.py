@@ -18,6 +18,7 @@ from lightning_rast.ladder_stages import (
     hold_of,
     longest_again,
     make_ladder_of,
+    misfit_of,
     outline_targets,
     outlines_of,
     places_of,
@@ -33,7 +34,7 @@ from lightning_rast.optim.bending import Bending, mean_edge, stiff_smoother
 from lightning_rast.optim.crossings import without_new_crossings
 from lightning_rast.optim.ladder import Position, Stage
 from lightning_rast.optim.outline_newton import outline_step
-from lightning_rast.optim.polish import coverage_misfit, limited_move
+from lightning_rast.optim.polish import limited_move
 from lightning_rast.scene import Mesh, Topology
 
 CHECKPOINT_FORMAT = 2  # of checkpoint["ladder"]; more whenever its keys change
@@ -249,7 +250,7 @@ class LadderModule(ReconstructionModule):
 
     def _polish_gradient(self, stage: Stage, batch: Views) -> dict[str, Tensor]:
         """Fill in the vertices' gradient, and what the optimizer needs to follow it."""
-        loss, ladder = self.config.loss, self.config.ladder
+        ladder = self.config.ladder
         if self.position.step == 0:
             self._begin_polish(stage)
         hold = self._hold
@@ -267,14 +268,7 @@ class LadderModule(ReconstructionModule):
         places = places_of(batch, self._views)
         # Not the batch's: they may have been corrected meanwhile.
         coverage = self.coverage(self.mesh(), self._views.cameras[places])
-        misfit = coverage_misfit(
-            coverage.detach(),
-            batch.coverage,
-            batch.known,
-            weights=hold.weights[places].to(coverage),
-            l2=loss.silhouette_l2,
-            l1=loss.silhouette_l1,
-        )
+        misfit = misfit_of(coverage.detach(), batch, self.config.loss, hold.weights[places])
         coverage.backward(misfit.grad_coverage)
         bent, grad_bent = self._bending(self.verts.detach())
         weight = hold.stiffness * hold.bending * len(batch) / len(self._views)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_rast.config import Config, NewtonConfig, RemeshConfig, TopologyConfig
+from lightning_rast.config import Config, LossConfig, NewtonConfig, RemeshConfig, TopologyConfig
 from lightning_rast.data.views import Views
 from lightning_rast.ops.advice import LightningRastWarning
 from lightning_rast.ops.mask_distance import mask_distance
@@ -19,6 +19,7 @@ from lightning_rast.optim.camera_refinement import CameraRefinement, refine_came
 from lightning_rast.optim.ladder import Ladder, make_ladder
 from lightning_rast.optim.outline_newton import OutlineRows, outline_rows, view_weights
 from lightning_rast.optim.parts import drop_hidden_parts, drop_small_parts
+from lightning_rast.optim.polish import Misfit, coverage_misfit
 from lightning_rast.optim.remesh import remesh
 from lightning_rast.optim.revoxelize import other_topology, revoxelized
 from lightning_rast.optim.thickness import target_edges
@@ -132,6 +133,18 @@ def hold_of(mesh: Mesh, targets: OutlineTargets, newton: NewtonConfig, *, bendin
         stiffness=stiffness / (3 * mesh.num_verts),
         bending=bending_weight(bending, mean_edge(mesh.verts, mesh.topology)),
         weights=weights,
+    )
+
+
+def misfit_of(coverage: Tensor, batch: Views, loss: LossConfig, weights: Tensor) -> Misfit:
+    """What a polish makes smaller, of coverage without a graph; weights: (N,) of the batch."""
+    return coverage_misfit(
+        coverage,
+        batch.coverage,
+        batch.known,
+        weights=weights.to(coverage),
+        l2=loss.silhouette_l2,
+        l1=loss.silhouette_l1,
     )
 
 

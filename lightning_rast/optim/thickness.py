@@ -84,7 +84,8 @@ def target_edges(
         gradation: must be positive; infinity leaves lengths as they are.
 
     Raises:
-        ValueError: a number is out of range, a vertex not finite, or no camera looks at the mesh.
+        ValueError: a number is out of range, a vertex not finite, no camera looks at the mesh, or
+            it has no edge longer than 0, against which to see what is thin.
     """
     for name, value, least in (
         ("footprint_px", footprint_px, 0.0),
@@ -100,7 +101,11 @@ def target_edges(
     _check_finite("target_edges", mesh)
     target = (footprint_px * pixel_footprint(mesh, cameras)).clamp(min=min_edge)
     if thickness_factor > 0:
-        around = round(float(target.median()) / mean_edge(mesh.verts, mesh.topology) / 2)
+        edge = mean_edge(mesh.verts, mesh.topology) if mesh.topology.num_edges else 0.0
+        if edge == 0:
+            raise ValueError("target_edges: the mesh has no edge longer than 0; is it collapsed?")
+        # A vertex is at most num_verts - 1 rings away from another.
+        around = round(min(float(target.median()) / edge / 2, mesh.num_verts))
         thin = thickness_factor * _largest_around(mesh, local_thickness(mesh), max(1, around))
         target = torch.minimum(target, torch.maximum(thin, target / most_refined))
     return graded(mesh, target, gradation)
@@ -135,7 +140,10 @@ def _largest_around(mesh: Mesh, values: Float[Tensor, " V"], rings: int) -> Floa
     for _ in range(rings):
         larger = values.clone()
         larger.scatter_reduce_(0, a, values[b], "amax")
-        values = larger.scatter_reduce_(0, b, values[a], "amax")
+        larger.scatter_reduce_(0, b, values[a], "amax")
+        if torch.equal(larger, values):  # and so would be all that follow
+            break
+        values = larger
     return values
 
 

@@ -132,6 +132,33 @@ def test_thickness_refines_no_further_than_allowed():
     torch.testing.assert_close(fine, coarse / 2)
 
 
+@pytest.mark.parametrize(
+    "flat",
+    [
+        Mesh(torch.rand(8, 3), torch.zeros(0, 3, dtype=torch.int32)),
+        icosphere(1).with_verts(torch.zeros(42, 3)),
+    ],
+    ids=["no faces", "collapsed"],
+)
+def test_a_mesh_without_an_edge_longer_than_nothing_is_refused(flat):
+    with pytest.raises(ValueError, match="no edge longer than 0"):
+        target_edges(flat, around(5.0))
+
+
+def test_far_larger_edges_than_the_mesh_has_look_at_each_vertex_once(monkeypatch):
+    looks = []
+    equal = torch.equal
+    monkeypatch.setattr(torch, "equal", lambda *each: looks.append(1) or equal(*each))
+    target_edges(icosphere(2, radius=1e-6), around(5.0))
+    assert len(looks) < 30  # rings from one end to the other; half a million by the edges' length
+
+
+def test_edges_that_are_longer_by_any_factor_can_be_asked_for():
+    ball = icosphere(1, radius=1e-15)
+    target = target_edges(ball, around(5.0), min_edge=1e30, most_refined=math.inf)
+    assert bool(target.isfinite().all())
+
+
 def test_graded_lengths_rise_slowly_along_edges():
     mesh = icosphere(4)
     lengths = torch.where(mesh.verts[:, 0] > 0.9, 0.01, 10.0)
