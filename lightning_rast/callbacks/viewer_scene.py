@@ -28,7 +28,8 @@ _CLAY, _TRAIN, _HELD_OUT = (212, 173, 145), (41, 128, 214), (224, 134, 44)
 _FRUSTUM = 0.07  # of the distance to the object
 _AWAY, _ELEVATION = 1.25, math.radians(25)  # of the visitor, in distances of the cameras
 _IMAGE_SIDE = 128  # pixels, of what a frustum shows, at most
-_MOST_SECONDS = 5.0  # of reading photographs, for which training waits; masks are there already
+# Of reading photographs in all, for which training waits; masks are there already.
+_MOST_SECONDS = 5.0
 
 
 def has_viser() -> bool:
@@ -78,6 +79,7 @@ class ViewerScene:
         self._cameras.on_update(lambda _: self._show_cameras())
         self._mesh: Mesh | None = None
         self._frusta: list[viser.CameraFrustumHandle] = []
+        self._seconds_left = _MOST_SECONDS
 
     @property
     def address(self) -> str:
@@ -100,7 +102,10 @@ class ViewerScene:
         from viser.transforms import SO3
 
         views = views.to("cpu")
-        images = list(_images(views.downscaled(-(-max(views.image_size) // _IMAGE_SIDE))))
+        small = views.downscaled(-(-max(views.image_size) // _IMAGE_SIDE))
+        start = time.perf_counter()
+        images = list(_images(small, self._seconds_left))
+        self._seconds_left -= time.perf_counter() - start
         poses = torch.linalg.inv(views.cameras.world_to_view.double()).numpy()
         group = "held_out" if is_held_out else "train"
         for index, (pose, image) in enumerate(zip(poses, images, strict=True)):
@@ -175,11 +180,12 @@ def free_direction(
     return directions[np.argmin((directions @ towards.T).max(axis=1))]
 
 
-def _images(views: Views) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
-    """Of each view the photograph; where there is none, or no time for it, the mask."""
+def _images(views: Views, seconds: float) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
+    """Of each view the photograph; where there is none, or no time to begin with it, the mask."""
     masks = (255 * views.coverage.clamp(0, 1)).byte().numpy()
-    until = time.perf_counter() + _MOST_SECONDS
+    until = time.perf_counter() + seconds
     failures: list[str] = []
+    left_out = 0
     for index, mask in enumerate(masks):
         photograph = None
         if time.perf_counter() < until:
@@ -187,11 +193,18 @@ def _images(views: Views) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
                 photograph = photograph_in_view(views, index)
             except ViewsError as error:
                 failures.append(str(error))
+        elif views.photographs[index] is not None:
+            left_out += 1
         yield np.repeat(mask[..., None], 3, axis=2) if photograph is None else photograph
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         warnings.warn(  # noqa: B028
             f"{failures[0]}{more}; the live view shows the mask in its place"
+        )
+    if left_out:
+        warnings.warn(  # noqa: B028
+            f"{left_out} of {len(views)} photographs would take too long to read; the live view"
+            " shows masks in their place"
         )
 
 

@@ -10,7 +10,7 @@ from lightning_rast.config_file import changed_keys, config_yaml, flat_values
 from lightning_rast.data.views import Views
 from lightning_rast.page.curves import Curves
 from lightning_rast.page.facts import Baseline, Facts, scored_views
-from lightning_rast.page.paths import with_short_paths
+from lightning_rast.page.paths import paths_among, with_short_paths
 from lightning_rast.page.remarks import remarks
 from lightning_rast.scene import Mesh, mesh_report
 
@@ -44,6 +44,8 @@ def gathered(
     except ValueError:  # no faces, or positions that are not finite: the page says what there is
         state = None
     turntable = folder / "turntable.gif"
+    settings = flat_values(config)
+    issued = [*metrics.get("warnings", ()), *warnings]
     return Facts(
         name=f"{folder.parent.name}/{folder.name}",
         metrics=metrics,
@@ -52,13 +54,13 @@ def gathered(
         scored=scored,
         baselines=[*baselines, *start_of(curves, config.start.kind)],
         curves=curves,
-        config=flat_values(config),
+        config=settings,
         changed=[
             key for key in changed_keys(Config(), config) if not key.startswith(_NOT_SETTINGS)
         ],
         config_yaml=config_yaml(with_short_paths(config)),
         turntable=turntable.read_bytes() if turntable.is_file() else None,
-        warnings=list(remarks(metrics, state, [*metrics.get("warnings", ()), *warnings])),
+        warnings=list(remarks(metrics, state, issued, paths_among(settings))),
     )
 
 

@@ -1,19 +1,29 @@
 """Paths as a page shows them: it goes to people whom the folders above are no concern of."""
 
 import re
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from lightning_rast.config import Config
 
+_SETTINGS = ("data.mesh", "data.folder", "data.masks", "start.mesh", "log.root")
+
 _MOST_PARTS = 3
-_HOME_PARTS = 3  # of /home/somebody or C:/Users/somebody
-_IN_TEXT = re.compile(r"(?<![\w./\\:…])(?:[A-Za-z]:[/\\]|\.\./|/)[^\s'\"`,:;()<>|]*[\w})\]]")
+_HOME_PARTS = 3  # of /home/somebody, C:/Users/somebody or //server/share
+_SEPARATORS = re.compile(r"[/\\]+")  # several where a message shows a string with its escapes
+_FILE_URL = re.compile(r"\bfile:/*(?=/|[A-Za-z]:)")
+# Of a rooted path two parts at least: there are no folders in "px /s".
+_IN_TEXT = re.compile(
+    r"(?<![\w./\\:…)\]}])(?:[A-Za-z]:[/\\]|\.\./|(?:/|[/\\]{2,})(?=[^\s'\"`,:;()<>|/\\]+[/\\]))"
+    r"[^\s'\"`,:;()<>|]*[\w})\]]"
+)
 
 
 def short_path(path: str) -> str:
     """The end of a long path, and of an absolute one what is below somebody's home."""
-    parts = path.replace("\\", "/").split("/")
+    parts = _SEPARATORS.split(path)
     if parts[0] == "" or parts[0].endswith(":"):
         kept = max(1, min(_MOST_PARTS, len(parts) - _HOME_PARTS))
     elif len(parts) > _MOST_PARTS + 1:
@@ -23,23 +33,37 @@ def short_path(path: str) -> str:
     return "…/" + "/".join(parts[-kept:])
 
 
-def with_short_paths_in(text: str) -> str:
-    """A sentence whose absolute paths, and those that lead upwards, are `short_path`s."""
-    home = str(Path.home())
-    if len(home) > 1:  # it may have a space, where no pattern ends rightly
-        text = text.replace(home + "/", "/home/somebody/")
+def with_short_paths_in(text: str, known: Sequence[str] = ()) -> str:
+    """A sentence whose absolute paths, and those that lead upwards, are `short_path`s.
+
+    known: files and folders that it may speak of. Nothing else tells where a path with spaces
+    ends.
+    """
+    text = _FILE_URL.sub("", text)
+    shown = {path: short_path(path) for name in known for path in _spellings(name)}
+    shown[str(Path.home()).rstrip("/\\")] = "/home/somebody"
+    for path in sorted(shown, key=len, reverse=True):  # what is inside of another one first
+        parts = _SEPARATORS.split(path)
+        if len(parts) > 1:
+            spelt = r"[/\\]+".join(re.escape(part) for part in parts)
+            text = re.sub(rf"(?<![\w./\\…]){spelt}(?!\w)", lambda _, to=shown[path]: to, text)
     return _IN_TEXT.sub(lambda found: short_path(found[0]), text)
+
+
+def _spellings(path: str) -> set[str]:
+    return {path.rstrip("/\\"), str(Path(path).resolve())} if path else set()
+
+
+def paths_among(settings: Mapping[str, Any]) -> list[str]:
+    """The files and folders in a config's settings by their full keys."""
+    return [settings[key] for key in _SETTINGS if settings.get(key)]
 
 
 def with_short_paths(config: Config) -> Config:
     """A copy whose files and folders are `short_path`s."""
     config = deepcopy(config)
-    for part, names in (
-        (config.data, ("mesh", "folder", "masks")),
-        (config.start, ("mesh",)),
-        (config.log, ("root",)),
-    ):
-        for name in names:
-            if path := getattr(part, name):
-                setattr(part, name, short_path(path))
+    for key in _SETTINGS:
+        part, name = key.split(".")
+        if path := getattr(getattr(config, part), name):
+            setattr(getattr(config, part), name, short_path(path))
     return config

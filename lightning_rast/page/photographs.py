@@ -13,13 +13,14 @@ _SIDES = (320, 240, 190, 150)  # px; below, nothing can be recognised
 
 
 def photographs(
-    shown: Sequence[tuple[ScoredViews, int]], room: int
+    shown: Sequence[tuple[ScoredViews, int]], room: int, known_paths: Sequence[str] = ()
 ) -> tuple[list[str | None], list[str]]:
     """Of each (views, index) the photograph with the mesh's outline as a `data:` URL, where there
-    is one; smaller where `room`, in characters, asks for it. And sentences on what is missing."""
+    is one; smaller where `room`, in characters, asks for it. And sentences on what is missing,
+    with the ends of paths alone; known_paths: that they may be in."""
     failures: list[str] = []
     pictures = [_picture(group, index, failures) for group, index in shown]
-    notes = list(_unreadable(failures))
+    notes = list(_unreadable([with_short_paths_in(text, known_paths) for text in failures]))
     for side in _SIDES if any(pictures) else ():
         urls = [None if each is None else small_photograph(each, side) for each in pictures]
         if sum(len(url or "") for url in urls) <= room:
@@ -33,7 +34,7 @@ def _picture(group: ScoredViews, index: int, failures: list[str]) -> Image.Image
     try:
         return photograph_picture(group, index)
     except ViewsError as error:
-        failures.append(with_short_paths_in(str(error)))
+        failures.append(str(error))
         return None
 
 

@@ -11,10 +11,14 @@ _MISFIT = 0.1  # a sphere in the right place fits better
 
 
 def remarks(
-    metrics: Mapping[str, Any], state: MeshReport | None, issued: Sequence[str] = ()
+    metrics: Mapping[str, Any],
+    state: MeshReport | None,
+    issued: Sequence[str] = (),
+    known_paths: Sequence[str] = (),
 ) -> Iterator[str]:
-    """issued: the warnings of the run itself, as they were printed."""
-    yield from dict.fromkeys(with_short_paths_in(text) for text in issued)
+    """issued: the warnings of the run itself, as they were printed; known_paths: that they may
+    speak of."""
+    yield from dict.fromkeys(with_short_paths_in(text, known_paths) for text in issued)
     if metrics and not metrics.get("finished"):
         yield "The run was stopped before its last step; --resume continues it."
     train_iou = metrics.get("train_iou_mean")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from lightning_rast.page.facts import Facts, ScoredViews
 from lightning_rast.page.markup import Markup, element
 from lightning_rast.page.numbers import score
+from lightning_rast.page.paths import paths_among
 from lightning_rast.page.photographs import photographs
 from lightning_rast.page.pictures import view_picture
 
@@ -23,7 +24,8 @@ def views(facts: Facts, *, room: int) -> Markup | None:
     ]
     left_out = sum(len(group.ious) for group in facts.scored) - len(shown)
     pictures = [view_picture(group, index) for group, index in shown]
-    behind, notes = photographs(shown, room - sum(len(url) for url in pictures))
+    room -= sum(len(url) for url in pictures)
+    behind, notes = photographs(shown, room, paths_among(facts.config))
     if left_out:
         more = f"{left_out} more views have no picture here; the worst are among those shown."
         notes = [more, *notes]

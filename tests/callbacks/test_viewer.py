@@ -5,6 +5,7 @@ import threading
 import time
 import urllib.request
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -215,7 +216,25 @@ def test_a_photograph_that_cannot_be_read_is_named(tmp_path, viewer):
         )
 
 
-def test_reading_photographs_does_not_hold_training_up_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(viewer_scene, "_MOST_SECONDS", 0.0)
-    images = list(viewer_scene._images(photographed(tmp_path)))
+@pytest.mark.filterwarnings("ignore:2 of 5 photographs")
+def test_reading_photographs_does_not_hold_training_up_for_long(tmp_path):
+    images = list(viewer_scene._images(photographed(tmp_path), 0.0))
     assert all((image[..., 0] == image[..., 1]).all() for image in images)
+
+
+def test_photographs_that_there_is_no_time_for_are_counted(tmp_path):
+    with pytest.warns(UserWarning, match="2 of 5 photographs would take too long"):
+        list(viewer_scene._images(photographed(tmp_path), 0.0))
+
+
+@needs_viser
+def test_held_out_views_have_the_time_that_training_views_left(tmp_path, viewer, monkeypatch):
+    given, clock = [], iter([0.0, 4.0, 10.0, 11.0])
+    monkeypatch.setattr(viewer_scene, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(
+        viewer_scene, "_images", lambda views, left: given.append(left) or [None] * len(views)
+    )
+    for is_held_out in (False, True):
+        views = Fit(tmp_path).datamodule.train_views
+        viewer.scene.add_cameras(views, center=torch.zeros(3).double(), is_held_out=is_held_out)
+    assert given == [5.0, 1.0]

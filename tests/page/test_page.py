@@ -280,6 +280,11 @@ def test_a_path_is_shown_without_whose_home_it_is_in(path, shown):
         ("1/2 of the views and/or masks/3.png", "1/2 of the views and/or masks/3.png"),
         ("https://example.org/home/a/b/c is no path", "https://example.org/home/a/b/c is no path"),
         ("cameras/masks at /", "cameras/masks at /"),
+        ("faster by 3 px /s", "faster by 3 px /s"),
+        ("\\\\server\\client\\x\\3.png is grey", "…/x/3.png is grey"),
+        ("'C:\\\\Users\\\\jane\\\\x\\\\3.png'", "'…/x/3.png'"),
+        ("see file:///home/jane/x/y.png", "see …/x/y.png"),
+        ("/home/jane/set (old)/x/3.png", "…/set (old)/x/3.png"),
     ],
 )
 def test_paths_in_a_sentence_are_shortened(text, shown):
@@ -289,6 +294,32 @@ def test_paths_in_a_sentence_are_shortened(text, shown):
 def test_a_home_with_a_space_is_not_told(monkeypatch):
     monkeypatch.setenv("HOME", "/home/Jane Doe")
     assert with_short_paths_in("/home/Jane Doe/photos/a/3.png: dark") == "…/photos/a/3.png: dark"
+
+
+def test_a_windows_home_with_a_space_is_not_told(monkeypatch):
+    monkeypatch.setattr("pathlib.Path.home", lambda: "C:\\Users\\Jane Doe")
+    text = "C:\\Users\\Jane Doe\\photos\\a\\3.png: dark"
+    assert with_short_paths_in(text) == "…/photos/a/3.png: dark"
+    assert with_short_paths_in(text.replace("\\", "/")) == "…/photos/a/3.png: dark"
+
+
+@pytest.mark.parametrize(
+    ("known", "text", "shown"),
+    [
+        ("/mnt/Jane Doe/scan 1", "/mnt/Jane Doe/scan 1/x/3.png: dark", "…/scan 1/x/3.png: dark"),
+        ("/mnt/Jane Doe/scan 1/", "no /mnt/Jane Doe/scan 1.", "no …/scan 1."),
+        ("/home/j/set (old)", "/home/j/set (old)/x/3.png", "…/set (old)/x/3.png"),
+        ("D:\\Jane Doe\\x\\scan 1", "D:/Jane Doe/x/scan 1/3.png", "…/scan 1/3.png"),
+        ("masks", "masks/3.png of /a/masks", "masks/3.png of …/masks"),
+    ],
+)
+def test_a_known_folder_is_shortened_whatever_its_name_holds(known, text, shown):
+    assert with_short_paths_in(text, [known]) == shown
+
+
+def test_a_warning_does_not_tell_where_a_known_folder_with_a_space_is():
+    notes = remarks({}, None, ["/mnt/Jane Doe/scans/3.png: dark"], ["/mnt/Jane Doe/scans"])
+    assert list(notes) == ["…/scans/3.png: dark"]
 
 
 def test_warnings_on_the_page_do_not_tell_whose_home_it_is(tmp_path):
