@@ -155,6 +155,17 @@ inline unsigned raise(int64_t* place, const Longs& candidates, unsigned lanes) {
   return lane_bits(larger);
 }
 #endif
+/// Which of kLanes numbers of a and b are equal.
+inline unsigned equal_lanes(const float* a, const float* b) {
+  return lane_bits(Ints(load_lanes<Floats>(a) == load_lanes<Floats>(b)));
+}
+inline unsigned equal_lanes(const double* a, const double* b) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_pd_mask(load_lanes<Doubles>(a), load_lanes<Doubles>(b), _CMP_EQ_OQ);
+#else
+  return lane_bits(Longs(load_lanes<Doubles>(a) == load_lanes<Doubles>(b)));
+#endif
+}
 /// Writes a[0], b[0], c[0], a[1], b[1], ...
 template <typename Vector, typename Item>
 inline void store_interleaved(const Vector& a, const Vector& b, const Vector& c, Item* to) {
