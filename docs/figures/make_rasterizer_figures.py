@@ -18,6 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import rasterizer_figures as figures
+import rasterizer_soft_figures as soft_figures
+import rasterizer_texture_figures as texture_figures
 import torch
 from rasterizer_measures import accuracy_rows, cosine_rows
 
@@ -99,9 +101,12 @@ def number(value: float | None) -> str:
 def tables(numbers: dict) -> dict[str, Rows]:
     bias: Rows = [["model", "½ level beyond the true outline, px"]]
     bias += [[name, f"{value:+.2f}"] for name, value in numbers["bias_px"].items()]
+    hidden: Rows = [["γ", "share of the gradient to colours that reaches hidden vertices"]]
+    hidden += [[gamma, f"{share:.0%}"] for gamma, share in numbers["hidden_share"].items()]
     kinds = ("visibility", "silhouette", "soft", "others")
     return {
         "bias": bias,
+        "hidden": hidden,
         "accuracy": accuracy_rows(),
         "cosines": cosine_rows(),
         **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
@@ -136,7 +141,7 @@ def main() -> None:
     # The picture of a hard image's gradient is meant to lack outlines.
     warnings.simplefilter("ignore", LightningRastWarning)
     numbers: dict = {}
-    for name, make in figures.FIGURES.items():
+    for name, make in (figures.FIGURES | texture_figures.FIGURES | soft_figures.FIGURES).items():
         path = IMAGES / f"rasterizer_{name}.png"
         make(numbers).savefig(path, dpi=110, metadata={"Software": None})
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
