@@ -34,6 +34,7 @@ from lightning_rast.render.renderer import OUTPUTS, Renderer, Rendering
 from lightning_rast.render.turntable import turntable_cameras
 from lightning_rast.scene import Asset, Camera, Mesh, MeshFileError, load_asset, load_mesh
 
+_SMALLEST, _LARGEST = 1e-12, 1e15  # of a mesh's longest side
 # Averages over several samples per pixel; the others are what is at the pixels' centres.
 _AVERAGED, _SAMPLED = ("color", "normals", "coverage"), ("depth", "face_idx")
 
@@ -57,6 +58,7 @@ def write_turntable(path: Path, folder: Path, options: TurntableOptions) -> Iter
         mesh = asset.mesh
         yield f"{path.name}: {mesh.topology.report()}"
         yield from (f"note: {text}" for text in asset.notes)
+        _check_size(path, mesh)
         cameras = turntable_cameras(
             mesh,
             options.num_views,
@@ -75,6 +77,18 @@ def write_turntable(path: Path, folder: Path, options: TurntableOptions) -> Iter
     except OSError as error:
         raise RenderError(f"cannot write to {folder}: {error.strerror or error}") from None
     yield f"{options.num_views} views of {', '.join(options.outputs)}: {folder / 'sheet.png'}"
+
+
+def _check_size(path: Path, mesh: Mesh) -> None:
+    """Areas are squares: in single precision those of other sizes vanish, or are infinite."""
+    low, high = mesh.bounds.double()
+    size = float((high - low).max())
+    if not _SMALLEST <= size <= _LARGEST:
+        raise RenderError(
+            f"{path}: its longest side is {size:.3g}; scale it to {_SMALLEST:g} to {_LARGEST:g}"
+        )
+    if float(mesh.area) == 0:
+        raise RenderError(f"{path}: no face has an area, so nothing is to be seen of it")
 
 
 def _asset(path: Path, options: TurntableOptions) -> Asset:

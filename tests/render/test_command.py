@@ -244,6 +244,37 @@ def test_a_file_without_a_surface_is_refused(render, mesh_path, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_a_mesh_beyond_single_precision_is_refused(render, tmp_path, scale):
+    box = cube()
+    save_mesh(box.with_verts(box.verts * scale), tmp_path / "box.ply")
+    code, _, error = render(*SMALL)
+    assert code == 2
+    assert f"its longest side is {scale:g}; scale it to 1e-12 to 1e+15" in error
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e14])
+def test_the_size_of_a_mesh_does_not_change_its_pictures(render, mesh_path, scale):
+    pictures = []
+    box = load_mesh(mesh_path)
+    for factor in (1.0, scale):
+        save_mesh(box.with_verts(box.verts * factor), mesh_path)
+        assert render(*SMALL)[0] == 0
+        with Image.open(mesh_path.parent / "out" / "color" / "000.png") as image:
+            pictures.append(np.asarray(image).astype(int))
+    assert pictures[0].std() > 10
+    # Rounding of the scale moves outlines by less than a hundredth of a pixel.
+    assert np.abs(pictures[0] - pictures[1]).max() <= 2
+
+
+def test_a_mesh_without_area_is_refused(render, tmp_path):
+    box = cube()
+    save_mesh(box.with_verts(box.verts * torch.tensor([1.0, 0, 0]) + 1), tmp_path / "box.ply")
+    code, _, error = render(*SMALL)
+    assert code == 2
+    assert "no face has an area" in error or "no surface" in error
+
+
 def test_a_folder_that_is_a_file_is_refused(render, tmp_path):
     (tmp_path / "out").write_text("occupied")
     code, _, error = render(*SMALL)
