@@ -269,21 +269,23 @@ using Doubles = Pack<double>;
 
 #endif
 
-/// 2^z as power_of_two() has it, bit for bit, for z from Power<T>::kLeast on; beyond kLargest that
-/// or anything larger.
+/// 2^z as power_of_two() has it, bit for bit, where z counts, else 0; beyond kLargest that or more.
+/// kBounded: z is no less than Power<T>::kLeast where it counts.
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
-inline Floats power_for_cap(Floats z) {
+template <bool kBounded> inline Floats power_for_cap(Floats z, FloatMask counts) {
   const Floats round(Power<float>::kRound), fraction(_mm512_maskz_reduce_ps(kAll16, z.v, 0));
-  return _mm512_maskz_scalef_ps(kAll16, power_fraction(fraction, 0.0f).v,
+  return _mm512_maskz_scalef_ps(counts.m, power_fraction(fraction, 0.0f).v,
                                 ((z + round) - round).v);
 }
-inline Doubles power_for_cap(Doubles z) {
+template <bool kBounded> inline Doubles power_for_cap(Doubles z, DoubleMask counts) {
   const Doubles round(Power<double>::kRound), fraction(_mm512_maskz_reduce_pd(kAll8, z.v, 0));
-  return _mm512_maskz_scalef_pd(kAll8, power_fraction(fraction, 0.0).v, ((z + round) - round).v);
+  return _mm512_maskz_scalef_pd(counts.m, power_fraction(fraction, 0.0).v,
+                                ((z + round) - round).v);
 }
 #else
-template <typename T> inline Pack<T> power_for_cap(Pack<T> z) {
-  return power_of_two<T>(smaller(z, Pack<T>(Power<T>::kLargest)));
+template <bool kBounded, typename T> inline Pack<T> power_for_cap(Pack<T> z, PackMask<T> counts) {
+  const Pack<T> low = kBounded ? z : larger(z, Pack<T>(Power<T>::kLeast));
+  return select(counts, power_of_two<T>(smaller(low, Pack<T>(Power<T>::kLargest))), Pack<T>(T(0)));
 }
 #endif
 

@@ -46,51 +46,52 @@ LRAST_INLINE Pack<T> exponent_at(const Tile<T>& tile, const FaceRecord<T>& face,
       side_of_outline<kSides>(frames.across));
 }
 
-// The processor looks ahead over two faces at most, of which each is a long chain of operations
-// that wait for each other. So exponents of some faces come first, in which there is enough side by
-// side, then so many powers at once.
-constexpr int kExponents = 64, kPowers = 4;
+// The processor looks ahead over few faces, of which each is a long chain of operations that wait for
+// each other: so many are taken side by side.
+constexpr int kTogether = 4;
 
-/// Multiplies the listed faces in at all blocks; kMixed: some of these may have four sides.
-template <bool kLinear, bool kCounting, bool kMixed, typename T>
-void multiply_blocks(const Tile<T>& tile, const FaceRecord<T>* faces, int64_t stride,
-                     const BlockLists& lists, TilePixels<T>& products, TilePixels<T>& counts) {
-  const auto record = [&](int i) -> const FaceRecord<T>& {
-    return *reinterpret_cast<const FaceRecord<T>*>(reinterpret_cast<const char*>(faces) +
-                                                   stride * i);
-  };
+/// Multiplies `count` listed faces in at a pack of pixels.
+template <bool kLinear, bool kCounting, bool kMixed, int kCount, typename T>
+LRAST_INLINE void multiply_in(const Tile<T>& tile, const TileFaces<T>& faces, int64_t begin,
+                              const uint16_t* list, Pack<T> x, Pack<T> y, Pack<T>& product,
+                              Pack<T>& found) {
   const Pack<T> end(-tile.reach), fade(tile.fade), one(T(1)), none(T(0));
-  Pack<T> z[kExponents + kPowers];
+  Pack<T> z[kCount], odds[kCount];
+  for (int i = 0; i < kCount; ++i) {
+    const FaceRecord<T>& face = faces.record(begin + list[i]);
+    z[i] = kMixed && face.sides == 4 ? exponent_at<kLinear, 4>(tile, face, x, y)
+                                     : exponent_at<kLinear, 3>(tile, face, x, y);
+  }
+  for (int i = 0; i < kCount; ++i) odds[i] = odds_for_cap<kLinear>(z[i], fade, less(end, z[i]));
+  for (int i = 0; i < kCount; ++i) {
+    product = with_face<T>(product, odds[i]);
+    if (kCounting) found = found + select(less(end, z[i]), one, none);
+  }
+}
+
+/// Multiplies the listed faces from `begin` on in at all blocks; kMixed: some of these may have four
+/// sides.
+template <bool kLinear, bool kCounting, bool kMixed, typename T>
+void multiply_blocks(const Tile<T>& tile, const TileFaces<T>& faces, int64_t begin,
+                     const BlockLists& lists, TilePixels<T>& products, TilePixels<T>& counts) {
   for (uint64_t left = lists.filled; left; left &= left - 1) {
-    const int block = __builtin_ctzll(left);
+    const int block = __builtin_ctzll(left), count = lists.count[block];
+    const uint16_t* const list = lists.list[block];
     for (int part = 0; part < kParts<T>; ++part) {
       const int first = part * Pack<T>::kLanes;
       Pack<T> x, y;
       block_pixels(block, part, x, y);
-      Pack<T> product = load(products.at[block] + first), count(T(0));
-      if (kCounting) count = load(counts.at[block] + first);
-      for (int begin = 0; begin < lists.count[block]; begin += kExponents) {
-        const uint16_t* const list = lists.list[block] + begin;
-        const int listed = smaller(kExponents, lists.count[block] - begin);
-        for (int i = 0; i < listed; ++i) {
-          const FaceRecord<T>& face = record(list[i]);
-          z[i] = kMixed && face.sides == 4 ? exponent_at<kLinear, 4>(tile, face, x, y)
-                                           : exponent_at<kLinear, 3>(tile, face, x, y);
-        }
-        // What fills the last ones up is out of reach.
-        for (int i = 0; i + 1 < kPowers; ++i) z[listed + i] = end;
-        for (int i = 0; i < listed; i += kPowers) {
-          Pack<T> odds[kPowers];
-          for (int j = 0; j < kPowers; ++j) odds[j] = odds_for_cap<kLinear>(z[i + j], fade);
-          for (int j = 0; j < kPowers; ++j) {
-            const PackMask<T> reached = less(end, z[i + j]);
-            product = select(reached, with_face<T>(product, odds[j]), product);
-            if (kCounting) count = count + select(reached, one, none);
-          }
-        }
-      }
+      Pack<T> product = load(products.at[block] + first), found(T(0));
+      if (kCounting) found = load(counts.at[block] + first);
+      int i = 0;
+      for (; i + kTogether <= count; i += kTogether)
+        multiply_in<kLinear, kCounting, kMixed, kTogether>(tile, faces, begin, list + i, x, y,
+                                                           product, found);
+      for (; i < count; ++i)
+        multiply_in<kLinear, kCounting, kMixed, 1>(tile, faces, begin, list + i, x, y, product,
+                                                   found);
       store(product, products.at[block] + first);
-      if (kCounting) store(count, counts.at[block] + first);
+      if (kCounting) store(found, counts.at[block] + first);
     }
   }
 }
@@ -128,8 +129,7 @@ void multiply_faces(const Tile<T>& tile, uint64_t blocks, T most, ForwardSpace<T
                                           : multiply_blocks<kLinear, kCounting, false, T>;
   for (int64_t begin = 0; begin < total && blocks; begin += kListed) {
     list_blocks<kCounting>(begin, smaller<int64_t>(begin + kListed, total), blocks, space);
-    multiply(tile, &space.faces.record(begin), TileFaces<T>::kStride, space.lists[0],
-             space.product, space.count);
+    multiply(tile, space.faces, begin, space.lists[0], space.product, space.count);
     if (begin + kListed < total) blocks &= ~find_done(space, kCounting, most);
   }
 }

@@ -70,10 +70,11 @@ LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
   return {soft_chance<kLinear, T>(z, V(face.fade)), less(V(face.end), z)};
 }
 
-/// The odds of soft_chance(), to be multiplied in by with_face() alone.
-template <bool kLinear, typename T> LRAST_INLINE Pack<T> odds_for_cap(Pack<T> z, Pack<T> fade) {
-  if (kLinear) return larger(power_for_cap(z) - fade, Pack<T>(T(0)));
-  return power_for_cap(larger(z, Pack<T>(Power<T>::kLeast)));
+/// The odds of soft_chance(), to be multiplied in by with_face(): 0 where the face does not count.
+template <bool kLinear, typename T>
+LRAST_INLINE Pack<T> odds_for_cap(Pack<T> z, Pack<T> fade, PackMask<T> counts) {
+  const Pack<T> power = power_for_cap<kLinear>(z, counts);
+  return kLinear ? larger(power - fade, Pack<T>(T(0))) : power;
 }
 
 /// The next two of a set of blocks; the same one twice if there is one left.

@@ -55,9 +55,6 @@ template <typename P> LRAST_INLINE Twin<P> join_signs(Twin<P> a, Twin<P> b, Twin
 template <typename P> LRAST_INLINE Twin<P> side_excess(Twin<P> along, Twin<P> half) {
   return {side_excess(along.first, half.first), side_excess(along.second, half.second)};
 }
-template <typename P> LRAST_INLINE Twin<P> power_for_cap(Twin<P> z) {
-  return {power_for_cap(z.first), power_for_cap(z.second)};
-}
 template <typename P> LRAST_INLINE Twin<P> scaled(Twin<P> x, Twin<P> n) {
   return {scaled(x.first, n.first), scaled(x.second, n.second)};
 }
