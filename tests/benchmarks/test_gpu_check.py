@@ -153,7 +153,7 @@ class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-assert {"deodr", "matplotlib"} <= absent, absent
+assert {"ruff", "viser"} <= absent, absent
 sys.meta_path.insert(0, Absent())
 import gpu
 options = ["--collect-only", "-q", "-m", "cuda", "-p", "no:xdist", "-p", "no:cacheprovider"]
