@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lightning_rast.ops._contour_cpu import FLOATS, ContourCall, FiveTensors
 from lightning_rast.ops._registry import OPERATORS, check_image_size, runs_eagerly_on_cpu
+from lightning_rast.ops.advice import warn_about_seams_on_screen
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -52,6 +53,7 @@ def contour_coverage(
     if runs_eagerly_on_cpu(verts_clip):
         call = _known_call(verts_clip, topology, image_size)
         if record:
+            warn_about_seams_on_screen(verts_clip, topology)
             return _apply_eagerly(verts_clip, call)
         return call.forward(verts_clip, record=False)[0]
     _check(verts_clip, topology, image_size)
