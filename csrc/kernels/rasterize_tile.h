@@ -5,8 +5,8 @@
 LRAST_BEGIN
 
 /// A face that has fragments in a tile: what their weights and depth are made of.
-template <typename T> struct FaceRecord {
-  T x[4], y[4], w[3];  // of the corners, clip; the fourth is unused
+struct FaceRecord {
+  double x[3], y[3], w[3];  // of the corners, clip
   int32_t face;
 };
 
@@ -17,7 +17,7 @@ template <typename T> struct Tile {
   TileBox box;
   int num_layers;
   int64_t* nearest;        // (kTile, kPitch, num_layers): the largest visibility() first
-  FaceRecord<T>* records;  // by number; only those with fragments are filled in
+  FaceRecord* records;  // by number; only those with fragments are filled in
 
   int64_t place(int column, int row) const {
     return (int64_t(row - box.top) * kPitch + (column - box.left)) * num_layers;
@@ -43,7 +43,7 @@ inline Longs visibilities(const Doubles& key, const Longs& low) {
   const Floats rounded = __builtin_convertvector(key, Floats) + 0.0f;
   const Ints bits = load_lanes<Ints>(&rounded);
   const Ints ordered = bits ^ ((bits >> 31) & 0x7fffffff);
-  return __builtin_convertvector(ordered, Longs) << 32 | low;
+  return in_high_half(ordered) | low;
 }
 inline int64_t low_bits(int32_t number) { return int64_t(uint32_t(~number)); }
 
@@ -104,7 +104,8 @@ template <bool kLayered, typename T>
 bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& tile) {
   const int left = setup.left[lane], right = setup.right[lane];
   const int top = setup.top[lane], bottom = setup.bottom[lane];
-  const KeyPlane plane = plane_of(setup.plane, lane);
+  const int num_layers = kLayered ? tile.num_layers : 1;
+  const KeyPlaneOf<Doubles> plane = spread_plane(setup.plane, lane);
   const Longs low_lanes = Longs{} + low;
   const Doubles unsure = all_lanes(setup.unsure[lane]);
   const Doubles dx0 = all_lanes(setup.dx[0][lane]), dx1 = all_lanes(setup.dx[1][lane]),
@@ -113,22 +114,22 @@ bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& til
   for (int column = left; column < right; column += kLanes) {
     const Doubles across = lane_numbers() + double(column - left);
     const Doubles x = lane_numbers() + (column + 0.5);
+    Doubles y = all_lanes(top + 0.5);
     Doubles side0 = setup.side[0][lane] - setup.dy[0][lane] * across;
     Doubles side1 = setup.side[1][lane] - setup.dy[1][lane] * across;
     Doubles side2 = setup.side[2][lane] - setup.dy[2][lane] * across;
     int64_t* place = tile.nearest + tile.place(column, top);
-    for (int row = top; row < bottom; ++row, place += Tile<T>::kPitch * tile.num_layers) {
+    for (int row = top; row < bottom; ++row, place += Tile<T>::kPitch * num_layers, y += 1.0) {
       const Doubles inside = least(least(side0, side1), side2);
       side0 += dx0;
       side1 += dx1;
       side2 += dx2;
       const unsigned maybe = at_least(inside, -unsure);
-      if (!maybe) continue;
       unsigned covered = above(inside, unsure);
       if (covered != maybe)
         covered |= decide_pixels(setup, lane, column, row, maybe & ~covered);
       Doubles key;
-      key_at(plane, x, row + 0.5, key);
+      key_at(plane, x, y, key);
       const Longs fragments = visibilities(key, low_lanes);
       if (!kLayered) {
         drawn |= raise(place, fragments, covered);
@@ -136,7 +137,7 @@ bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& til
       }
       for (int i = 0; i < kLanes && column + i < right; ++i)
         if (covered >> i & 1)
-          insert_fragment(fragments[i], place + i * tile.num_layers, tile.num_layers);
+          insert_fragment(fragments[i], place + i * num_layers, num_layers);
       drawn |= covered;
     }
   }
@@ -298,7 +299,7 @@ template <bool kLayered, typename T> class TileDrawing {
   }
 
   void record(const TileEntry& entry) {
-    FaceRecord<T>& out = tile_.records[entry.number];
+    FaceRecord& out = tile_.records[entry.number];
     out.face = entry.entry >= 0 ? entry.entry : entry.lists->cut[~entry.entry].face;
     const int32_t* vert = verts_of(out.face);
     for (int i = 0; i < 3; ++i) {

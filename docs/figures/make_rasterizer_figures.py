@@ -6,7 +6,8 @@ Writes docs/images/rasterizer_*.png and docs/figures/rasterizer_numbers.json, an
 table in docs/rasterizer.md and
 docs/decisions/antialias.md that stands between `<!-- table: name -->` and `<!-- end -->`. Those of
 bias and error are computed here and repeat exactly; times are those of
-docs/benchmarks/rasterizer.json, which `benchmarks/rasterizer.py --json` writes.
+docs/benchmarks/rasterizer.json and operators.json, which `benchmarks/rasterizer.py --json` and
+`benchmarks/operators.py --json` write.
 """
 
 import json
@@ -30,6 +31,7 @@ IMAGES, TEXT = ROOT / "docs" / "images", ROOT / "docs" / "rasterizer.md"
 DECISION = ROOT / "docs" / "decisions" / "antialias.md"
 NUMBERS = Path(__file__).with_name("rasterizer_numbers.json")
 TIMES = ROOT / "docs" / "benchmarks" / "rasterizer.json"
+OPERATORS = TIMES.with_name("operators.json")
 
 Rows = list[list[object]]
 
@@ -94,6 +96,27 @@ def pair_rows() -> Rows:
     return out
 
 
+def operator_rows() -> Rows:
+    """ms forward + backward of each operator."""
+    rows = json.loads(OPERATORS.read_text())["rows"]
+    cases = list(dict.fromkeys((row["faces"], row["size"], row["threads"]) for row in rows))
+    header = [
+        f"{faces} faces, {size} px, {threads} thread{'s' if threads > 1 else ''}"
+        for faces, size, threads in cases
+    ]
+    cells = {
+        (row["operator"], (row["faces"], row["size"], row["threads"])): " + ".join(
+            number(row[stage]) for stage in ("forward", "backward") if stage in row
+        )
+        for row in rows
+    }
+    names = dict.fromkeys(row["operator"] for row in rows)
+    return [
+        ["operator", *header],
+        *([name, *(cells[name, case] for case in cases)] for name in names),
+    ]
+
+
 def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
@@ -107,6 +130,7 @@ def tables(numbers: dict) -> dict[str, Rows]:
     return {
         "bias": bias,
         "hidden": hidden,
+        "operators": operator_rows(),
         "accuracy": accuracy_rows(),
         "cosines": cosine_rows(),
         "channels": channel_rows(),

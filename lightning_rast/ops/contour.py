@@ -15,6 +15,7 @@ from lightning_rast.ops._registry import (
     check_tensors,
     runs_eagerly_on_cpu,
 )
+from lightning_rast.ops.advice import warn_about_seams_on_screen
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -56,6 +57,7 @@ def contour_coverage(
     if runs_eagerly_on_cpu(verts_clip):
         call = _known_call(verts_clip, topology, image_size)
         if torch.is_grad_enabled() and verts_clip.requires_grad:
+            warn_about_seams_on_screen(verts_clip, topology)
             return _apply_eagerly(verts_clip, call)
         return call.forward(verts_clip, record=False)[0]
     _check(verts_clip, topology, image_size)
