@@ -22,7 +22,7 @@ import rasterizer_figures as figures
 import rasterizer_soft_figures as soft_figures
 import rasterizer_texture_figures as texture_figures
 import torch
-from rasterizer_measures import accuracy_rows, cosine_rows
+from rasterizer_measures import accuracy_rows, channel_rows, cosine_rows
 
 from lightning_rast.ops import LightningRastWarning
 
@@ -133,6 +133,7 @@ def tables(numbers: dict) -> dict[str, Rows]:
         "operators": operator_rows(),
         "accuracy": accuracy_rows(),
         "cosines": cosine_rows(),
+        "channels": channel_rows(),
         **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
         "soft_pairs": pair_rows(),
         "visibility_ratios": ratio_rows("visibility", "lightning_rast"),
@@ -170,7 +171,7 @@ def main() -> None:
         make(numbers).savefig(path, dpi=110, metadata={"Software": None})
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
     filled = tables(numbers)
-    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy", "cosines")}
+    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy", "cosines", "channels")}
     NUMBERS.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
     for text in (TEXT, DECISION):
         text.write_text(fill_in(text.read_text(), filled))

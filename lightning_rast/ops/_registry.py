@@ -74,6 +74,25 @@ def check_tensors(op: str, **tensors: object) -> None:
             )
 
 
+def check_floats(op: str, name: str, tensor: Tensor) -> None:
+    """Refuse what is neither float32 nor float64."""
+    if tensor.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"{op}: {name} must be float32 or float64, got {tensor.dtype}; use {name}.float()"
+        )
+
+
+def check_faces(op: str, faces: Tensor) -> None:
+    """Refuse what is not int32 (F, 3)."""
+    if faces.dtype == torch.int32 and faces.dim() == 2 and faces.shape[1] == 3:
+        return
+    is_other_type = faces.dtype != torch.int32 and not faces.is_floating_point()
+    raise ValueError(
+        f"{op}: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
+        + ("; use faces.int()" if is_other_type else "")
+    )
+
+
 def _is_wrapped(tensor: Tensor) -> bool:
     """Whether functorch differentiates through it; vmap alone passes."""
     while _functorch is not None and _functorch.is_functorch_wrapped_tensor(tensor):
