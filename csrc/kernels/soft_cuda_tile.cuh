@@ -224,14 +224,14 @@ template <typename T> struct RowFrames {
       along[k] = multiply_add(at, side[k].along_x, row_along[k]);
     });
   }
-  /// Squared distance of the pixel to each side and to the outline, and outline_distance()'s `inner`.
+  /// Squared distance of the pixel to each side and to the outline, and side_of_outline().
   __device__ void find_distances(T* distance2s, T& distance2, T& inner) const {
     distance2 = side_distance2(across[0], along[0], half[0]);
     inner = across[0];
     each([&](int k) {
       distance2s[k] = side_distance2(across[k], along[k], half[k]);
       distance2 = smaller(distance2, distance2s[k]);
-      inner = smaller(inner, across[k]);
+      inner = join_signs(inner, across[k]);
     });
   }
 };

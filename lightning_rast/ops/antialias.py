@@ -9,7 +9,12 @@ from torch import Tensor
 from lightning_rast.ops._antialias_cpu import antialias_backward_on_cpu, antialias_on_cpu
 from lightning_rast.ops._antialias_inputs import check_antialias_inputs
 from lightning_rast.ops._registry import OPERATORS, runs_eagerly_on_cpu
-from lightning_rast.ops.advice import SeenFaces, mark_antialiased
+from lightning_rast.ops.advice import (
+    SeenFaces,
+    mark_antialiased,
+    warn_about_culled_front,
+    warn_about_seams_on_screen,
+)
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -99,6 +104,10 @@ def antialias(
     topology_tensors, face_idx = _topology_tensors(topology), fragments.face_idx
     drawing = (face_ranges, cull, premultiplied)
     if all(map(runs_eagerly_on_cpu, (image, face_idx, verts_clip))):
+        if verts_clip.requires_grad:
+            warn_about_seams_on_screen(verts_clip, topology)
+        if cull == "back":
+            warn_about_culled_front(verts_clip, topology)
         if record:
             return _EagerAntialias.apply(image, verts_clip, face_idx, topology_tensors, drawing)
         return antialias_on_cpu(

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
+from lightning_rast.ops._registry import check_tensors
 from lightning_rast.ops.advice import RasterFragments
 
 
@@ -85,6 +86,7 @@ def _rows(table: Tensor, index: Tensor) -> Tensor:
 
 def _check(verts_clip: Tensor, faces: Tensor, fragments: RasterFragments) -> None:
     face_idx, bary = fragments.face_idx, fragments.bary
+    check_tensors("fragment_derivatives", verts_clip=verts_clip, faces=faces, bary=bary)
     if verts_clip.dim() not in (2, 3) or verts_clip.shape[-1] != 4:
         raise ValueError(
             "fragment_derivatives: verts_clip must be (N, V, 4) or (V, 4), got "

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, raise_status
+from lightning_rast.ops._registry import OPERATORS, check_tensors, raise_status
 from lightning_rast.ops.advice import RasterFragments, watch_hard_image
 
 
@@ -60,6 +60,7 @@ def _check(
             "interpolate: fragments must have tensors face_idx and bary, as rasterize() returns "
             f"them, got {type(fragments).__name__}"
         )
+    check_tensors("interpolate", attrs=attrs, faces=faces, bary=bary)
     if face_idx.dim() < 3 or face_idx.dtype != torch.int32:
         raise ValueError(
             "interpolate: face_idx must be int32 (N, H, W) or (N, L, H, W), got "

@@ -10,7 +10,13 @@ from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, check_memory, raise_status
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_image_size,
+    check_memory,
+    check_tensors,
+    raise_status,
+)
 from lightning_rast.ops.advice import watch_fragments, watch_hard_image
 
 
@@ -107,6 +113,7 @@ _CULL = {"none": 0, "back": 1, "front": 2}
 
 
 def _check(op: str, verts_clip: Tensor, faces: Tensor, face_ranges: Tensor | None) -> None:
+    check_tensors(op, verts_clip=verts_clip, faces=faces, face_ranges=face_ranges)
     if verts_clip.dim() not in (2, 3) or verts_clip.shape[-1] != 4:
         raise ValueError(
             f"{op}: verts_clip must be (N, V, 4) or (V, 4), got {tuple(verts_clip.shape)}"

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, raise_status
+from lightning_rast.ops._registry import OPERATORS, check_image_size, check_tensors, raise_status
 
 Semantics = Literal["pixel", "softras", "pytorch3d"]
 
@@ -167,6 +167,7 @@ def check_soft_inputs(
     op: str, verts_clip: Tensor, faces: Tensor, image_size: tuple[int, int]
 ) -> None:
     """Refuse what does not fit, in the name of `op`."""
+    check_tensors(op, verts_clip=verts_clip, faces=faces)
     if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
         raise ValueError(f"{op}: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}")
     if verts_clip.dtype not in (torch.float32, torch.float64):
