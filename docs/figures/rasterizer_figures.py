@@ -144,7 +144,7 @@ def models_figure(numbers: dict) -> Figure:
     for column, (name, draw) in zip(axes.T, drawn.items(), strict=True):
         image = draw(scene.verts_clip)
         bias = outline_bias(image, exact)
-        numbers["bias_px"][name] = bias
+        numbers["bias_px"][name] = round(bias, 9)  # the last digits are the instruction set's
         show(column[0], image, name, cmap="gray", vmin=0, vmax=1)
         show_outline(column[0], scene)
         show(column[1], image - exact, f"minus exact; outline {bias:+.2f} px",

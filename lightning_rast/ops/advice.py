@@ -155,6 +155,21 @@ def warn_about_seams(verts: Float[Tensor, "V 3"], topology: "Topology") -> None:
     _look_once("seams", verts, topology, _find_seams)
 
 
+def warn_about_seams_on_screen(
+    verts_clip: Float[Tensor, "N V 4"] | Float[Tensor, "V 4"], topology: "Topology"
+) -> None:
+    """`warn_about_seams`, where only clip space is known: one camera takes equal vertices to equal
+    places, and different ones to different places."""
+    _look_once("seams", verts_clip, topology, _find_seams_on_screen)
+
+
+def warn_about_culled_front(
+    verts_clip: Float[Tensor, "N V 4"] | Float[Tensor, "V 4"], topology: "Topology"
+) -> None:
+    """`warn_about_inside_out`, where only clip space is known and back faces are left out."""
+    _look_once("inside_out", verts_clip, topology, _find_culled_front)
+
+
 def warn_about_inside_out(verts: Float[Tensor, "V 3"], topology: "Topology") -> None:
     """Warn if a closed mesh has negative volume, so that `cull` and normals take it inside out.
 
@@ -200,12 +215,14 @@ def _find_seams(verts: Tensor, topology: "Topology") -> str | None:
     )
 
 
-def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
-    if topology.num_faces == 0 or not (topology.is_closed and topology.is_oriented):
+def _find_seams_on_screen(verts_clip: Tensor, topology: "Topology") -> str | None:
+    if verts_clip.numel() == 0:
         return None
-    corners = verts.double()[topology.faces.long()]
-    a, b, c = (corners - corners.mean(dim=(0, 1))).unbind(1)
-    volume = (a * torch.linalg.cross(b, c)).sum().item() / 6
+    return _find_seams(verts_clip.reshape(-1, *verts_clip.shape[-2:])[0], topology)
+
+
+def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
+    volume = _volume(verts, topology)
     if not volume < 0:
         return None
     return (
@@ -213,3 +230,26 @@ def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
         'seen from outside, or cull="back" removes those in front and normals point inwards. '
         "Reverse them: faces.flip(1)"
     )
+
+
+def _find_culled_front(verts_clip: Tensor, topology: "Topology") -> str | None:
+    if verts_clip.numel() == 0:
+        return None
+    x, y, z, w = verts_clip.reshape(-1, *verts_clip.shape[-2:])[0].double().unbind(1)
+    # Seen through a camera, a mesh stays itself or becomes its mirror image if it is in front.
+    if not bool((w > 0).all()) or not _volume(torch.stack((x / w, y / w, -z / w), 1), topology) < 0:
+        return None
+    return (
+        'the mesh is inside out, so that cull="back" removes its faces in front and what is seen '
+        "is its inside. Faces must run counter-clockwise seen from outside. Reverse them: "
+        'faces.flip(1); if cameras mirror the picture on purpose, take cull="front"'
+    )
+
+
+def _volume(verts: Tensor, topology: "Topology") -> float:
+    """Of what is closed and oriented; else 0."""
+    if topology.num_faces == 0 or not (topology.is_closed and topology.is_oriented):
+        return 0.0
+    corners = verts.double()[topology.faces.long()]
+    a, b, c = (corners - corners.mean(dim=(0, 1))).unbind(1)
+    return (a * torch.linalg.cross(b, c)).sum().item() / 6
