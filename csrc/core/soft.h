@@ -20,6 +20,26 @@ LRAST_HD double with_sign(double size, double sign) { return copysign(size, sign
 // everywhere, because imitating a single rounding of theirs takes too long.
 LRAST_HD float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
 LRAST_HD double multiply_add(double a, double b, double c) { return a * b + c; }
+/// Negative where any of its arguments is; its size says nothing.
+LRAST_HD float join_signs(float a, float b) {
+  uint32_t bits_a, bits_b;
+  memcpy(&bits_a, &a, 4);
+  memcpy(&bits_b, &b, 4);
+  bits_a |= bits_b;
+  memcpy(&a, &bits_a, 4);
+  return a;
+}
+LRAST_HD double join_signs(double a, double b) {
+  uint64_t bits_a, bits_b;
+  memcpy(&bits_a, &a, 8);
+  memcpy(&bits_b, &b, 8);
+  bits_a |= bits_b;
+  memcpy(&a, &bits_a, 8);
+  return a;
+}
+template <typename V> LRAST_HD V join_signs(V a, V b, V c) {
+  return join_signs(join_signs(a, b), c);
+}
 LRAST_HD bool less(float a, float b) { return a < b; }
 LRAST_HD bool less(double a, double b) { return a < b; }
 LRAST_HD float select(bool chosen, float a, float b) { return chosen ? a : b; }
@@ -94,21 +114,28 @@ template <typename V> LRAST_HD V linear_at(V x, V y, V per_x, V per_y, V at_0) {
 template <typename V> LRAST_HD V side_overshoot(V along, V half) {
   return larger(magnitude(along) - half, V(0));
 }
+/// The same, or less than 0: its square.
+template <typename V> LRAST_HD V side_excess(V along, V half) {
+  return side_overshoot(along, half);
+}
 template <typename V> LRAST_HD V side_distance2(V across, V along, V half) {
-  const V over = side_overshoot(along, half);
+  const V over = side_excess(along, half);
   return multiply_add(across, across, over * over);
 }
 
-/// Squared distance to the outline of a convex polygon, and a number that is positive inside only.
+/// A number that is negative outside of a convex polygon only.
+template <int kSides, typename V> LRAST_HD V side_of_outline(const V* across) {
+  const V inner = join_signs(across[0], across[1], across[2]);
+  return kSides == 3 ? inner : join_signs(inner, across[kSides - 1]);
+}
+
+/// Squared distance to the outline of a convex polygon.
 template <int kSides, typename V>
-LRAST_HD void outline_distance(const V* across, const V* along, const V* half, V& distance2,
-                               V& inner) {
-  distance2 = side_distance2(across[0], along[0], half[0]);
-  inner = across[0];
-  for (int k = 1; k < kSides; ++k) {
+LRAST_HD V outline_distance2(const V* across, const V* along, const V* half) {
+  V distance2 = side_distance2(across[0], along[0], half[0]);
+  for (int k = 1; k < kSides; ++k)
     distance2 = smaller(distance2, side_distance2(across[k], along[k], half[k]));
-    inner = smaller(inner, across[k]);
-  }
+  return distance2;
 }
 
 /// The exponent z of a face's probability p = 1 - 1 / (1 + 2^z): the signed distance or its square.

@@ -117,6 +117,24 @@ inline Doubles with_sign(Doubles a, Doubles sign) {
                                                        _mm512_castpd_si512(sign.v),
                                                        _mm512_castpd_si512(a.v), 0xca));
 }
+inline Floats join_signs(Floats a, Floats b) { return _mm512_or_ps(a.v, b.v); }
+inline Doubles join_signs(Doubles a, Doubles b) { return _mm512_or_pd(a.v, b.v); }
+inline Floats join_signs(Floats a, Floats b, Floats c) {
+  return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+      _mm512_castps_si512(a.v), _mm512_castps_si512(b.v), _mm512_castps_si512(c.v), 0xfe));
+}
+inline Doubles join_signs(Doubles a, Doubles b, Doubles c) {
+  return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(
+      _mm512_castpd_si512(a.v), _mm512_castpd_si512(b.v), _mm512_castpd_si512(c.v), 0xfe));
+}
+// 2: the smaller magnitude, with the sign of the first. What is beyond is exactly as large as with
+// a magnitude and a limit at 0, which take one operation more.
+inline Floats side_excess(Floats along, Floats half) {
+  return along - Floats(_mm512_maskz_range_ps(kAll16, along.v, half.v, 2));
+}
+inline Doubles side_excess(Doubles along, Doubles half) {
+  return along - Doubles(_mm512_maskz_range_pd(kAll8, along.v, half.v, 2));
+}
 inline Floats scaled(Floats x, Floats n) {
   const __m512i shift = _mm512_maskz_slli_epi32(kAll16, _mm512_castps_si512(n.v), 23);
   return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x.v), shift));
@@ -195,6 +213,8 @@ inline FloatMask without(FloatMask a, FloatMask b) { return {LRAST_PS(andnot)(b.
 inline DoubleMask without(DoubleMask a, DoubleMask b) { return {LRAST_PD(andnot)(b.m, a.m)}; }
 inline unsigned bits_of(FloatMask a) { return unsigned(LRAST_PS(movemask)(a.m)); }
 inline unsigned bits_of(DoubleMask a) { return unsigned(LRAST_PD(movemask)(a.m)); }
+inline Floats join_signs(Floats a, Floats b) { return LRAST_PS(or)(a.v, b.v); }
+inline Doubles join_signs(Doubles a, Doubles b) { return LRAST_PD(or)(a.v, b.v); }
 #undef LRAST_PS
 #undef LRAST_PD
 #endif
@@ -228,6 +248,9 @@ template <typename T> inline Pack<T> magnitude(Pack<T> a) { return Pack<T>(magni
 template <typename T> inline Pack<T> with_sign(Pack<T> a, Pack<T> sign) {
   return Pack<T>(with_sign(a.v, sign.v));
 }
+template <typename T> inline Pack<T> join_signs(Pack<T> a, Pack<T> b) {
+  return Pack<T>(join_signs(a.v, b.v));
+}
 template <typename T> inline Pack<T> scaled(Pack<T> x, Pack<T> n) {
   return Pack<T>(scaled(x.v, n.v));
 }
@@ -244,6 +267,26 @@ template <typename T> inline PackMask<T> without(PackMask<T> a, PackMask<T> b) {
 template <typename T> inline unsigned bits_of(PackMask<T> a) { return a.m; }
 using Doubles = Pack<double>;
 
+#endif
+
+/// 2^z as power_of_two() has it, bit for bit, where z counts, else 0; beyond kLargest that or more.
+/// kBounded: z is no less than Power<T>::kLeast where it counts.
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+template <bool kBounded> inline Floats power_for_cap(Floats z, FloatMask counts) {
+  const Floats round(Power<float>::kRound), fraction(_mm512_maskz_reduce_ps(kAll16, z.v, 0));
+  return _mm512_maskz_scalef_ps(counts.m, power_fraction(fraction, 0.0f).v,
+                                ((z + round) - round).v);
+}
+template <bool kBounded> inline Doubles power_for_cap(Doubles z, DoubleMask counts) {
+  const Doubles round(Power<double>::kRound), fraction(_mm512_maskz_reduce_pd(kAll8, z.v, 0));
+  return _mm512_maskz_scalef_pd(counts.m, power_fraction(fraction, 0.0).v,
+                                ((z + round) - round).v);
+}
+#else
+template <bool kBounded, typename T> inline Pack<T> power_for_cap(Pack<T> z, PackMask<T> counts) {
+  const Pack<T> low = kBounded ? z : larger(z, Pack<T>(Power<T>::kLeast));
+  return select(counts, power_of_two<T>(smaller(low, Pack<T>(Power<T>::kLargest))), Pack<T>(T(0)));
+}
 #endif
 
 /// What bits_of() gives where all lanes are chosen.

@@ -90,9 +90,9 @@ template <int kSides, typename T, typename V> struct SidePoint {
 
 /// Sums over the pixels of a tile; kLimited: in some only the nearest faces count.
 template <bool kLinear, int kSides, bool kLimited, typename T>
-void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, uint64_t reached,
-                     const FaceInTile<T>& face, const TileDepth<T>* depth,
-                     const BackwardSpace<T>& space, GroupSums& out) {
+void sum_some_pixels(const Tile<T>& tile, const FaceRecord<T>& face, uint64_t reached,
+                     const TileDepth<T>* depth, const BackwardSpace<T>& space, int member,
+                     GroupSums& out) {
   using Two = Twin<Pack<T>>;
   const Pack<T> none(T(0));
   const FaceConstants<kSides, T> constants(tile, face);
@@ -115,9 +115,9 @@ void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, uint64_t reach
         if (kLimited && (space.limited & both_blocks)) {
           const Two key = key_at(*depth, frames.across, x, y);
           counts.first = both(counts.first, among_nearest(space.last[blocks[0]], part, key.first,
-                                                          entry.number));
+                                                          face.face));
           counts.second = both(counts.second, among_nearest(space.last[blocks[1]], part,
-                                                            key.second, entry.number));
+                                                            key.second, face.face));
         }
         const int lane = part * Pack<T>::kLanes;
         const Pack<T> other = load(space.weight.at[blocks[1]] + lane);
@@ -141,25 +141,25 @@ void sum_some_pixels(const Tile<T>& tile, const TileEntry& entry, uint64_t reach
         store(sums[part][k][i], lines[i] + part * Pack<T>::kLanes);
     double totals[kSums];
     sum_lanes(lines, totals);
-    for (int i = 0; i < kSums; ++i) out.at[k][i][face.at] = totals[i];
+    for (int i = 0; i < kSums; ++i) out.at[k][i][member] = totals[i];
   }
 }
 
 template <bool kLinear, int kSides, typename T>
-void sum_pixels(const Tile<T>& tile, const TileEntry& entry, uint64_t reached,
-                const FaceInTile<T>& face, const TileDepth<T>* depth,
-                const BackwardSpace<T>& space, GroupSums& out) {
+void sum_pixels(const Tile<T>& tile, const FaceRecord<T>& face, uint64_t reached,
+                const TileDepth<T>* depth, const BackwardSpace<T>& space, int member,
+                GroupSums& out) {
   if (depth)
-    sum_some_pixels<kLinear, kSides, true>(tile, entry, reached, face, depth, space, out);
+    sum_some_pixels<kLinear, kSides, true>(tile, face, reached, depth, space, member, out);
   else
-    sum_some_pixels<kLinear, kSides, false>(tile, entry, reached, face, depth, space, out);
+    sum_some_pixels<kLinear, kSides, false>(tile, face, reached, depth, space, member, out);
 }
 
 /// From sums to gradients of the corners of those faces of a group that have so many sides, screen.
 template <typename T>
 void finish_group(int sides, const GroupCorners& corners, const SoftModel& model,
-                  const Tile<T>& tile, const TileEntry* entries, int count,
-                  const GroupSums& sums, CornerGradients<T>* out) {
+                  const Tile<T>& tile, int count, const GroupSums& sums,
+                  CornerGradients<T>* out) {
   alignas(64) double grads[2 * kMaxSides][kGroup] = {};
   for (int first = 0; first < kGroup; first += Doubles::kLanes)
     for (int k = 0; k < sides; ++k) {
@@ -178,7 +178,7 @@ void finish_group(int sides, const GroupCorners& corners, const SoftModel& model
       add(2 * next + 1, ends.by);
     }
   for (int i = 0; i < count; ++i)
-    if (entries[i].sides == sides)
+    if (corners.of_face[i] == sides)
       for (int k = 0; k < 2 * kMaxSides; ++k) out[i].at[k] = T(grads[k][i]);
 }
 
@@ -223,26 +223,24 @@ void backward_tile(const SoftCoverageBackwardArgs<T>& args, const SoftView<T>& v
     return;
   }
   list_faces(view, front, number, tile, space.faces);
-  find_blocks(tile, space.faces);
   if (space.limited) list_depths(view, front, tile, space.faces, space.depths);
   GroupCorners corners;
   GroupSums sums;
   for (int64_t group = 0; group < num_entries; group += kGroup) {
     const int count = int(smaller<int64_t>(kGroup, num_entries - group));
-    const TileEntry* entries = space.faces.entries.data() + group;
-    corners.read(front, entries, count);
+    corners.read(front, front.tile_faces.data() + front.place_of(number) + group, count);
     memset(&sums, 0, sizeof(sums));
     for (int i = 0; i < count; ++i) {
       const TileDepth<T>* depth = space.limited ? &space.depths[group + i] : nullptr;
-      const FaceInTile<T> face = space.faces.face(group + i);
+      const FaceRecord<T>& face = space.faces.record(group + i);
       const uint64_t reached = space.faces.blocks[group + i].near;
-      if (entries[i].sides == 3)
-        sum_pixels<kLinear, 3>(tile, entries[i], reached, face, depth, space, sums);
+      if (face.sides == 3)
+        sum_pixels<kLinear, 3>(tile, face, reached, depth, space, i, sums);
       else
-        sum_pixels<kLinear, 4>(tile, entries[i], reached, face, depth, space, sums);
+        sum_pixels<kLinear, 4>(tile, face, reached, depth, space, i, sums);
     }
     for (int sides = 3; sides <= corners.sides; ++sides)
-      finish_group(sides, corners, view.model, tile, entries, count, sums, out + group);
+      finish_group(sides, corners, view.model, tile, count, sums, out + group);
   }
 }
 

@@ -89,7 +89,7 @@ Pack<T> unblend(const ColorTriangle<T>& triangle, int half, const T* corner_colo
 }
 
 template <bool kLinear, int kSides, typename T>
-void sum_color_pixels(const Tile<T>& tile, uint64_t reached, const FaceInTile<T>& face,
+void sum_color_pixels(const Tile<T>& tile, uint64_t reached, const FaceRecord<T>& face,
                       const ColorFace<T>& colors, const T* corner_colors,
                       const SoftColorModel& model, bool perspective,
                       ColorBackwardSpace<T>& space) {
@@ -131,20 +131,18 @@ void sum_color_pixels(const Tile<T>& tile, uint64_t reached, const FaceInTile<T>
 
 /// Gradients of the corners of a face's visible part, from its sums.
 template <typename T>
-void finish_color_face(const SoftFace& face, const GroupCorners& corners, int member,
-                       const SoftModel& model, const Tile<T>& tile, const ColorFace<T>& colors,
+void finish_color_face(const SoftFace& face, const SoftModel& model, const Tile<T>& tile, const ColorFace<T>& colors,
                        const ColorRows& rows, const double* sums, T* out) {
   const int stride = 3 + rows.channels;
   double grads[kMaxSides][3] = {};
-  const double turn = corners.turn[member];
   for (int k = 0; k < face.sides; ++k) {
     const int next = k + 1 == face.sides ? 0 : k + 1;
     const SoftSide<double> side =
-        make_soft_side(corners.x[k][member], corners.y[k][member], corners.x[next][member],
-                       corners.y[next][member], turn, model, tile.middle_u, tile.middle_v);
+        make_soft_side(face.corner[k].x, face.corner[k].y, face.corner[next].x,
+                       face.corner[next].y, face.turn, model, tile.middle_u, tile.middle_v);
     const double* sum = sums + rows.side(k, 0);
     const EndGradients<double> ends =
-        side_gradient(side, turn, model, stretch_in_tile(side, tile.radius).middle,
+        side_gradient(side, face.turn, model, stretch_in_tile(side, tile.radius).middle,
                       SideSums<double>{sum[0], sum[1], sum[2], sum[3]});
     grads[k][0] += ends.ax;
     grads[k][1] += ends.ay;
@@ -220,27 +218,22 @@ void backward_color_tile(const SoftColorsBackwardArgs<T>& args, const SoftView<T
   const int size = color_gradient_size(model.num_channels);
   read_color_tile(args, view, tile, space);
   list_faces(view, front, number, tile, space.faces);
-  find_blocks(tile, space.faces);
-  list_colors(view, front, args.colors, model.num_channels, tile, space.faces.entries,
+  list_colors(view, front, args.colors, model.num_channels, tile, space.faces,
               space.colors, space.corner_colors);
   Buffer<double> totals;
   totals.resize(rows.count());
-  GroupCorners corners;
-  const int64_t count = space.faces.entries.size();
+  const int64_t count = space.faces.size();
   for (int64_t i = 0; i < count; ++i) {
-    const TileEntry& entry = space.faces.entries[i];
-    const int member = int(i % kGroup);
-    if (member == 0)
-      corners.read(front, space.faces.entries.data() + i, smaller<int64_t>(kGroup, count - i));
+    const FaceRecord<T>& face = space.faces.record(i);
     space.sums.zero(int64_t(rows.count()) * kBlockPixels);
     const auto sum =
-        entry.sides == 3 ? sum_color_pixels<kLinear, 3, T> : sum_color_pixels<kLinear, 4, T>;
-    sum(tile, space.faces.blocks[i].near, space.faces.face(i), space.colors[i],
+        face.sides == 3 ? sum_color_pixels<kLinear, 3, T> : sum_color_pixels<kLinear, 4, T>;
+    sum(tile, space.faces.blocks[i].near, face, space.colors[i],
         space.corner_colors.data() + i * kMaxSides * model.num_channels, model,
         front.perspective, space);
     for (int row = 0; row < rows.count(); ++row)
       totals[row] = sum_of_lanes(space.sums.data() + row * kBlockPixels);
-    finish_color_face(front.faces[entry.number], corners, member, view.model, tile,
+    finish_color_face(front.faces[face.face], view.model, tile,
                       space.colors[i], rows, totals.data(),
                       gradients + (front.place_of(number) + i) * size);
   }

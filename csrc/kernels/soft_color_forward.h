@@ -53,7 +53,7 @@ void blend(const ColorTriangle<T>& triangle, const T* corner_colors, int channel
 }
 
 template <bool kLinear, int kSides, typename T>
-void blend_face(const Tile<T>& tile, uint64_t reached, const FaceInTile<T>& face,
+void blend_face(const Tile<T>& tile, uint64_t reached, const FaceRecord<T>& face,
                 const ColorFace<T>& colors, const T* corner_colors, int channels, T slope,
                 T offset, ColorForwardSpace<T>& space) {
   const FaceConstants<kSides, T> constants(tile, face);
@@ -99,8 +99,7 @@ void forward_color_tile(const SoftColorsArgs<T>& args, const SoftView<T>& view,
   const SoftColorModel& model = args.color_model;
   const int channels = model.num_channels;
   list_faces(view, front, number, tile, space.faces);
-  find_blocks(tile, space.faces);
-  list_colors(view, front, args.colors, channels, tile, space.faces.entries, space.colors,
+  list_colors(view, front, args.colors, channels, tile, space.faces, space.colors,
               space.corner_colors);
   space.channels.zero(int64_t(channels + 1) * kTilePixels);
   for (int block = 0; block < kBlocks; ++block)
@@ -109,11 +108,11 @@ void forward_color_tile(const SoftColorsArgs<T>& args, const SoftView<T>& view,
       space.largest.at[block][i] = T(model.background);
       space.total.at[block][i] = T(1);
     }
-  for (int64_t i = 0; i < space.faces.entries.size(); ++i) {
-    const TileEntry& entry = space.faces.entries[i];
+  for (int64_t i = 0; i < space.faces.size(); ++i) {
+    const FaceRecord<T>& face = space.faces.record(i);
     const auto blend_one =
-        entry.sides == 3 ? blend_face<kLinear, 3, T> : blend_face<kLinear, 4, T>;
-    blend_one(tile, space.faces.blocks[i].near, space.faces.face(i), space.colors[i],
+        face.sides == 3 ? blend_face<kLinear, 3, T> : blend_face<kLinear, 4, T>;
+    blend_one(tile, space.faces.blocks[i].near, face, space.colors[i],
               space.corner_colors.data() + i * kMaxSides * channels, channels,
               T(model.slope[front.perspective]), T(model.offset[front.perspective]), space);
   }

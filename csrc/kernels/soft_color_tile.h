@@ -34,13 +34,13 @@ struct ColorPolygon {
 /// Colours of a tile's faces, (entries, 4, C) of the corners of their visible parts.
 template <typename T>
 void list_colors(const SoftView<T>& view, const SoftFront& front, const T* colors, int channels,
-                 const Tile<T>& tile, const Buffer<TileEntry>& entries,
+                 const Tile<T>& tile, const TileFaces<T>& entries,
                  Buffer<ColorFace<T>>& faces, Buffer<T>& corner_colors) {
   const ScreenPoint middle{tile.x + 0.5 * kTile, tile.y + 0.5 * kTile};
   faces.resize(entries.size());
   corner_colors.resize(entries.size() * kMaxSides * channels);
   for (int64_t i = 0; i < entries.size(); ++i) {
-    const int64_t number = entries[i].number;
+    const int64_t number = entries.record(i).face;
     const ColorPolygon polygon(view, front, view.faces + 3 * number);
     double keys[kMaxSides];
     T* out = corner_colors.data() + i * kMaxSides * channels;

@@ -11,6 +11,10 @@ LRAST_BEGIN
 constexpr int kBatch = kBlock / kMaxSides;  // faces placed together, a thread per side
 constexpr int kRow = 4;                     // pixels of a thread, and rows of a block of pixels
 
+/// Blocks that a multiprocessor must have registers for. One alone leaves it idle at every barrier;
+/// double needs so many that two would spill.
+template <typename T> constexpr int kBlocksAtOnce = sizeof(T) == 4 ? 2 : 1;
+
 /// A tile of the picture and a thread's place in it.
 template <typename T> struct SoftTile {
   int64_t view;
@@ -220,14 +224,14 @@ template <typename T> struct RowFrames {
       along[k] = multiply_add(at, side[k].along_x, row_along[k]);
     });
   }
-  /// Squared distance of the pixel to each side and to the outline, and outline_distance()'s `inner`.
+  /// Squared distance of the pixel to each side and to the outline, and side_of_outline().
   __device__ void find_distances(T* distance2s, T& distance2, T& inner) const {
     distance2 = side_distance2(across[0], along[0], half[0]);
     inner = across[0];
     each([&](int k) {
       distance2s[k] = side_distance2(across[k], along[k], half[k]);
       distance2 = smaller(distance2, distance2s[k]);
-      inner = smaller(inner, across[k]);
+      inner = join_signs(inner, across[k]);
     });
   }
 };

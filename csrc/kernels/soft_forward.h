@@ -9,8 +9,9 @@ LRAST_BEGIN
 template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
   TilePixels<T> count;    // of faces, if only some may count
+  TilePixels<T> free;     // 1 / product, or 0 at the cap
   TileFaces<T> faces;
-  Pool<BlockLists<T>> lists;  // one: too large for what each thread is born with
+  Pool<BlockLists> lists;  // one: too large for what each thread is born with
   NearestSpace<T> nearest;
 };
 
@@ -40,75 +41,70 @@ template <bool kLinear, int kSides, typename T>
 LRAST_INLINE Pack<T> exponent_at(const Tile<T>& tile, const FaceRecord<T>& face, Pack<T> x,
                                  Pack<T> y) {
   const FaceConstants<kSides, T> constants(tile, face);
-  const SideFrames<kSides, Pack<T>> frames = constants.at(x, y);
-  Pack<T> distance2, inner;
-  outline_distance<kSides>(frames.across, frames.along, constants.half, distance2, inner);
-  return soft_exponent<kLinear>(distance2, inner);
+  return face_exponent<kLinear, kSides, T>(constants, constants.at(x, y));
 }
 
-// The processor looks ahead over two faces at most, of which each is a long chain of operations
-// that wait for each other. So exponents of some faces come first, in which there is enough side by
-// side, then so many powers at once.
-constexpr int kExponents = 64, kPowers = 4;
+// The processor looks ahead over few faces, of which each is a long chain of operations that wait for
+// each other: so many are taken side by side.
+constexpr int kTogether = 4;
 
-/// Multiplies the listed faces in at a block; kMixed: some of these may have four sides.
-template <bool kLinear, bool kCounting, bool kMixed, typename T>
-void multiply_block(const Tile<T>& tile, int block, ForwardSpace<T>& space) {
-  const BlockLists<T>& lists = space.lists[0];
+/// Multiplies `count` listed faces in at a pack of pixels.
+template <bool kLinear, bool kCounting, bool kMixed, int kCount, typename T>
+LRAST_INLINE void multiply_in(const Tile<T>& tile, const TileFaces<T>& faces, int64_t begin,
+                              const uint16_t* list, Pack<T> x, Pack<T> y, Pack<T>& product,
+                              Pack<T>& found) {
   const Pack<T> end(-tile.reach), fade(tile.fade), one(T(1)), none(T(0));
-  for (int part = 0; part < kParts<T>; ++part) {
-    const int first = part * Pack<T>::kLanes;
-    Pack<T> x, y;
-    block_pixels(block, part, x, y);
-    Pack<T> product = load(space.product.at[block] + first), count(T(0));
-    if (kCounting) count = load(space.count.at[block] + first);
-    for (int begin = 0; begin < lists.count[block]; begin += kExponents) {
-      const uint16_t* const list = lists.list[block] + begin;
-      const int listed = smaller(kExponents, lists.count[block] - begin);
-      Pack<T> z[kExponents];
-      for (int i = 0; i < listed; ++i) {
-        const FaceRecord<T>& face = lists.faces[list[i]];
-        z[i] = kMixed && face.sides == 4 ? exponent_at<kLinear, 4>(tile, face, x, y)
-                                         : exponent_at<kLinear, 3>(tile, face, x, y);
-      }
-      // What fills the last ones up is out of reach.
-      for (int i = listed; i % kPowers; ++i) z[i] = end;
-      for (int i = 0; i < listed; i += kPowers) {
-        Pack<T> odds[kPowers];
-        for (int j = 0; j < kPowers; ++j) odds[j] = soft_chance<kLinear, T>(z[i + j], fade).odds;
-        for (int j = 0; j < kPowers; ++j) {
-          const PackMask<T> counts = less(end, z[i + j]);
-          product = select(counts, with_face<T>(product, odds[j]), product);
-          if (kCounting) count = count + select(counts, one, none);
-        }
-      }
+  Pack<T> z[kCount], odds[kCount];
+  for (int i = 0; i < kCount; ++i) {
+    const FaceRecord<T>& face = faces.record(begin + list[i]);
+    z[i] = kMixed && face.sides == 4 ? exponent_at<kLinear, 4>(tile, face, x, y)
+                                     : exponent_at<kLinear, 3>(tile, face, x, y);
+  }
+  for (int i = 0; i < kCount; ++i) odds[i] = odds_for_cap<kLinear>(z[i], fade, less(end, z[i]));
+  for (int i = 0; i < kCount; ++i) {
+    product = with_face<T>(product, odds[i]);
+    if (kCounting) found = found + select(less(end, z[i]), one, none);
+  }
+}
+
+/// Multiplies the listed faces from `begin` on in at all blocks; kMixed: some of these may have four
+/// sides.
+template <bool kLinear, bool kCounting, bool kMixed, typename T>
+void multiply_blocks(const Tile<T>& tile, const TileFaces<T>& faces, int64_t begin,
+                     const BlockLists& lists, TilePixels<T>& products, TilePixels<T>& counts) {
+  for (uint64_t left = lists.filled; left; left &= left - 1) {
+    const int block = __builtin_ctzll(left), count = lists.count[block];
+    const uint16_t* const list = lists.list[block];
+    for (int part = 0; part < kParts<T>; ++part) {
+      const int first = part * Pack<T>::kLanes;
+      Pack<T> x, y;
+      block_pixels(block, part, x, y);
+      Pack<T> product = load(products.at[block] + first), found(T(0));
+      if (kCounting) found = load(counts.at[block] + first);
+      int i = 0;
+      for (; i + kTogether <= count; i += kTogether)
+        multiply_in<kLinear, kCounting, kMixed, kTogether>(tile, faces, begin, list + i, x, y,
+                                                           product, found);
+      for (; i < count; ++i)
+        multiply_in<kLinear, kCounting, kMixed, 1>(tile, faces, begin, list + i, x, y, product,
+                                                   found);
+      store(product, products.at[block] + first);
+      if (kCounting) store(found, counts.at[block] + first);
     }
-    store(product, space.product.at[block] + first);
-    if (kCounting) store(count, space.count.at[block] + first);
   }
 }
 
 /// Lists the faces from `begin` on for the `blocks` that are to take them in.
 template <bool kCounting, typename T>
-void list_blocks(int64_t begin, int64_t end, uint64_t blocks,
-                 ForwardSpace<T>& space) {
-  BlockLists<T>& lists = space.lists[0];
+void list_blocks(int64_t begin, int64_t end, uint64_t blocks, ForwardSpace<T>& space) {
+  BlockLists& lists = space.lists[0];
   lists.clear();
-  lists.mixed = false;
-  for (int64_t group = begin; group < end; group += kGroup) {
-    const int count = int(smaller<int64_t>(kGroup, end - group));
-    const TileEntry* const entries = space.faces.entries.data() + group;
-    const FaceGroup<T>& numbers = space.faces.groups[group / kGroup];
-    FaceRecord<T>* const records = lists.faces + (group - begin);
-    int sides = 3;
+  for (int64_t group = begin; group < end; group += kWord) {
+    const int count = int(smaller<int64_t>(kWord, end - group));
+    const FaceBlocks* const found = space.faces.blocks.data() + group;
+    uint64_t sets[kWord];
     for (int i = 0; i < count; ++i) {
-      records[i].read(numbers, i, entries[i].sides);
-      sides = larger<int>(sides, entries[i].sides);
-    }
-    lists.mixed |= sides == 4;
-    for (int i = 0; i < count; ++i) {
-      const FaceBlocks found = space.faces.blocks[group + i];
-      for (uint64_t left = found.deep & blocks; left; left &= left - 1) {
+      for (uint64_t left = found[i].deep & blocks; left; left &= left - 1) {
         const int block = __builtin_ctzll(left);
         for (int pixel = 0; pixel < kBlockPixels; ++pixel) {
           space.product.at[block][pixel] = Power<T>::kCap;
@@ -116,68 +112,71 @@ void list_blocks(int64_t begin, int64_t end, uint64_t blocks,
         }
       }
       // Where a pixel is at the cap no other face changes it, but it counts.
-      if (!kCounting) blocks &= ~found.deep;
-      lists.append(found.near & ~found.deep & blocks, int(group - begin) + i);
+      if (!kCounting) blocks &= ~found[i].deep;
+      sets[i] = found[i].near & ~found[i].deep & blocks;
     }
+    lists.append(sets, count, int(group - begin));
   }
 }
 
 /// Multiplies all faces of the tile in at `blocks`.
 template <bool kLinear, bool kCounting, typename T>
 void multiply_faces(const Tile<T>& tile, uint64_t blocks, T most, ForwardSpace<T>& space) {
-  const int64_t total = space.faces.entries.size();
+  const int64_t total = space.faces.size();
+  const auto multiply = space.faces.mixed ? multiply_blocks<kLinear, kCounting, true, T>
+                                          : multiply_blocks<kLinear, kCounting, false, T>;
   for (int64_t begin = 0; begin < total && blocks; begin += kListed) {
     list_blocks<kCounting>(begin, smaller<int64_t>(begin + kListed, total), blocks, space);
-    const auto multiply = space.lists[0].mixed ? multiply_block<kLinear, kCounting, true, T>
-                                            : multiply_block<kLinear, kCounting, false, T>;
-    for (int block = 0; block < kBlocks; ++block)
-      if (space.lists[0].count[block] > 0) multiply(tile, block, space);
+    multiply(tile, space.faces, begin, space.lists[0], space.product, space.count);
     if (begin + kListed < total) blocks &= ~find_done(space, kCounting, most);
   }
 }
 
-/// Copies the pixels of a block that the picture has, the first of them at `place`.
+/// Copies the pixels of a tile that the picture has.
 template <typename T>
-LRAST_INLINE void copy_block(const T* from, int rows, int columns, int64_t stride, T* to) {
-  if (rows == kBlock && columns == kBlock)
-    for (int y = 0; y < kBlock; ++y)  // instructions rather than calls
-      memcpy(to + y * stride, from + kBlock * y, kBlock * sizeof(T));
-  else
-    for (int y = 0; y < rows; ++y)
-      memcpy(to + y * stride, from + kBlock * y, size_t(columns) * sizeof(T));
+void copy_tile(const SoftView<T>& view, const Tile<T>& tile, const TilePixels<T>& from, T* to) {
+  T* const origin = to + (view.index * view.height + tile.y) * view.width + tile.x;
+  for (int y = 0; y < tile.height; ++y) {
+    T* const row = origin + int64_t(view.width) * y;
+    const T* const pixels = from.at[kBlocksX * (y / kBlock)] + kBlock * (y % kBlock);
+    int x = 0;
+    for (; x + kBlock <= tile.width; x += kBlock)  // instructions rather than calls
+      memcpy(row + x, pixels + kBlock * x, kBlock * sizeof(T));
+    if (x < tile.width) memcpy(row + x, pixels + kBlock * x, size_t(tile.width - x) * sizeof(T));
+  }
 }
 
+/// Writes the picture; `product` is lost.
 template <typename T>
 void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const Tile<T>& tile,
-                const TilePixels<T>& product) {
+                TilePixels<T>& product, TilePixels<T>& free) {
   const Pack<T> one(T(1)), none(T(0)), cap(Power<T>::kCap);
-  alignas(64) T coverage[kBlockPixels], uncovered[kBlockPixels];
-  for (int block = 0; block < kBlocks; ++block) {
-    const int x = kBlock * (block % kBlocksX), y = kBlock * (block / kBlocksX);
-    const int rows = smaller(kBlock, tile.height - y), columns = smaller(kBlock, tile.width - x);
-    if (rows <= 0 || columns <= 0) continue;
+  for (int block = 0; block < kBlocks; ++block)
     for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes) {
       const Pack<T> p = load(product.at[block] + first);
-      store((p - one) / p, coverage + first);
-      store(select(less(p, cap), one / p, none), uncovered + first);
+      const bool touched = bits_of(less(one, p)) != 0, open = bits_of(less(p, cap)) != 0;
+      // Without divisions where all pixels are free, or all covered: the same numbers.
+      const bool between = touched && open;
+      store(between ? (p - one) / p : touched ? one : none, product.at[block] + first);
+      store(between ? select(less(p, cap), one / p, none) : touched ? none : one,
+            free.at[block] + first);
     }
-    const int64_t place =
-        (view.index * view.height + tile.y + y) * view.width + tile.x + x;
-    copy_block(coverage, rows, columns, view.width, args.coverage + place);
-    copy_block(uncovered, rows, columns, view.width, args.uncovered + place);
-  }
+  copy_tile(view, tile, product, args.coverage);
+  copy_tile(view, tile, free, args.uncovered);
 }
 
 template <bool kLinear, typename T>
 void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const SoftFront& front,
                   int64_t number, ForwardSpace<T>& space) {
   const Tile<T> tile = make_tile(view, number);
+  // Early, so that memory takes it in while faces are looked at.
+  const TileLast<T, T, int32_t> last(args.last, view, tile);
+  if (args.last.key) last.clear();
   list_faces(view, front, number, tile, space.faces);
-  find_blocks(tile, space.faces);
   space.lists.resize(1);
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
-  const int64_t num_entries = space.faces.entries.size();
+  const int64_t num_entries = space.faces.size();
   const double most = view.model.faces_per_pixel;
   uint64_t crowded = 0;  // blocks in which only the nearest faces count
   bool counting = false;
@@ -192,8 +191,6 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   else
     multiply_faces<kLinear, false>(tile, ~crowded, T(most), space);
   if (args.last.key) {
-    const TileLast<T, T, int32_t> last(args.last, view, tile);
-    last.clear();
     if (counting) crowded |= find_done(space, true, T(most));
     if (crowded) {
       list_depths(view, front, tile, space.faces, space.nearest.depths);
@@ -201,7 +198,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
                               last);
     }
   }
-  write_tile(args, view, tile, space.product);
+  write_tile(args, view, tile, space.product, space.free);
 }
 
 LRAST_END

@@ -85,8 +85,8 @@ template <typename T> uint64_t blocks_above(const NearestSpace<T>& space, double
 
 /// Fills a face's rows in `blocks`.
 template <bool kLinear, int kSides, typename T>
-__attribute__((flatten)) void list_keys(const Tile<T>& tile, const TileEntry& entry,
-                                        const FaceInTile<T>& face, const TileDepth<T>& depth,
+__attribute__((flatten)) void list_keys(const Tile<T>& tile, const FaceRecord<T>& face,
+                                        const TileDepth<T>& depth,
                                         uint64_t blocks, NearestSpace<T>& space) {
   using Two = Twin<Pack<T>>;
   const FaceConstants<kSides, T> constants(tile, face);
@@ -99,21 +99,21 @@ __attribute__((flatten)) void list_keys(const Tile<T>& tile, const TileEntry& en
         Two x, y;
         block_pixels(at, part, x, y);
         const SideFrames<kSides, Two> frames = constants.at(x, y);
-        const FaceChance<Two> f = face_chance<kLinear, kSides, T>(constants, frames);
-        const Two key =
-            select(f.counts, key_at(depth, frames.across, x, y), Two(T(-INFINITY)));
-        const int first = part * Pack<T>::kLanes;
-        any[0] |= bits_of(f.counts.first);
-        store(key.first, space.keys.data() + kBlockPixels * row[0] + first);
-        store(f.chance.odds.first, space.odds.data() + kBlockPixels * row[0] + first);
-        if (!pair.two) continue;
-        any[1] |= bits_of(f.counts.second);
-        store(key.second, space.keys.data() + kBlockPixels * row[1] + first);
-        store(f.chance.odds.second, space.odds.data() + kBlockPixels * row[1] + first);
+        const Two z = face_exponent<kLinear, kSides, T>(constants, frames);
+        const MaskOf<Two> counts = less(Two(constants.end), z);
+        const Two key = select(counts, key_at(depth, frames.across, x, y), Two(T(-INFINITY)));
+        const auto put = [&](int i, Pack<T> key, Pack<T> z, PackMask<T> counts) {
+          const int64_t place = kBlockPixels * row[i] + part * Pack<T>::kLanes;
+          any[i] |= bits_of(counts);
+          store(key, space.keys.data() + place);
+          store(odds_for_cap<kLinear>(z, constants.fade, counts), space.odds.data() + place);
+        };
+        put(0, key.first, z.first, counts.first);
+        if (pair.two) put(1, key.second, z.second, counts.second);
       }
       // A row without any pixel is overwritten by the next.
       for (int i = 0; i < 1 + int(pair.two); ++i) {
-        space.numbers[row[i]] = entry.number;
+        space.numbers[row[i]] = face.face;
         space.end[at[i]] += any[i] != 0;
       }
     }
@@ -123,9 +123,9 @@ __attribute__((flatten)) void list_keys(const Tile<T>& tile, const TileEntry& en
 template <typename T>
 void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
                  const TileFaces<T>& faces, Buffer<TileDepth<T>>& depths) {
-  depths.resize(faces.entries.size());
+  depths.resize(faces.size());
   for (int64_t i = 0; i < depths.size(); ++i)
-    depths[i] = depth_in_tile<T>(depth_of_face(view, front, faces.entries[i].number),
+    depths[i] = depth_in_tile<T>(depth_of_face(view, front, faces.record(i).face),
                                  front.perspective, tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
 }
 
@@ -252,9 +252,9 @@ void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, uint64_t block
     for (int64_t i = 0; i < faces.blocks.size(); ++i) {
       const uint64_t reached = faces.blocks[i].near & batch;
       if (!reached) continue;
-      const TileEntry& entry = faces.entries[i];
-      const auto list = entry.sides == 3 ? list_keys<kLinear, 3, T> : list_keys<kLinear, 4, T>;
-      list(tile, entry, faces.face(i), space.depths[i], reached, space);
+      const FaceRecord<T>& face = faces.record(i);
+      const auto list = face.sides == 3 ? list_keys<kLinear, 3, T> : list_keys<kLinear, 4, T>;
+      list(tile, face, space.depths[i], reached, space);
     }
     for (uint64_t left = batch; left; left &= left - 1) {
       const int block = __builtin_ctzll(left);

@@ -15,44 +15,33 @@ static_assert(kBlocks == 64, "sets of blocks are words");
 /// Packs that make up a block.
 template <typename T> constexpr int kParts = kBlockPixels / Pack<T>::kLanes;
 
-/// Offsets of the 16 pixels of a block, or of the 16 blocks of a window, from their middle.
+/// Offsets of sixteen places from their middle, so many in a row.
 template <typename T> struct LaneOffsets { alignas(64) T x[kBlockPixels], y[kBlockPixels]; };
-template <typename T> constexpr LaneOffsets<T> lane_offsets(T pitch) {
+template <typename T> constexpr LaneOffsets<T> lane_offsets(T pitch, int columns) {
   LaneOffsets<T> lanes{};
   for (int i = 0; i < kBlockPixels; ++i) {
-    lanes.x[i] = (T(i % kBlock) - T(1.5)) * pitch;
-    lanes.y[i] = (T(i / kBlock) - T(1.5)) * pitch;
+    lanes.x[i] = (T(i % columns) - T(0.5) * T(columns - 1)) * pitch;
+    lanes.y[i] = (T(i / columns) - T(0.5) * T(kBlockPixels / columns - 1)) * pitch;
   }
   return lanes;
 }
-template <typename T> constexpr LaneOffsets<T> kPixelLanes = lane_offsets<T>(T(1));
-template <typename T> constexpr LaneOffsets<T> kBlockLanes = lane_offsets<T>(T(kBlock));
+/// The pixels of a block; the blocks of two rows of a tile.
+template <typename T> constexpr LaneOffsets<T> kPixelLanes = lane_offsets<T>(T(1), kBlock);
+template <typename T> constexpr LaneOffsets<T> kRowLanes = lane_offsets<T>(T(kBlock), kBlocksX);
 
-/// Sixteen faces of a tile, in the frames of their sides: a pixel x, y away from the tile's middle
-/// is across_0 + across_x x + across_y y from a side's line, and so on along its stretch.
-template <typename T> struct FaceGroup {
-  T across_x[kMaxSides][kGroup], across_y[kMaxSides][kGroup], across_0[kMaxSides][kGroup];
-  T along_x[kMaxSides][kGroup], along_y[kMaxSides][kGroup], along_0[kMaxSides][kGroup];
-  T half[kMaxSides][kGroup];
-};
+/// A face of a tile in the frames of its sides: a pixel x, y away from the tile's middle is
+/// across_0 + across_x x + across_y y from a side's line, and so on along its stretch.
+template <typename T> struct FaceRecord {
+  T number[7][kMaxSides];  // of the fourth side of a triangle rubbish
+  int32_t face, sides;
 
-/// A face of a tile: the member of a group. Reads like a record of its numbers.
-template <typename T> struct FaceInTile {
-  const FaceGroup<T>& group;
-  int at;
-  T across_x(int k) const { return group.across_x[k][at]; }
-  T across_y(int k) const { return group.across_y[k][at]; }
-  T across_0(int k) const { return group.across_0[k][at]; }
-  T along_x(int k) const { return group.along_x[k][at]; }
-  T along_y(int k) const { return group.along_y[k][at]; }
-  T along_0(int k) const { return group.along_0[k][at]; }
-  T half(int k) const { return group.half[k][at]; }
-};
-
-/// Blocks of the tile within reach of a face, inclusive.
-struct TileEntry {
-  int32_t number;
-  int8_t sides, first_x, first_y, last_x, last_y;
+  T across_x(int k) const { return number[0][k]; }
+  T across_y(int k) const { return number[1][k]; }
+  T across_0(int k) const { return number[2][k]; }
+  T along_x(int k) const { return number[3][k]; }
+  T along_y(int k) const { return number[4][k]; }
+  T along_0(int k) const { return number[5][k]; }
+  T half(int k) const { return number[6][k]; }
 };
 
 /// A tile of the picture, and limits that depend on the model.
@@ -61,7 +50,7 @@ template <typename T> struct Tile {
   double middle_u, middle_v, radius;  // metric
   T reach;                            // faces count where z > -reach
   T fade;
-  T near2, deep;                      // blocks at whose middle distance^2 or `inner` is so much
+  T near2, deep;                      // blocks whose middle is so far outside (squared) or inside
                                       // are out of reach, or covered in all digits
 };
 
@@ -91,38 +80,47 @@ struct FaceBlocks { uint64_t near, deep; };
 
 /// The faces of a tile, in the order of their numbers.
 template <typename T> struct TileFaces {
-  Buffer<TileEntry> entries;
-  Buffer<FaceBlocks> blocks;  // find_blocks() fills them
-  Buffer<FaceGroup<T>> groups;
+  Buffer<FaceBlocks> blocks;
+  bool mixed;  // some have four sides
 
-  FaceInTile<T> face(int64_t i) const { return {groups[i / kGroup], int(i % kGroup)}; }
+  int64_t size() const { return blocks.size(); }
+  FaceRecord<T>& record(int64_t i) { return at(i); }
+  const FaceRecord<T>& record(int64_t i) const { return const_cast<TileFaces*>(this)->at(i); }
+  /// Makes room for whole groups.
+  void resize(int64_t count) {
+    blocks.resize(count);
+    bytes_.resize((count + kGroup) * kStride + kLine);
+  }
+
+  static constexpr int kLine = 64;  // of a cache
+  /// Bytes from one record to the next.
+  static constexpr int64_t kStride = (int64_t(sizeof(FaceRecord<T>)) + kLine - 1) / kLine * kLine;
+
+ private:
+  FaceRecord<T>& at(int64_t i) {
+    const uintptr_t first = (uintptr_t(bytes_.data()) + kLine - 1) & ~uintptr_t(kLine - 1);
+    return *reinterpret_cast<FaceRecord<T>*>(first + uintptr_t(kStride * i));
+  }
+  Buffer<unsigned char> bytes_;
 };
 
-inline void store_rounded(Doubles from, double* to) { store(from, to); }
-inline void store_rounded(Doubles from, float* to) {
-  alignas(64) double numbers[Doubles::kLanes];
-  store(from, numbers);
-  for (int i = 0; i < Doubles::kLanes; ++i) to[i] = float(numbers[i]);
-}
-
-/// Corners of the faces in a group, by coordinate.
+/// Corners of up to sixteen faces, by coordinate.
 struct GroupCorners {
   alignas(64) double x[kMaxSides][kGroup], y[kMaxSides][kGroup], turn[kGroup];
+  int of_face[kGroup];
   int sides;  // the most of any
 
-  void read(const SoftFront& front, const TileEntry* entries, int64_t count) {
+  void read(const SoftFront& front, const int32_t* numbers, int64_t count) {
+    // The last face fills a group up.
+    const SoftFace* faces[kGroup];
+    for (int i = 0; i < kGroup; ++i) faces[i] = &front.faces[numbers[smaller<int64_t>(i, count - 1)]];
     sides = 3;
     for (int i = 0; i < kGroup; ++i) {
-      // The last face fills a group up.
-      const TileEntry& entry = entries[smaller<int64_t>(i, count - 1)];
-      const SoftFace& face = front.faces[entry.number];
-      sides = larger<int>(sides, entry.sides);
-      for (int k = 0; k < kMaxSides; ++k) {
-        x[k][i] = face.corner[k].x;
-        y[k][i] = face.corner[k].y;
-      }
-      turn[i] = face.turn;
+      turn[i] = faces[i]->turn;
+      of_face[i] = faces[i]->sides;
+      sides = larger(sides, of_face[i]);
     }
+    for (int i = 0; i < kGroup; i += Doubles::kLanes) read_corners(faces + i, i);
   }
   /// Side k of the faces `first` and on.
   SoftSide<Doubles> side(int k, int first, const SoftModel& model, double u, double v) const {
@@ -130,7 +128,61 @@ struct GroupCorners {
     return make_soft_side(load(x[k] + first), load(y[k] + first), load(x[next] + first),
                           load(y[next] + first), load(turn + first), model, u, v);
   }
+
+ private:
+  /// Of a pack of faces, the first being number `first` of the group.
+  void read_corners(const SoftFace* const* faces, int first) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+    static_assert(kMaxSides == 4, "the corners of a face fill a register");
+    __m512d face[8];
+    for (int i = 0; i < 8; ++i) face[i] = _mm512_loadu_pd(faces[i]->corner);
+    const auto transpose = [&](const __m512d* pair, double (*out)[kGroup]) {
+      // Each quarter is a corner of two faces.
+      const auto shuffled = [](__m512d a, __m512d b, auto how) {
+        return _mm512_maskz_shuffle_f64x2(kAll8, a, b, decltype(how)::kHow);
+      };
+      const __m512d low[2] = {shuffled(pair[0], pair[1], How<0x44>()),
+                              shuffled(pair[2], pair[3], How<0x44>())};
+      const __m512d high[2] = {shuffled(pair[0], pair[1], How<0xee>()),
+                               shuffled(pair[2], pair[3], How<0xee>())};
+      store(Doubles(shuffled(low[0], low[1], How<0x88>())), out[0] + first);
+      store(Doubles(shuffled(low[0], low[1], How<0xdd>())), out[1] + first);
+      store(Doubles(shuffled(high[0], high[1], How<0x88>())), out[2] + first);
+      store(Doubles(shuffled(high[0], high[1], How<0xdd>())), out[3] + first);
+    };
+    __m512d xs[4], ys[4];
+    for (int i = 0; i < 4; ++i) {
+      xs[i] = _mm512_maskz_unpacklo_pd(kAll8, face[2 * i], face[2 * i + 1]);
+      ys[i] = _mm512_maskz_unpackhi_pd(kAll8, face[2 * i], face[2 * i + 1]);
+    }
+    transpose(xs, x);
+    transpose(ys, y);
+#else
+    for (int i = 0; i < Doubles::kLanes; ++i)
+      for (int k = 0; k < kMaxSides; ++k) {
+        x[k][first + i] = faces[i]->corner[k].x;
+        y[k][first + i] = faces[i]->corner[k].y;
+      }
+#endif
+  }
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  template <int kHow_> struct How { static constexpr int kHow = kHow_; };
+#endif
 };
+
+inline void store_rounded(Doubles from, double* to) { store(from, to); }
+inline void store_rounded(Doubles from, float* to) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  _mm256_storeu_ps(to, _mm512_maskz_cvtpd_ps(kAll8, from.v));
+#else
+  alignas(64) double numbers[Doubles::kLanes];
+  store(from, numbers);
+  for (int i = 0; i < Doubles::kLanes; ++i) to[i] = float(numbers[i]);
+#endif
+}
+
+/// The numbers of sixteen records, face by face.
+template <typename T> struct FaceGroup { alignas(64) T number[7][kMaxSides][kGroup]; };
 
 template <typename T>
 void place_group(const GroupCorners& corners, const SoftModel& model, const Tile<T>& tile,
@@ -141,38 +193,59 @@ void place_group(const GroupCorners& corners, const SoftModel& model, const Tile
       const SoftSide<Doubles> side = corners.side(k, first, model, tile.middle_u, tile.middle_v);
       const SideStretch<Doubles> stretch = stretch_in_tile(side, tile.radius);
       const Doubles turn = load(corners.turn + first);
-      store_rounded(none - turn * side.tangent_v * scale_x, group.across_x[k] + first);
-      store_rounded(turn * side.tangent_u * scale_y, group.across_y[k] + first);
-      store_rounded(side.across, group.across_0[k] + first);
-      store_rounded(side.tangent_u * scale_x, group.along_x[k] + first);
-      store_rounded(side.tangent_v * scale_y, group.along_y[k] + first);
-      store_rounded(none - stretch.middle, group.along_0[k] + first);
-      store_rounded(stretch.half, group.half[k] + first);
+      const auto put = [&](int i, Doubles number) {
+        store_rounded(number, group.number[i][k] + first);
+      };
+      put(0, none - turn * side.tangent_v * scale_x);
+      put(1, turn * side.tangent_u * scale_y);
+      put(2, side.across);
+      put(3, side.tangent_u * scale_x);
+      put(4, side.tangent_v * scale_y);
+      put(5, none - stretch.middle);
+      put(6, stretch.half);
     }
 }
 
+/// Copies the numbers of a group to records, `stride` bytes from each to the next.
 template <typename T>
-void list_faces(const SoftView<T>& view, const SoftFront& front, int64_t number,
-                const Tile<T>& tile, TileFaces<T>& out) {
-  const int64_t begin = front.place_of(number), count = front.place_of(number + 1) - begin;
-  out.entries.resize(count);
-  for (int64_t i = 0; i < count; ++i) {
-    const int32_t face_number = front.tile_faces[begin + i];
-    const FaceBox& face = front.boxes[face_number];
-    out.entries[i] = {face_number,
-                      int8_t(face.sides),
-                      int8_t(larger(face.first_x - tile.x, 0) / kBlock),
-                      int8_t(larger(face.first_y - tile.y, 0) / kBlock),
-                      int8_t(smaller(face.last_x - tile.x, kTile - 1) / kBlock),
-                      int8_t(smaller(face.last_y - tile.y, kTile - 1) / kBlock)};
-  }
-  out.groups.resize((count + kGroup - 1) / kGroup);
-  GroupCorners corners;
-  for (int64_t i = 0; i < out.groups.size(); ++i) {
-    corners.read(front, out.entries.data() + kGroup * i, count - kGroup * i);
-    place_group(corners, view.model, tile, out.groups[i]);
+void write_records(const FaceGroup<T>& group, int count, int64_t stride, FaceRecord<T>* records) {
+  char* const out = reinterpret_cast<char*>(records);
+  for (int face = 0; face < count; ++face) {
+    T* const numbers = reinterpret_cast<FaceRecord<T>*>(out + stride * face)->number[0];
+    for (int i = 0; i < 7; ++i)
+      for (int k = 0; k < kMaxSides; ++k) numbers[kMaxSides * i + k] = group.number[i][k][face];
   }
 }
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+inline void write_records(const FaceGroup<float>& group, int, int64_t stride,
+                          FaceRecord<float>* records) {
+  char* const out = reinterpret_cast<char*>(records);
+  for (int i = 0; i < 7; ++i) {
+    const auto row = [&](int k) { return load(group.number[i][k]).v; };
+    const auto put = [&](int face, __m128 numbers) {
+      _mm_storeu_ps(reinterpret_cast<FaceRecord<float>*>(out + stride * face)->number[i], numbers);
+    };
+    // Each quarter is a face, four faces apart.
+    const auto put_four = [&](int face, __m512 a, __m512 b, bool high) {
+      const __m512d c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
+      const __m512 four = _mm512_castpd_ps(high ? _mm512_maskz_unpackhi_pd(kAll8, c, d)
+                                                : _mm512_maskz_unpacklo_pd(kAll8, c, d));
+      put(face, _mm512_maskz_extractf32x4_ps(0xf, four, 0));
+      put(face + 4, _mm512_maskz_extractf32x4_ps(0xf, four, 1));
+      put(face + 8, _mm512_maskz_extractf32x4_ps(0xf, four, 2));
+      put(face + 12, _mm512_maskz_extractf32x4_ps(0xf, four, 3));
+    };
+    const __m512 low[2] = {_mm512_maskz_unpacklo_ps(kAll16, row(0), row(1)),
+                           _mm512_maskz_unpacklo_ps(kAll16, row(2), row(3))};
+    const __m512 high[2] = {_mm512_maskz_unpackhi_ps(kAll16, row(0), row(1)),
+                            _mm512_maskz_unpackhi_ps(kAll16, row(2), row(3))};
+    put_four(0, low[0], low[1], false);
+    put_four(1, low[0], low[1], true);
+    put_four(2, high[0], high[1], false);
+    put_four(3, high[0], high[1], true);
+  }
+}
+#endif
 
 /// A number per pixel of a tile, block by block; edges of the picture are padded.
 template <typename T> struct TilePixels {

@@ -61,13 +61,25 @@ template <typename V> struct FaceChance {
   MaskOf<V> counts;
 };
 template <bool kLinear, int kSides, typename T, typename V>
+LRAST_INLINE V face_exponent(const FaceConstants<kSides, T>& face,
+                             const SideFrames<kSides, V>& frames) {
+  V half[kSides];
+  for (int k = 0; k < kSides; ++k) half[k] = face.half[k];
+  return soft_exponent<kLinear>(outline_distance2<kSides>(frames.across, frames.along, half),
+                                side_of_outline<kSides>(frames.across));
+}
+template <bool kLinear, int kSides, typename T, typename V>
 LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
                                        const SideFrames<kSides, V>& frames) {
-  V distance2, inner, half[kSides];
-  for (int k = 0; k < kSides; ++k) half[k] = face.half[k];
-  outline_distance<kSides>(frames.across, frames.along, half, distance2, inner);
-  const V z = soft_exponent<kLinear>(distance2, inner);
+  const V z = face_exponent<kLinear, kSides, T>(face, frames);
   return {soft_chance<kLinear, T>(z, V(face.fade)), less(V(face.end), z)};
+}
+
+/// The odds of soft_chance(), to be multiplied in by with_face(): 0 where the face does not count.
+template <bool kLinear, typename T>
+LRAST_INLINE Pack<T> odds_for_cap(Pack<T> z, Pack<T> fade, PackMask<T> counts) {
+  const Pack<T> power = power_for_cap<kLinear>(z, counts);
+  return kLinear ? larger(power - fade, Pack<T>(T(0))) : power;
 }
 
 /// The next two of a set of blocks; the same one twice if there is one left.
@@ -83,127 +95,182 @@ struct BlockPair {
   }
 };
 
-/// Which blocks are within reach, by their middles; `deep`: covered in all digits.
-template <typename T> struct BlockLook {
-  PackMask<T> beyond, deep;
+/// Blocks of the tile in the box of a face, inclusive.
+struct BlockBox {
+  int32_t first_x, first_y, last_x, last_y;
 
-  template <int kSides>
-  LRAST_INLINE static BlockLook at(const Tile<T>& tile, const SideFrames<kSides, Pack<T>>& frames,
-                                   const Pack<T>* half) {
-    Pack<T> distance2, inner;
-    outline_distance<kSides>(frames.across, frames.along, half, distance2, inner);
-    return {without(less(Pack<T>(tile.near2), distance2), less(Pack<T>(T(0)), inner)),
-            less(Pack<T>(tile.deep), inner)};
+  BlockBox() = default;
+  template <typename T> BlockBox(const Tile<T>& tile, const SoftFace& face) {
+    const int32_t* const pixels = &face.first_x;  // in the same order
+    const int32_t corner[2] = {tile.x, tile.y};
+    int32_t* const out = &first_x;
+    for (int i = 0; i < 4; ++i)
+      out[i] = int32_t(uint32_t(smaller(larger(pixels[i] - corner[i % 2], 0), kTile - 1)) / kBlock);
+  }
+  bool fits_window() const {
+    return last_x - first_x < kBlock && last_y - first_y < kBlock;
+  }
+  uint64_t blocks() const {
+    static_assert(kBlocksX == 8, "a row is a byte");
+    const uint64_t row = (uint64_t(2) << last_x) - (uint64_t(1) << first_x);
+    return row * 0x0101010101010101u & ~uint64_t(0) << 8 * first_y &
+           ~uint64_t(0) >> 8 * (kBlocksX - 1 - last_y);
   }
 };
 
+/// Signed squared distances of points, positive inside.
+template <int kSides, typename T>
+LRAST_INLINE Pack<T> signed_distance2(const SideFrames<kSides, Pack<T>>& frames,
+                                      const Pack<T>* half) {
+  return soft_exponent<false>(outline_distance2<kSides>(frames.across, frames.along, half),
+                              side_of_outline<kSides>(frames.across));
+}
+
+/// Which blocks are out of reach, given signed_distance2() of their middles.
+template <typename T> LRAST_INLINE PackMask<T> beyond_reach(const Tile<T>& tile, Pack<T> distance2) {
+  return less(distance2, Pack<T>(-tile.near2));
+}
+/// Which are covered in all digits; seldom any.
+template <typename T> LRAST_INLINE bool may_be_deep(const Tile<T>& tile, Pack<T> distance2) {
+  return bits_of(less(Pack<T>(tile.deep * tile.deep), distance2)) != 0;
+}
+template <int kSides, typename T>
+LRAST_INLINE PackMask<T> is_deep(const Tile<T>& tile, const SideFrames<kSides, Pack<T>>& frames) {
+  Pack<T> inner = frames.across[0];
+  for (int k = 1; k < kSides; ++k) inner = smaller(inner, frames.across[k]);
+  return less(Pack<T>(tile.deep), inner);
+}
+
 /// Bits of a window of 4 x 4 blocks as bits of the tile's blocks. Those beyond its edges are lost,
 /// or must not be set.
-inline uint64_t tile_bits(uint64_t window, int block_x, int block_y) {
-  static_assert(kBlocksX == 8, "a row is a byte");
+LRAST_INLINE uint64_t tile_bits(uint64_t window, int block_x, int block_y) {
   const uint64_t rows = (window & 0xf) | (window & 0xf0) << 4 | (window & 0xf00) << 8 |
                         (window & 0xf000) << 12;
   return rows << (kBlocksX * block_y + block_x);
 }
 
-/// Set of the blocks in a face's box.
-inline uint64_t block_box(const TileEntry& entry) {
-  const uint64_t row = (uint64_t(2) << entry.last_x) - (uint64_t(1) << entry.first_x);
-  return row * 0x0101010101010101u & ~uint64_t(0) << 8 * entry.first_y &
-         ~uint64_t(0) >> 8 * (kBlocksX - 1 - entry.last_y);
-}
-
-/// Looks at the blocks in a face's box, a lane per block of a window.
+/// Looks at the blocks in a face's box, a lane per block of two rows of the tile.
 template <int kSides, typename T>
-FaceBlocks look_by_block(const Tile<T>& tile, const TileEntry& entry, const FaceInTile<T>& face) {
+FaceBlocks look_by_block(const Tile<T>& tile, const FaceRecord<T>& face, BlockBox box) {
   const FaceConstants<kSides, T> constants(tile, face);
   FaceBlocks found{0, 0};
-  for (int y = entry.first_y; y <= entry.last_y; y += kBlock)
-    for (int x = entry.first_x; x <= entry.last_x; x += kBlock) {
-      const Pack<T> x0(T(kBlock * x + (kBlockPixels - kTile) / 2));
-      const Pack<T> y0(T(kBlock * y + (kBlockPixels - kTile) / 2));
-      unsigned near = 0, deep = 0;
-      for (int part = 0; part < kParts<T>; ++part) {
-        const int first = part * Pack<T>::kLanes;
-        const BlockLook<T> look = BlockLook<T>::template at<kSides>(
-            tile, constants.at(x0 + load(kBlockLanes<T>.x + first),
-                               y0 + load(kBlockLanes<T>.y + first)), constants.half);
-        near |= (kAllLanes<T> & ~bits_of(look.beyond)) << first;
-        deep |= bits_of(look.deep) << first;
-      }
-      // Columns beyond the tile would be the next row's first.
-      const unsigned columns = 0x1111u * ((1u << smaller(kBlock, kBlocksX - x)) - 1);
-      found.near |= tile_bits(near & columns, x, y);
-      found.deep |= tile_bits(deep & columns, x, y);
+  for (int row = box.first_y; row <= box.last_y; row += 2) {
+    const Pack<T> y(T(kBlock * row + kBlock - kTile / 2));
+    uint64_t near = 0, deep = 0;
+    for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes) {
+      const SideFrames<kSides, Pack<T>> frames =
+          constants.at(load(kRowLanes<T>.x + first), y + load(kRowLanes<T>.y + first));
+      const Pack<T> distance2 = signed_distance2(frames, constants.half);
+      near |= uint64_t(kAllLanes<T> & ~bits_of(beyond_reach(tile, distance2))) << first;
+      if (may_be_deep(tile, distance2)) deep |= uint64_t(bits_of(is_deep(tile, frames))) << first;
     }
-  const uint64_t box = block_box(entry);
-  return {found.near & box, found.deep & box};
+    found.near |= near << kBlocksX * row;
+    found.deep |= deep << kBlocksX * row;
+  }
+  const uint64_t blocks = box.blocks();
+  return {found.near & blocks, found.deep & blocks};
 }
 
-/// The same for the faces of a group whose boxes are no larger than a window, a lane per face.
-template <int kSides, typename T>
-void look_by_face(const Tile<T>& tile, const FaceGroup<T>& group, const TileEntry* entries,
-                  int count, int columns, int rows, FaceBlocks* out) {
+/// Boxes of a group of faces.
+struct GroupBoxes {
+  BlockBox at[kGroup];
+  int columns = 0, rows = 0;  // of a window that all `fitting` faces fit
+  unsigned fitting = 0;       // those of three sides whose boxes are no larger than 4 x 4 blocks
+
+  template <typename T>
+  GroupBoxes(const SoftFront& front, const int32_t* numbers, int count, const Tile<T>& tile) {
+    for (int i = 0; i < kGroup; ++i) {
+      const SoftFace& face = front.faces[numbers[smaller(i, count - 1)]];
+      const BlockBox box(tile, face);
+      at[i] = box;
+      if (face.sides != 3 || !box.fits_window()) continue;
+      fitting |= 1u << i;
+      columns = larger(columns, box.last_x - box.first_x + 1);
+      rows = larger(rows, box.last_y - box.first_y + 1);
+    }
+    fitting &= (2u << (count - 1)) - 1;
+  }
+};
+
+/// Looks at the blocks in the boxes of the fitting faces of a group, a lane per face.
+template <typename T>
+void look_by_face(const Tile<T>& tile, const FaceGroup<T>& group, const GroupBoxes& boxes,
+                  FaceBlocks* out) {
+  constexpr int kSides = 3;
   alignas(64) T first_x[kGroup], first_y[kGroup], near[kGroup], deep[kGroup];
   for (int i = 0; i < kGroup; ++i) {
-    const TileEntry& entry = entries[smaller(i, count - 1)];
-    first_x[i] = T(kBlock * entry.first_x) + T(0.5) * T(kBlock - kTile);
-    first_y[i] = T(kBlock * entry.first_y) + T(0.5) * T(kBlock - kTile);
+    first_x[i] = T(kBlock * boxes.at[i].first_x) + T(0.5) * T(kBlock - kTile);
+    first_y[i] = T(kBlock * boxes.at[i].first_y) + T(0.5) * T(kBlock - kTile);
   }
-  for (int part = 0; part < kParts<T>; ++part) {
-    const int first = part * Pack<T>::kLanes;
-    const Pack<T> none(T(0));
+  const Pack<T> none(T(0));
+  for (int first = 0; first < kGroup; first += Pack<T>::kLanes) {
+    const auto numbers = [&](int i, int k) { return load(group.number[i][k] + first); };
     Pack<T> half[kSides], nears = none, deeps = none;  // bits of a window, as numbers
-    for (int k = 0; k < kSides; ++k) half[k] = load(group.half[k] + first);
-    for (int row = 0; row < rows; ++row)
-      for (int column = 0; column < columns; ++column) {
-        const Pack<T> x = load(first_x + first) + Pack<T>(T(kBlock * column));
-        const Pack<T> y = load(first_y + first) + Pack<T>(T(kBlock * row));
-        SideFrames<kSides, Pack<T>> frames;
-        for (int k = 0; k < kSides; ++k) {
-          frames.across[k] =
-              linear_at(x, y, load(group.across_x[k] + first), load(group.across_y[k] + first),
-                        load(group.across_0[k] + first));
-          frames.along[k] =
-              linear_at(x, y, load(group.along_x[k] + first), load(group.along_y[k] + first),
-                        load(group.along_0[k] + first));
-        }
-        const BlockLook<T> look = BlockLook<T>::template at<kSides>(tile, frames, half);
-        const Pack<T> bit(T(1 << (kBlock * row + column)));
-        nears = nears + select(look.beyond, none, bit);
-        if (bits_of(look.deep)) deeps = deeps + select(look.deep, bit, none);
+    for (int k = 0; k < kSides; ++k) half[k] = numbers(6, k);
+    for (int row = 0; row < boxes.rows; ++row) {
+      const Pack<T> y = load(first_y + first) + Pack<T>(T(kBlock * row));
+      SideFrames<kSides, Pack<T>> start, frames;  // where x is 0
+      for (int k = 0; k < kSides; ++k) {
+        start.across[k] = multiply_add(y, numbers(1, k), numbers(2, k));
+        start.along[k] = multiply_add(y, numbers(4, k), numbers(5, k));
       }
+      for (int column = 0; column < boxes.columns; ++column) {
+        const Pack<T> x = load(first_x + first) + Pack<T>(T(kBlock * column));
+        for (int k = 0; k < kSides; ++k) {
+          frames.across[k] = multiply_add(x, numbers(0, k), start.across[k]);
+          frames.along[k] = multiply_add(x, numbers(3, k), start.along[k]);
+        }
+        const Pack<T> distance2 = signed_distance2(frames, half);
+        const Pack<T> bit(T(1 << (kBlock * row + column)));
+        nears = nears + select(beyond_reach(tile, distance2), none, bit);
+        if (may_be_deep(tile, distance2)) deeps = deeps + select(is_deep(tile, frames), bit, none);
+      }
+    }
     store(nears, near + first);
     store(deeps, deep + first);
   }
-  for (int i = 0; i < count; ++i) {
-    const TileEntry& entry = entries[i];
-    const uint64_t box = block_box(entry);
-    out[i].near = tile_bits(uint64_t(int32_t(near[i])), entry.first_x, entry.first_y) & box;
-    out[i].deep = tile_bits(uint64_t(int32_t(deep[i])), entry.first_x, entry.first_y) & box;
+  for (unsigned left = boxes.fitting; left; left &= left - 1) {
+    const int i = __builtin_ctz(left);
+    const BlockBox& box = boxes.at[i];
+    const uint64_t blocks = box.blocks();
+    out[i].near = tile_bits(uint64_t(int32_t(near[i])), box.first_x, box.first_y) & blocks;
+    out[i].deep = tile_bits(uint64_t(int32_t(deep[i])), box.first_x, box.first_y) & blocks;
   }
 }
 
-/// Sets `blocks` of all faces.
-template <typename T> void find_blocks(const Tile<T>& tile, TileFaces<T>& faces) {
-  faces.blocks.resize(faces.entries.size());
-  for (int64_t begin = 0; begin < faces.entries.size(); begin += kGroup) {
-    const int count = int(smaller<int64_t>(kGroup, faces.entries.size() - begin));
-    const TileEntry* const entries = faces.entries.data() + begin;
-    FaceBlocks* const out = faces.blocks.data() + begin;
-    int columns = 0, rows = 0, sides = 3;
+/// So many faces of a group are looked at together; fewer one by one.
+constexpr int kWorthLanes = 4;
+
+/// The faces of a tile, and which blocks they may reach.
+template <typename T>
+void list_faces(const SoftView<T>& view, const SoftFront& front, int64_t number,
+                const Tile<T>& tile, TileFaces<T>& out) {
+  const int64_t begin = front.place_of(number), total = front.place_of(number + 1) - begin;
+  out.resize(total);
+  out.mixed = false;
+  GroupCorners corners;
+  FaceGroup<T> group;
+  for (int64_t first = 0; first < total; first += kGroup) {
+    const int32_t* const numbers = front.tile_faces.data() + begin + first;
+    const int count = int(smaller<int64_t>(kGroup, total - first));
+    corners.read(front, numbers, count);
+    place_group(corners, view.model, tile, group);
+    write_records(group, count, out.kStride, &out.record(first));
     for (int i = 0; i < count; ++i) {
-      columns = larger(columns, entries[i].last_x - entries[i].first_x + 1);
-      rows = larger(rows, entries[i].last_y - entries[i].first_y + 1);
-      sides = larger<int>(sides, entries[i].sides);
+      out.record(first + i).face = numbers[i];
+      out.record(first + i).sides = corners.of_face[i];
     }
-    if (columns <= kBlock && rows <= kBlock && sides == 3)
-      look_by_face<3>(tile, faces.groups[begin / kGroup], entries, count, columns, rows, out);
-    else
-      for (int i = 0; i < count; ++i)
-        out[i] = entries[i].sides == 3
-                     ? look_by_block<3>(tile, entries[i], faces.face(begin + i))
-                     : look_by_block<4>(tile, entries[i], faces.face(begin + i));
+    out.mixed |= corners.sides == 4;
+    GroupBoxes boxes(front, numbers, count, tile);
+    if (__builtin_popcount(boxes.fitting) < kWorthLanes) boxes.fitting = 0;
+    FaceBlocks* const blocks = out.blocks.data() + first;
+    if (boxes.fitting) look_by_face(tile, group, boxes, blocks);
+    for (unsigned left = ~boxes.fitting & ((2u << (count - 1)) - 1); left; left &= left - 1) {
+      const int i = __builtin_ctz(left);
+      const FaceRecord<T>& record = out.record(first + i);
+      blocks[i] = record.sides == 3 ? look_by_block<3>(tile, record, boxes.at[i])
+                                    : look_by_block<4>(tile, record, boxes.at[i]);
+    }
   }
 }
 

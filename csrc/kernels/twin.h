@@ -46,6 +46,15 @@ template <typename P> LRAST_INLINE Twin<P> magnitude(Twin<P> a) {
 template <typename P> LRAST_INLINE Twin<P> with_sign(Twin<P> a, Twin<P> sign) {
   return {with_sign(a.first, sign.first), with_sign(a.second, sign.second)};
 }
+template <typename P> LRAST_INLINE Twin<P> join_signs(Twin<P> a, Twin<P> b) {
+  return {join_signs(a.first, b.first), join_signs(a.second, b.second)};
+}
+template <typename P> LRAST_INLINE Twin<P> join_signs(Twin<P> a, Twin<P> b, Twin<P> c) {
+  return {join_signs(a.first, b.first, c.first), join_signs(a.second, b.second, c.second)};
+}
+template <typename P> LRAST_INLINE Twin<P> side_excess(Twin<P> along, Twin<P> half) {
+  return {side_excess(along.first, half.first), side_excess(along.second, half.second)};
+}
 template <typename P> LRAST_INLINE Twin<P> scaled(Twin<P> x, Twin<P> n) {
   return {scaled(x.first, n.first), scaled(x.second, n.second)};
 }
