@@ -41,10 +41,7 @@ template <bool kLinear, int kSides, typename T>
 LRAST_INLINE Pack<T> exponent_at(const Tile<T>& tile, const FaceRecord<T>& face, Pack<T> x,
                                  Pack<T> y) {
   const FaceConstants<kSides, T> constants(tile, face);
-  const SideFrames<kSides, Pack<T>> frames = constants.at(x, y);
-  return soft_exponent<kLinear>(
-      outline_distance2<kSides>(frames.across, frames.along, constants.half),
-      side_of_outline<kSides>(frames.across));
+  return face_exponent<kLinear, kSides, T>(constants, constants.at(x, y));
 }
 
 // The processor looks ahead over few faces, of which each is a long chain of operations that wait for
@@ -172,6 +169,9 @@ template <bool kLinear, typename T>
 void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const SoftFront& front,
                   int64_t number, ForwardSpace<T>& space) {
   const Tile<T> tile = make_tile(view, number);
+  // Early, so that memory takes it in while faces are looked at.
+  const TileLast<T, T, int32_t> last(args.last, view, tile);
+  if (args.last.key) last.clear();
   list_faces(view, front, number, tile, space.faces);
   space.lists.resize(1);
   for (int block = 0; block < kBlocks; ++block)
@@ -191,8 +191,6 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   else
     multiply_faces<kLinear, false>(tile, ~crowded, T(most), space);
   if (args.last.key) {
-    const TileLast<T, T, int32_t> last(args.last, view, tile);
-    last.clear();
     if (counting) crowded |= find_done(space, true, T(most));
     if (crowded) {
       list_depths(view, front, tile, space.faces, space.nearest.depths);

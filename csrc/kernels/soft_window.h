@@ -61,12 +61,17 @@ template <typename V> struct FaceChance {
   MaskOf<V> counts;
 };
 template <bool kLinear, int kSides, typename T, typename V>
-LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
-                                       const SideFrames<kSides, V>& frames) {
+LRAST_INLINE V face_exponent(const FaceConstants<kSides, T>& face,
+                             const SideFrames<kSides, V>& frames) {
   V half[kSides];
   for (int k = 0; k < kSides; ++k) half[k] = face.half[k];
-  const V z = soft_exponent<kLinear>(outline_distance2<kSides>(frames.across, frames.along, half),
-                                     side_of_outline<kSides>(frames.across));
+  return soft_exponent<kLinear>(outline_distance2<kSides>(frames.across, frames.along, half),
+                                side_of_outline<kSides>(frames.across));
+}
+template <bool kLinear, int kSides, typename T, typename V>
+LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
+                                       const SideFrames<kSides, V>& frames) {
+  const V z = face_exponent<kLinear, kSides, T>(face, frames);
   return {soft_chance<kLinear, T>(z, V(face.fade)), less(V(face.end), z)};
 }
 

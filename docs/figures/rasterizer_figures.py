@@ -54,10 +54,10 @@ def visibility_figure(numbers: dict) -> Figure:
     depth = fragments.depth[0].where(fragments.face_idx[0] >= 0, torch.nan)
     show(axes[0, 2], depth, "depth", cmap="viridis_r")
     weights = smooth_weights(size)
-    show_change(axes[0, 3], weights, "minus gradient of depths")
+    show(axes[0, 3], weights, "minus gradient of depths", cmap="RdBu_r", vmin=-4, vmax=4)
     grad = gradient_at_verts(scene, lambda clip: rasterize(clip, faces, size).depth[0], weights)
     numbers["visibility"] = {"vertices": len(grad),
-                             "with_gradient": show_descent(axes[0, 3], scene, grad)}  # fmt: skip
+                             "with_gradient": show_descent(axes[0, 3], scene, grad, 8.0)}  # fmt: skip
     return figure
 
 

@@ -21,6 +21,7 @@ from lightning_rast.ops.advice import warn_about_inside_out, warn_about_seams
 from lightning_rast.render.paint import Paint
 from lightning_rast.render.shading import Lights, shaded
 from lightning_rast.scene import Camera, Mesh
+from lightning_rast.scene.normals import NormalWeighting
 
 Output = Literal["coverage", "depth", "normals", "color", "face_idx"]
 Shading = Literal["smooth", "creased", "flat"]
@@ -62,6 +63,8 @@ class Renderer:
     shading: normals are "smooth" all over, "flat" on each face, or "creased": smooth but at edges
         that bend by more than `crease_deg`. Those are looked up on the CPU in every call, which
         takes longer than the rest of it: meant for pictures.
+    weighting: how much each face counts in the smooth normal of its vertex (`Mesh.vertex_normals`):
+        by its "area", by its "angle" there, or as on a "sphere".
     lights: None leaves colours as they are.
     antialias: outlines are averaged over the pixel, and gradients say how moving them would change
         the images. Without it pixels show what is at their centre, and gradients reach vertices
@@ -77,6 +80,7 @@ class Renderer:
     outputs: tuple[Output, ...] = OUTPUTS
     shading: Shading = "smooth"
     crease_deg: float = 40.0
+    weighting: NormalWeighting = "area"
     lights: Lights | None = field(default_factory=Lights)
     antialias: bool = True
     albedo: tuple[float, ...] = (0.7, 0.7, 0.7)
@@ -90,6 +94,11 @@ class Renderer:
         shadings = typing.get_args(Shading)
         if self.shading not in shadings:
             raise ValueError(f"shading must be one of {', '.join(shadings)}; got {self.shading!r}")
+        weightings = typing.get_args(NormalWeighting)
+        if self.weighting not in weightings:
+            raise ValueError(
+                f"weighting must be one of {', '.join(weightings)}; got {self.weighting!r}"
+            )
 
     def __call__(
         self,
@@ -175,11 +184,11 @@ class Renderer:
 
     def _normals(self, mesh: Mesh, fragments: Fragments) -> Tensor:
         if self.shading == "smooth":
-            normals = interpolate(mesh.vertex_normals(), mesh.faces, fragments)
+            normals = interpolate(mesh.vertex_normals(self.weighting), mesh.faces, fragments)
         elif self.shading == "flat":
             normals = interpolate(mesh.face_normals[:, None].expand(-1, 3, 3), None, fragments)
         else:
-            at_corners = mesh.corner_normals(crease_deg=self.crease_deg)
+            at_corners = mesh.corner_normals(crease_deg=self.crease_deg, weighting=self.weighting)
             normals = interpolate(at_corners, None, fragments)
         # Shorter than one where the corners' differ; what is hardly there at all has no direction.
         return normals * normals.square().sum(dim=3, keepdim=True).clamp(min=1e-12).rsqrt()
