@@ -66,6 +66,9 @@ def soft_coverage(
         Coverage in [0, 1], of the dtype of `verts_clip`. The same bits on every run, for any
         number of threads and any instruction set.
 
+    Corners may lie up to 1e12 pixels outside of the picture; farther out the rounding of positions
+    shows, and results are finite but not right (`contour_coverage` stays exact).
+
     Differentiable once in `verts_clip` (x, y, w; z where the near plane cuts a face). The
     derivative does not exist where two sides of a face are equally near, at a cut-off with a step,
     and where the choice of nearest faces changes: there, one side's is returned.
