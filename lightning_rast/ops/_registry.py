@@ -16,6 +16,7 @@ OPERATORS = torch.library.Library("lightning_rast", "FRAGMENT")
 _num_dispatch_modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
 _transforms_are_active = getattr(torch._C, "_are_functorch_transforms_active", None)
 _functorch = getattr(torch._C, "_functorch", None)
+_has_storage = getattr(torch._C, "_has_storage", None)
 
 
 def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
@@ -32,6 +33,9 @@ def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
         and _transforms_are_active is not None
         and _num_dispatch_modes() == 0
         and not _in_forward_mode()
+        # Batches of gradients (is_grads_batched, vectorize=True) have none, and no other mark.
+        and _has_storage is not None
+        and _has_storage(tensor)
         and not _transforms_are_active()
     )
 

@@ -170,7 +170,7 @@ def _raise_status(
     if status not in (_BAD_FACE, _BAD_VERTEX):
         raise_status("interpolate", status)
     face = int(face_idx.reshape(-1)[pixel])
-    place = [int(i) for i in torch.unravel_index(torch.tensor(pixel), face_idx.shape)]
+    place = [int(i) for i in torch.unravel_index(torch.tensor(pixel, device="cpu"), face_idx.shape)]
     if status == _BAD_FACE or faces is None:
         raise ValueError(
             f"interpolate: face_idx{place} = {face}, which is neither -1 nor one of {num_faces} "

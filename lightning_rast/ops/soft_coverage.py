@@ -66,6 +66,9 @@ def soft_coverage(
         Coverage in [0, 1], of the dtype of `verts_clip`. The same bits on every run, for any
         number of threads and any instruction set.
 
+    Corners may lie up to 1e12 pixels outside of the picture; farther out the rounding of positions
+    shows, and results are finite but not right (`contour_coverage` stays exact).
+
     Differentiable once in `verts_clip` (x, y, w; z where the near plane cuts a face). The
     derivative does not exist where two sides of a face are equally near, at a cut-off with a step,
     and where the choice of nearest faces changes: there, one side's is returned.
@@ -116,6 +119,10 @@ def soft_model(
 ) -> SoftModel:
     """The numbers behind a semantics, for what is computed in `dtype`; `op` is who complains about
     wrong ones."""
+    if isinstance(sigma, Tensor):
+        raise TypeError(
+            f"{op}: sigma must be a number, got a tensor, and it has no gradient; use sigma.item()"
+        )
     if not 0 < sigma < math.inf:
         raise ValueError(f"{op}: sigma must be positive and finite, got {sigma}")
     if not 0 < cutoff < 0.5:
@@ -147,8 +154,10 @@ def soft_model(
         raise ValueError(f"{op}: blur_radius must be finite and not negative, got {blur_radius}")
     if faces_per_pixel is None:
         faces_per_pixel = 50
-    if not 1 <= faces_per_pixel < 2**31:
-        raise ValueError(f"{op}: faces_per_pixel must be at least 1, got {faces_per_pixel}")
+    if not (isinstance(faces_per_pixel, int) and 1 <= faces_per_pixel < 2**31):
+        raise ValueError(
+            f"{op}: faces_per_pixel must be a whole number of at least 1, got {faces_per_pixel}"
+        )
     shorter = min(height, width)
     min_area = 1e-8 * (shorter / 2) ** 2
     scale = unit / shorter

@@ -132,8 +132,9 @@ def _points_vjp(grad: Tensor, matrices: Tensor, shared: bool) -> Tensor:
 def _matrices_vjp(grad: Tensor, points: Tensor) -> Tensor:
     grad, points = grad.contiguous(), points.contiguous()
     num_views, num_verts = grad.shape[:2]
-    partial = torch.empty(_partial_size_function()(num_views, num_verts), dtype=torch.float64)
-    grad_matrices = torch.empty(num_views, 4, 4, dtype=torch.float64)
+    size = _partial_size_function()(num_views, num_verts)
+    partial = torch.empty(size, dtype=torch.float64, device="cpu")
+    grad_matrices = torch.empty(num_views, 4, 4, dtype=torch.float64, device="cpu")
     _run(
         _function("transform_matrices_vjp", grad.dtype, _P, _P),
         grad.data_ptr(),

@@ -82,6 +82,18 @@ def test_vmap_gives_what_single_calls_give(name: str, operator: Callable[[Tensor
     torch.testing.assert_close(torch.vmap(operator)(many), expected)
 
 
+@named
+def test_batches_of_gradients_are_those_of_single_ones(
+    name: str, operator: Callable[[Tensor], Tensor]
+):
+    verts = VERTS.clone().requires_grad_()
+    image = operator(verts)
+    weights = torch.randn(3, *image.shape, dtype=image.dtype)
+    single = [torch.autograd.grad(image, verts, w, retain_graph=True)[0] for w in weights]
+    (batch,) = torch.autograd.grad(image, verts, weights, is_grads_batched=True)
+    torch.testing.assert_close(batch, torch.stack(single))
+
+
 @pytest.mark.usefixtures("unchecked")
 @named
 def test_arrays_of_numpy_are_no_tensors(name: str, operator: Callable[[Tensor], Tensor]):
