@@ -2,7 +2,7 @@
 
     python benchmarks/gpu_check.py --out FOLDER
         all parts; they take about a quarter of an hour
-    python benchmarks/gpu_check.py --out FOLDER --only configure build tests times --minutes 9.5
+    python benchmarks/gpu_check.py --out FOLDER --only configure build tests operators --minutes 9
         some of them, in less than so many minutes: what finds no time left is skipped
     python benchmarks/gpu_check.py --fetch WHEELS --python-version 3.12 --packages trimesh beartype
         elsewhere, with a network: wheel files for a machine without, of the versions that
@@ -18,8 +18,8 @@ that is there. A machine without nvcc or CMake, or where the build fails, uses t
 libraries that are there; they fit any Python and torch of the same processor.
 
 Every part has a limit of time; after a part that fails the next one runs. FOLDER gets log.txt with
-what all parts print, gpu.json with the times, and summary.md with how each part went, the tables of
-times, and the last lines of what failed. All three are kept up to date, should this be ended.
+what all parts print, a JSON file for each table of times, and summary.md with how each part went,
+these tables, and the last lines of what failed. They are kept up to date, should this be ended.
 Status 0: all passed; 1: some failed; 2: there is no GPU.
 """
 
@@ -60,6 +60,8 @@ GPU_TESTS = (
     *("tests/scene/test_laplacian.py", "tests/optim/test_smoothing.py"),
     *("tests/optim/test_bending.py", "tests/render/test_renderer.py"),
 )
+# Tables of gpu.py and seconds for each, in processes of their own.
+TIMES = {"operators": 150, "training": 60, "peers": 60}
 SANITIZERS = ("memcheck", "racecheck", "synccheck", "initcheck")
 BUILD = ROOT / "build" / "gpu-check-build"
 LAST_LINES = 40  # of a part that failed, in the summary
@@ -172,10 +174,13 @@ def _output(command: list[str], environment: dict[str, str]) -> str:
     return done.stdout.strip()
 
 
+def is_built() -> bool:
+    return all((ROOT / "lightning_rast" / f"{stem}.so").is_file() for stem in ("_core", "_cuda"))
+
+
 def build_parts(lacks: dict[str, str], environment: dict[str, str]) -> Iterator[Part]:
-    built = [(ROOT / "lightning_rast" / f"{stem}.so").is_file() for stem in ("_core", "_cuda")]
     missing = lacks["cmake"] or lacks["nvcc"]
-    if missing and all(built):
+    if missing and is_built():
         missing += "; the compiled libraries that are there are used"
     cmake = [sys.executable, "-m", "cmake"] if importlib.util.find_spec("cmake") else ["cmake"]
     options = ["-DCMAKE_BUILD_TYPE=Release", "-DLRAST_CUDA=ON", "-DSKBUILD_STATE=editable"]
@@ -198,6 +203,8 @@ def check_parts(lacks: dict[str, str], out: Path, *, pretend: bool) -> Iterator[
     test.append("--continue-on-collection-errors")
     few = [*test, "-k", FEW_TESTS, *sorted(CUDA_TESTS)]
     missing = lacks["torch"] or lacks["packages"]
+    if not (missing or pretend or is_built()):
+        missing = "there are no compiled libraries"  # without them tests are skipped, and pass
     if pretend:
         yield Part("tests", [*few, "-p", "tests.cuda_shim.pretended_gpu"], 400, missing)
         # A scene that fibers of the CPU, too, draw in no time.
@@ -210,7 +217,9 @@ def check_parts(lacks: dict[str, str], out: Path, *, pretend: bool) -> Iterator[
             test += ["-n", "12", "--dist", "loadfile"]
         yield Part("tests", [*test, "--durations=10", *GPU_TESTS], 240, missing)
         times = [sys.executable, str(ROOT / "benchmarks" / "gpu.py")]
-    yield Part("times", [*times, "--json", str(out / "gpu.json")], 180, missing)
+    for name, limit_s in TIMES.items():
+        command = [*times, "--only", name, "--json", str(out / f"{name}.json")]
+        yield Part(name, command, limit_s, missing)
     for tool in SANITIZERS:
         absent = "" if lacks["sanitizer"] else "no compute-sanitizer"
         absent = "a pretended GPU has nothing to look at" if pretend else absent
@@ -225,8 +234,8 @@ def summary(parts: list[Part], where: str) -> str:
     text = ["# GPU check", "", where, "", "| part | seconds | |", "|---|---|---|", *rows, ""]
     for part in parts:
         lines = part.printed.strip().splitlines()
-        if part.name == "times":
-            text += ["## times", "", *lines, ""]
+        if part.name in TIMES:
+            text += [*lines, ""]
         elif lines and not part.passed:
             text += [f"## {part.name}", "", "```", *lines[-LAST_LINES:], "```", ""]
     return "\n".join(text)

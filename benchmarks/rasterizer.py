@@ -46,6 +46,13 @@ CASES = [
 ]  # fmt: skip
 SOFT_CASES = [(3, 128), (4, 128), (5, 128), (4, 256), (5, 256), (4, 512)]
 SIGMA = 1e-4
+# What a pair of a pixel and a face is: the pixel within reach; or any pixel of a block that may
+# have one within reach. The kernels evaluate blocks of 4 x 4; masks of 8 x 8 would take in more.
+COUNTS: dict[str, Callable[..., int]] = {
+    "in reach": count_pairs,
+    "of 4x4": count_looked_at,
+    "of 8x8": partial(count_looked_at, block=8),
+}
 SOFT_SETTINGS: dict[Semantics, float] = {"pytorch3d": SIGMA, "softras": SIGMA, "pixel": 0.5}
 
 
@@ -137,14 +144,14 @@ def antialiased(scene: Scene, camera: Camera, target: Tensor) -> Peer:
 def soft_rows(options: argparse.Namespace) -> Iterator[Row]:
     """Soft coverage with PyTorch3D's meaning and its tutorial's settings, and with our own.
 
-    With one thread also ns per pair of a pixel and a face within reach of it, forward, and per pair
-    that is evaluated.
+    With one thread also ns per pair of a pixel and a face, forward, as COUNTS has them.
     """
     for scene, size in scenes(SOFT_CASES):
         verts_clip = cameras(VIEWS, size).world_to_clip(scene.mesh.verts).contiguous()
-        pairs = {name: pairs_of(verts_clip, scene, size, name) for name in SOFT_SETTINGS}
-        looked_at = {
-            name: pairs_of(verts_clip, scene, size, name, count_looked_at) for name in SOFT_SETTINGS
+        pairs = {
+            (name, kind): pairs_of(verts_clip, scene, size, name, count)
+            for name in SOFT_SETTINGS
+            for kind, count in COUNTS.items()
         }
         for threads in options.threads:
             row = row_of(scene, size, threads)
@@ -159,10 +166,10 @@ def soft_rows(options: argparse.Namespace) -> Iterator[Row]:
                 forward, backward = forward_and_backward(draw, verts_clip, options)
                 row.times[f"{name} forward"], row.times[f"{name} backward"] = forward, backward
                 if threads == 1:
-                    row.notes[f"{name} pairs"] = pairs[name]
-                    row.notes[f"{name} ns per pair"] = 1e6 * forward / pairs[name]
-                    row.notes[f"{name} looked at"] = looked_at[name]
-                    row.notes[f"{name} ns per look"] = 1e6 * forward / looked_at[name]
+                    for kind in COUNTS:
+                        count = pairs[name, kind]
+                        row.notes[f"{name} pairs {kind}"] = count
+                        row.notes[f"{name} ns {kind}"] = 1e6 * forward / count
             row.times.update(elsewhere("soft", row))
             yield row
 
@@ -172,7 +179,7 @@ def pairs_of(
     scene: Scene,
     size: int,
     name: Semantics,
-    count: Callable[..., int] = count_pairs,
+    count: Callable[..., int],
 ) -> float:
     """Of a view, on average."""
     model = soft_model("benchmark", (size, size), SOFT_SETTINGS[name], name, 1e-4, None, None)

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from lightning_rast.ops.soft_coverage import SoftModel
 
-_BLOCK = 4  # pixels: the kernels look at blocks of 4 x 4
 _CHUNK = 100_000  # pairs looked at together: what caches hold
 
 
@@ -21,10 +20,13 @@ def count_pairs(verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel) 
     return sum(_count(verts_clip, faces, size, model, 1))
 
 
-def count_looked_at(verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel) -> int:
-    """Pairs that the CPU kernels evaluate for a picture in which all faces count: all pixels of a
-    block if its middle is so near to the face that one of them may be within reach."""
-    return _BLOCK**2 * sum(_count(verts_clip, faces, size, model, _BLOCK))
+def count_looked_at(
+    verts_clip: Tensor, faces: Tensor, size: int, model: SoftModel, block: int = 4
+) -> int:
+    """Pairs by blocks: all pixels of a block if its middle is so near to the face that one of them
+    may be within reach. With blocks of 4 pixels across those that the CPU kernels evaluate for a
+    picture in which all faces count."""
+    return block**2 * sum(_count(verts_clip, faces, size, model, block))
 
 
 def _count(

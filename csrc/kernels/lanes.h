@@ -78,12 +78,14 @@ inline Doubles widened(const Floats& a) {
 #endif
 }
 
-/// Each number as the upper 32 bits of one twice as wide.
-inline Longs in_high_half(const Ints& a) {
+/// Numbers twice as wide: `high` as the upper 32 bits, the lower ones of `low`, which has no upper.
+inline Longs in_high_half(const Ints& high, const Longs& low) {
 #if defined(__AVX512F__)
-  return Longs(_mm512_maskz_cvtepi32_epi64(0xff, __m256i(a))) << 32;
+  const __m512i twice = _mm512_setr_epi32(0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7);
+  const __m512i wide = _mm512_castsi256_si512(__m256i(high));
+  return Longs(_mm512_mask_permutexvar_epi32(__m512i(low), 0xaaaa, twice, wide));
 #else
-  return __builtin_convertvector(a, Longs) << 32;
+  return __builtin_convertvector(high, Longs) << 32 | low;
 #endif
 }
 

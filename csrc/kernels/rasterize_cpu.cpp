@@ -63,7 +63,7 @@ void draw_and_resolve(const RasterizeArgs<T>& args, int64_t view, const Rasteriz
   memory.records.resize(num_faces);
   const int left = int(number % front.tiles_x) * kTile, top = int(number / front.tiles_x) * kTile;
   const TileBox box{left, top, smaller(left + kTile, args.width), smaller(top + kTile, args.height)};
-  const Tile<T> tile{box, args.num_layers, memory.aligned_nearest(args.num_layers),
+  const Tile<T> tile{box, args.num_layers, front.flat, memory.aligned_nearest(args.num_layers),
                      memory.records.data()};
   const auto draw = args.num_layers == 1 ? draw_tile<false, T> : draw_tile<true, T>;
   for (int row = 0; row < kRowsAhead; ++row)

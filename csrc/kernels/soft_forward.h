@@ -9,6 +9,7 @@ LRAST_BEGIN
 template <typename T> struct ForwardSpace {
   TilePixels<T> product;  // of 1 / (1 - p), capped
   TilePixels<T> count;    // of faces, if only some may count
+  TilePixels<T> free;     // 1 / product, or 0 at the cap
   TileFaces<T> faces;
   Pool<BlockLists> lists;  // one: too large for what each thread is born with
   NearestSpace<T> nearest;
@@ -40,10 +41,7 @@ template <bool kLinear, int kSides, typename T>
 LRAST_INLINE Pack<T> exponent_at(const Tile<T>& tile, const FaceRecord<T>& face, Pack<T> x,
                                  Pack<T> y) {
   const FaceConstants<kSides, T> constants(tile, face);
-  const SideFrames<kSides, Pack<T>> frames = constants.at(x, y);
-  return soft_exponent<kLinear>(
-      outline_distance2<kSides>(frames.across, frames.along, constants.half),
-      side_of_outline<kSides>(frames.across));
+  return face_exponent<kLinear, kSides, T>(constants, constants.at(x, y));
 }
 
 // The processor looks ahead over few faces, of which each is a long chain of operations that wait for
@@ -134,49 +132,46 @@ void multiply_faces(const Tile<T>& tile, uint64_t blocks, T most, ForwardSpace<T
   }
 }
 
-/// Copies the pixels of a block that the picture has, the first of them at `place`.
+/// Copies the pixels of a tile that the picture has.
 template <typename T>
-LRAST_INLINE void copy_block(const T* from, int rows, int columns, int64_t stride, T* to) {
-  if (rows == kBlock && columns == kBlock)
-    for (int y = 0; y < kBlock; ++y)  // instructions rather than calls
-      memcpy(to + y * stride, from + kBlock * y, kBlock * sizeof(T));
-  else
-    for (int y = 0; y < rows; ++y)
-      memcpy(to + y * stride, from + kBlock * y, size_t(columns) * sizeof(T));
+void copy_tile(const SoftView<T>& view, const Tile<T>& tile, const TilePixels<T>& from, T* to) {
+  T* const origin = to + (view.index * view.height + tile.y) * view.width + tile.x;
+  for (int y = 0; y < tile.height; ++y) {
+    T* const row = origin + int64_t(view.width) * y;
+    const T* const pixels = from.at[kBlocksX * (y / kBlock)] + kBlock * (y % kBlock);
+    int x = 0;
+    for (; x + kBlock <= tile.width; x += kBlock)  // instructions rather than calls
+      memcpy(row + x, pixels + kBlock * x, kBlock * sizeof(T));
+    if (x < tile.width) memcpy(row + x, pixels + kBlock * x, size_t(tile.width - x) * sizeof(T));
+  }
 }
 
+/// Writes the picture; `product` is lost.
 template <typename T>
 void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const Tile<T>& tile,
-                const TilePixels<T>& product) {
+                TilePixels<T>& product, TilePixels<T>& free) {
   const Pack<T> one(T(1)), none(T(0)), cap(Power<T>::kCap);
-  alignas(64) T coverage[kBlockPixels], uncovered[kBlockPixels];
-  for (int block = 0; block < kBlocks; ++block) {
-    const int x = kBlock * (block % kBlocksX), y = kBlock * (block / kBlocksX);
-    const int rows = smaller(kBlock, tile.height - y), columns = smaller(kBlock, tile.width - x);
-    if (rows <= 0 || columns <= 0) continue;
+  for (int block = 0; block < kBlocks; ++block)
     for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes) {
       const Pack<T> p = load(product.at[block] + first);
-      const unsigned touched = bits_of(less(one, p)), open = bits_of(less(p, cap));
+      const bool touched = bits_of(less(one, p)) != 0, open = bits_of(less(p, cap)) != 0;
       // Without divisions where all pixels are free, or all covered: the same numbers.
-      Pack<T> covered(touched ? T(1) : T(0)), free(touched ? T(0) : T(1));
-      if (touched && open) {
-        covered = (p - one) / p;
-        free = select(less(p, cap), one / p, none);
-      }
-      store(covered, coverage + first);
-      store(free, uncovered + first);
+      const bool between = touched && open;
+      store(between ? (p - one) / p : touched ? one : none, product.at[block] + first);
+      store(between ? select(less(p, cap), one / p, none) : touched ? none : one,
+            free.at[block] + first);
     }
-    const int64_t place =
-        (view.index * view.height + tile.y + y) * view.width + tile.x + x;
-    copy_block(coverage, rows, columns, view.width, args.coverage + place);
-    copy_block(uncovered, rows, columns, view.width, args.uncovered + place);
-  }
+  copy_tile(view, tile, product, args.coverage);
+  copy_tile(view, tile, free, args.uncovered);
 }
 
 template <bool kLinear, typename T>
 void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const SoftFront& front,
                   int64_t number, ForwardSpace<T>& space) {
   const Tile<T> tile = make_tile(view, number);
+  // Early, so that memory takes it in while faces are looked at.
+  const TileLast<T, T, int32_t> last(args.last, view, tile);
+  if (args.last.key) last.clear();
   list_faces(view, front, number, tile, space.faces);
   space.lists.resize(1);
   for (int block = 0; block < kBlocks; ++block)
@@ -196,8 +191,6 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   else
     multiply_faces<kLinear, false>(tile, ~crowded, T(most), space);
   if (args.last.key) {
-    const TileLast<T, T, int32_t> last(args.last, view, tile);
-    last.clear();
     if (counting) crowded |= find_done(space, true, T(most));
     if (crowded) {
       list_depths(view, front, tile, space.faces, space.nearest.depths);
@@ -205,7 +198,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
                               last);
     }
   }
-  write_tile(args, view, tile, space.product);
+  write_tile(args, view, tile, space.product, space.free);
 }
 
 LRAST_END

@@ -2,6 +2,7 @@
 #pragma once
 #include "../core/soft_depth.h"
 #include "buffer.h"
+#include "pack.h"
 #include "parallel.h"
 #include "soft_coverage.h"
 
@@ -10,14 +11,14 @@ LRAST_BEGIN
 constexpr int kTile = 32;  // pixels; its 64 blocks of 4 x 4 fit the bits of a word
 constexpr int kTilePixels = kTile * kTile;
 
-/// Pixels within reach of a face, inclusive, and its number of sides: what sorting reads.
-struct FaceBox { int32_t first_x, first_y, last_x, last_y, sides; };
+/// Tiles within reach of a face, inclusive; last_x < first_x where there are none.
+struct TileBox { int32_t first_x, first_y, last_x, last_y; };
 
 /// Faces of one view; kept between calls because fresh pages are slow.
 struct SoftFront {
   Buffer<ScreenPoint> screen;   // (V,)
   Buffer<SoftFace> faces;       // (F,)
-  Buffer<FaceBox> boxes;        // (F,)
+  Buffer<TileBox> boxes;        // (F,): what sorting reads
   Buffer<int64_t> tile_begin;   // (tiles + 1,): sums of the numbers of faces
   int64_t first_place = 0;      // where the band of tiles begins that is listed in:
   Buffer<int32_t> tile_faces;   // ascending in each tile
@@ -119,9 +120,76 @@ SoftStatus set_up_face(const SoftView<T>& view, double min_area, SoftMargin marg
   if (unplaced >= 0) return {SoftStatus::kNotFinite, view.index, face[unplaced]};
   if (sides > 0 && !make_soft_face(polygon, sides, min_area, margin, view.width, view.height, out))
     return {SoftStatus::kNotFinite, view.index, farthest_corner(front.screen.data(), face)};
-  front.boxes[number] = {out.first_x, out.first_y, out.last_x, out.last_y, out.sides};
+  front.boxes[number] = out.sides == 0 ? TileBox{0, 0, -1, -1}
+                                       : TileBox{out.first_x / kTile, out.first_y / kTile,
+                                                 out.last_x / kTile, out.last_y / kTile};
   return {SoftStatus::kOk, 0, 0};
 }
+
+#if defined(__AVX2__)
+/// set_up_face() of faces as most are, with the bounds of all coordinates side by side: false, and
+/// nothing set, if a corner is no vertex or has no place, or the face has no area.
+class PlainFaces {
+ public:
+  template <typename T>
+  PlainFaces(const SoftView<T>& view, double min_area, SoftMargin margin)
+      : margin_(_mm256_setr_pd(-margin.x, -margin.y, margin.x, margin.y)),
+        size_(_mm256_setr_pd(view.width, view.height, view.width, view.height)),
+        first_(_mm_setr_epi32(0, 0, INT32_MIN, INT32_MIN)),
+        last_(_mm_setr_epi32(INT32_MAX, INT32_MAX, view.width - 1, view.height - 1)),
+        min_area_(min_area),
+        num_verts_(uint64_t(view.num_verts)) {}
+
+  LRAST_INLINE bool set_up(const int32_t* verts, const ScreenPoint* screen, SoftFace& out,
+                           TileBox& box) const {
+    const uint32_t i = uint32_t(verts[0]), j = uint32_t(verts[1]), k = uint32_t(verts[2]);
+    if (i >= num_verts_ || j >= num_verts_ || k >= num_verts_) return false;
+    const __m128d a = _mm_loadu_pd(&screen[i].x), b = _mm_loadu_pd(&screen[j].x),
+                  c = _mm_loadu_pd(&screen[k].x);
+    const __m128d to_b = b - a, to_c = c - a;
+    const __m128d products = to_b * _mm_shuffle_pd(to_c, to_c, 1);
+    const double area = products[0] - products[1];
+    // False for NaN, too.
+    if (!(fabs(area) > min_area_ && fabs(area) < kFarthest)) return false;
+    const __m128d low = _mm_min_pd(_mm_min_pd(a, b), c), high = _mm_max_pd(_mm_max_pd(a, b), c);
+    const __m256d bounds = _mm256_insertf128_pd(_mm256_castpd128_pd256(low), high, 1);
+    const __m256d far = _mm256_set1_pd(kFarthest), size = _mm256_andnot_pd(_mm256_set1_pd(-0.0), bounds);
+    if (_mm256_movemask_pd(_mm256_cmp_pd(size, far, _CMP_NLT_UQ))) return false;
+    const __m256d reached = bounds + margin_;
+    const __m256d up = _mm256_ceil_pd(reached);
+    const __m256d down = _mm256_floor_pd(reached - _mm256_set1_pd(1.0));
+    const __m256d rounded = _mm256_blend_pd(up, down, 0xc);
+    const __m256d within = _mm256_min_pd(_mm256_max_pd(rounded, _mm256_set1_pd(-1.0)), size_);
+    const __m128i pixels =
+        _mm_min_epi32(_mm_max_epi32(_mm256_cvttpd_epi32(within), first_), last_);
+    // Of each: whether its first pixel comes after its last.
+    const __m128i after = _mm_cmpgt_epi32(pixels, _mm_shuffle_epi32(pixels, _MM_SHUFFLE(1, 0, 3, 2)));
+    const bool none = _mm_movemask_ps(_mm_castsi128_ps(after)) & 3;
+    _mm_storeu_pd(&out.corner[0].x, a);
+    _mm_storeu_pd(&out.corner[1].x, b);
+    _mm_storeu_pd(&out.corner[2].x, c);
+    _mm_storeu_pd(&out.corner[3].x, a);
+    out.turn = area > 0.0 ? 1.0 : -1.0;
+    out.sides = none ? 0 : 3;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(&out.first_x), pixels);
+    static_assert(kTile == 32, "a shift by 5");
+    const __m128i tiles = _mm_srai_epi32(pixels, 5), empty = _mm_setr_epi32(0, 0, -1, -1);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(&box), none ? empty : tiles);
+    return true;
+  }
+
+ private:
+  __m256d margin_, size_;
+  __m128i first_, last_;
+  double min_area_;
+  uint64_t num_verts_;
+};
+#else
+struct PlainFaces {
+  template <typename T> PlainFaces(const SoftView<T>&, double, SoftMargin) {}
+  bool set_up(const int32_t*, const ScreenPoint*, SoftFace&, TileBox&) const { return false; }
+};
+#endif
 
 template <typename T> SoftStatus set_up_faces(const SoftView<T>& view, SoftFront& front) {
   front.faces.resize(view.num_faces);
@@ -135,8 +203,11 @@ template <typename T> SoftStatus set_up_faces(const SoftView<T>& view, SoftFront
                   [&](int chunk, int64_t begin, int64_t end) {
     SoftStatus& status = found[chunk];
     status = {SoftStatus::kOk, 0, 0};
+    const PlainFaces plain(view, min_area, margin);
+    const ScreenPoint* const screen = front.screen.data();
     for (int64_t i = begin; i < end && status.code == SoftStatus::kOk; ++i)
-      status = set_up_face(view, min_area, margin, front, i);
+      if (!plain.set_up(view.faces + 3 * i, screen, front.faces[i], front.boxes[i]))
+        status = set_up_face(view, min_area, margin, front, i);
   });
   for (int i = 0; i < chunks; ++i)
     if (found[i].code != SoftStatus::kOk) return found[i];
@@ -148,12 +219,11 @@ struct TileBand { int64_t begin, end; };
 
 /// Calls body(tile) for each tile of a band within reach of a face, row by row.
 template <typename Body>
-void over_tiles(const FaceBox& face, int tiles_x, TileBand band, Body&& body) {
-  if (face.sides == 0) return;
-  const int top = larger(face.first_y / kTile, int(band.begin / tiles_x));
-  const int bottom = smaller(face.last_y / kTile, int((band.end - 1) / tiles_x));
+void over_tiles(const TileBox& face, int tiles_x, TileBand band, Body&& body) {
+  const int top = larger(face.first_y, int(band.begin / tiles_x));
+  const int bottom = smaller(face.last_y, int((band.end - 1) / tiles_x));
   for (int y = top; y <= bottom; ++y)
-    for (int x = face.first_x / kTile; x <= face.last_x / kTile; ++x) {
+    for (int x = face.first_x; x <= face.last_x; ++x) {
       const int64_t tile = int64_t(y) * tiles_x + x;
       if (tile >= band.begin && tile < band.end) body(tile);
     }

@@ -99,17 +99,17 @@ __attribute__((flatten)) void list_keys(const Tile<T>& tile, const FaceRecord<T>
         Two x, y;
         block_pixels(at, part, x, y);
         const SideFrames<kSides, Two> frames = constants.at(x, y);
-        const FaceChance<Two> f = face_chance<kLinear, kSides, T>(constants, frames);
-        const Two key =
-            select(f.counts, key_at(depth, frames.across, x, y), Two(T(-INFINITY)));
-        const int first = part * Pack<T>::kLanes;
-        any[0] |= bits_of(f.counts.first);
-        store(key.first, space.keys.data() + kBlockPixels * row[0] + first);
-        store(f.chance.odds.first, space.odds.data() + kBlockPixels * row[0] + first);
-        if (!pair.two) continue;
-        any[1] |= bits_of(f.counts.second);
-        store(key.second, space.keys.data() + kBlockPixels * row[1] + first);
-        store(f.chance.odds.second, space.odds.data() + kBlockPixels * row[1] + first);
+        const Two z = face_exponent<kLinear, kSides, T>(constants, frames);
+        const MaskOf<Two> counts = less(Two(constants.end), z);
+        const Two key = select(counts, key_at(depth, frames.across, x, y), Two(T(-INFINITY)));
+        const auto put = [&](int i, Pack<T> key, Pack<T> z, PackMask<T> counts) {
+          const int64_t place = kBlockPixels * row[i] + part * Pack<T>::kLanes;
+          any[i] |= bits_of(counts);
+          store(key, space.keys.data() + place);
+          store(odds_for_cap<kLinear>(z, constants.fade, counts), space.odds.data() + place);
+        };
+        put(0, key.first, z.first, counts.first);
+        if (pair.two) put(1, key.second, z.second, counts.second);
       }
       // A row without any pixel is overwritten by the next.
       for (int i = 0; i < 1 + int(pair.two); ++i) {

@@ -61,12 +61,17 @@ template <typename V> struct FaceChance {
   MaskOf<V> counts;
 };
 template <bool kLinear, int kSides, typename T, typename V>
-LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
-                                       const SideFrames<kSides, V>& frames) {
+LRAST_INLINE V face_exponent(const FaceConstants<kSides, T>& face,
+                             const SideFrames<kSides, V>& frames) {
   V half[kSides];
   for (int k = 0; k < kSides; ++k) half[k] = face.half[k];
-  const V z = soft_exponent<kLinear>(outline_distance2<kSides>(frames.across, frames.along, half),
-                                     side_of_outline<kSides>(frames.across));
+  return soft_exponent<kLinear>(outline_distance2<kSides>(frames.across, frames.along, half),
+                                side_of_outline<kSides>(frames.across));
+}
+template <bool kLinear, int kSides, typename T, typename V>
+LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
+                                       const SideFrames<kSides, V>& frames) {
+  const V z = face_exponent<kLinear, kSides, T>(face, frames);
   return {soft_chance<kLinear, T>(z, V(face.fade)), less(V(face.end), z)};
 }
 
@@ -92,15 +97,16 @@ struct BlockPair {
 
 /// Blocks of the tile in the box of a face, inclusive.
 struct BlockBox {
-  int first_x, first_y, last_x, last_y;
+  int32_t first_x, first_y, last_x, last_y;
 
   BlockBox() = default;
-  template <typename T>
-  BlockBox(const Tile<T>& tile, const SoftFace& face)
-      : first_x(larger(face.first_x - tile.x, 0) / kBlock),
-        first_y(larger(face.first_y - tile.y, 0) / kBlock),
-        last_x(smaller(face.last_x - tile.x, kTile - 1) / kBlock),
-        last_y(smaller(face.last_y - tile.y, kTile - 1) / kBlock) {}
+  template <typename T> BlockBox(const Tile<T>& tile, const SoftFace& face) {
+    const int32_t* const pixels = &face.first_x;  // in the same order
+    const int32_t corner[2] = {tile.x, tile.y};
+    int32_t* const out = &first_x;
+    for (int i = 0; i < 4; ++i)
+      out[i] = int32_t(uint32_t(smaller(larger(pixels[i] - corner[i % 2], 0), kTile - 1)) / kBlock);
+  }
   bool fits_window() const {
     return last_x - first_x < kBlock && last_y - first_y < kBlock;
   }

@@ -22,7 +22,7 @@ import rasterizer_figures as figures
 import rasterizer_soft_figures as soft_figures
 import rasterizer_texture_figures as texture_figures
 import torch
-from rasterizer_measures import accuracy_rows, cosine_rows
+from rasterizer_measures import accuracy_rows, channel_rows, cosine_rows
 
 from lightning_rast.ops import LightningRastWarning
 
@@ -75,24 +75,21 @@ def ratio_rows(kind: str, ours: str) -> Rows:
     return out
 
 
-PAIR_COLUMNS = ("pairs, 10³", "ns each", "evaluated, 10³", "ns each of these")
+PAIR_COUNTS = {"in reach": "within reach", "of 4x4": "of 4 × 4 blocks", "of 8x8": "of 8 × 8 blocks"}
 
 
 def pair_rows() -> Rows:
-    """Pairs of a pixel and a face within its reach in a view, thousands, those that are evaluated,
-    and ns for each."""
+    """Pairs of a pixel and a face in a view by three counts, thousands, and ns for each."""
     rows = [row for row in json.loads(TIMES.read_text())["soft"] if row["threads"] == 1]
-    names = [name.removesuffix(" pairs") for name in rows[0]["notes"] if name.endswith(" pairs")]
-    columns = [f"{name} {column}" for name in names for column in PAIR_COLUMNS]
-    out: Rows = [["mesh", "faces", "image", *columns]]
-    for row in rows:
-        line: list[object] = [row["mesh"], row["faces"], row["size"]]
-        for name in names:
-            line.append(f"{row['notes'][f'{name} pairs'] / 1000:.0f}")
-            line.append(f"{row['notes'][f'{name} ns per pair']:.2f}")
-            line.append(f"{row['notes'][f'{name} looked at'] / 1000:.0f}")
-            line.append(f"{row['notes'][f'{name} ns per look']:.2f}")
-        out.append(line)
+    columns = [f"{title}, {what}" for title in PAIR_COUNTS.values() for what in ("10³", "ns each")]
+    out: Rows = [["semantics", "faces", "image", *columns]]
+    for name in ("softras", "pixel", "pytorch3d"):
+        for row in rows:
+            line: list[object] = [name, row["faces"], row["size"]]
+            for kind in PAIR_COUNTS:
+                line.append(f"{row['notes'][f'{name} pairs {kind}'] / 1000:.0f}")
+                line.append(f"{row['notes'][f'{name} ns {kind}']:.2f}")
+            out.append(line)
     return out
 
 
@@ -133,6 +130,7 @@ def tables(numbers: dict) -> dict[str, Rows]:
         "operators": operator_rows(),
         "accuracy": accuracy_rows(),
         "cosines": cosine_rows(),
+        "channels": channel_rows(),
         **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
         "soft_pairs": pair_rows(),
         "visibility_ratios": ratio_rows("visibility", "lightning_rast"),
@@ -170,7 +168,7 @@ def main() -> None:
         make(numbers).savefig(path, dpi=110, metadata={"Software": None})
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
     filled = tables(numbers)
-    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy", "cosines")}
+    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy", "cosines", "channels")}
     NUMBERS.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
     for text in (TEXT, DECISION):
         text.write_text(fill_in(text.read_text(), filled))

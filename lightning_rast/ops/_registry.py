@@ -1,5 +1,6 @@
 """What every operator shares: its registration with torch and the errors of the C ABI."""
 
+import functools
 import os
 
 import torch
@@ -73,6 +74,25 @@ def check_tensors(op: str, **tensors: object) -> None:
             )
 
 
+def check_floats(op: str, name: str, tensor: Tensor) -> None:
+    """Refuse what is neither float32 nor float64."""
+    if tensor.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"{op}: {name} must be float32 or float64, got {tensor.dtype}; use {name}.float()"
+        )
+
+
+def check_faces(op: str, faces: Tensor) -> None:
+    """Refuse what is not int32 (F, 3)."""
+    if faces.dtype == torch.int32 and faces.dim() == 2 and faces.shape[1] == 3:
+        return
+    is_other_type = faces.dtype != torch.int32 and not faces.is_floating_point()
+    raise ValueError(
+        f"{op}: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
+        + ("; use faces.int()" if is_other_type else "")
+    )
+
+
 def _is_wrapped(tensor: Tensor) -> bool:
     """Whether functorch differentiates through it; vmap alone passes."""
     while _functorch is not None and _functorch.is_functorch_wrapped_tensor(tensor):
@@ -116,15 +136,21 @@ def check_memory(op: str, device: torch.device, num_bytes: int, remedy: str) -> 
     """Refuse what cannot fit into the machine's memory; asking for it could end the process."""
     if device.type != "cpu" or torch.compiler.is_compiling():
         return  # CUDA says so itself, and a graph has no sizes to look at
-    names = os.sysconf_names if hasattr(os, "sysconf") else {}
-    if not {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= set(names):
-        return
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    present = _present_bytes()
     if num_bytes > present > 0:
         raise MemoryError(
             f"{op}: the result needs {num_bytes / 2**30:.1f} GiB, this machine has "
             f"{present / 2**30:.1f}; {remedy}"
         )
+
+
+@functools.cache
+def _present_bytes() -> int:
+    """The machine's memory; 0 where the system does not say."""
+    names = os.sysconf_names if hasattr(os, "sysconf") else {}
+    if not {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= set(names):
+        return 0
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _is_whole(size: object) -> bool:

@@ -70,13 +70,9 @@ def calling_place() -> tuple[str, int]:
 # --- Hard images in a loss ------------------------------------------------------------------------
 
 
-class _Watch:
-    """Whether one rasterization has met `antialias`."""
-
-    def __init__(self) -> None:
-        self.antialiased = False
-
-
+# Whether one rasterization has met `antialias`: a dictionary, as what torch.save writes of a tensor
+# includes its attributes, and torch.load takes nothing but plain types.
+_ANTIALIASED = "antialiased"
 _WATCH = "_lightning_rast_watch"
 _HARD_IMAGE = "hard_image"
 
@@ -98,7 +94,7 @@ def watch_fragments(fragments: RasterFragments) -> None:
     if torch.compiler.is_compiling() or _HARD_IMAGE in _given:
         return
     if fragments.bary.requires_grad:
-        setattr(_owner(fragments), _WATCH, _Watch())
+        setattr(_owner(fragments), _WATCH, {_ANTIALIASED: False})
 
 
 def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
@@ -111,7 +107,7 @@ def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
     place = calling_place()
 
     def look(grad: Tensor | None) -> None:
-        if grad is not None and not watch.antialiased:
+        if grad is not None and not watch[_ANTIALIASED]:
             warn_once(
                 _HARD_IMAGE,
                 "visibility gradients are missing: the vertices of this image need gradients, and "
@@ -132,7 +128,7 @@ def mark_antialiased(fragments: SeenFaces) -> None:
         return
     watch = getattr(_owner(fragments), _WATCH, None)
     if watch is not None:
-        watch.antialiased = True
+        watch[_ANTIALIASED] = True
 
 
 def share_watch(fragments: RasterFragments, changed: RasterFragments) -> None:

@@ -73,8 +73,10 @@ def antialias(
     approximate that of the true picture. Where it is only an approximation:
 
     - the colour on either side of a boundary is that at the centre of the nearest pixel which shows
-      that side, up to a pixel away. Where colours change fast next to a fold, as normals do, the
-      jump is off by as much;
+      that side, up to a pixel away. Where colours change fast next to a fold, the jump is off by
+      as much. Normals of smooth surfaces change without bound there: their gradients point to
+      within 30 degrees of the true one, and are up to 1.8 times as long, where those of colours,
+      masks and depth are within 12 degrees;
     - surfaces intersect as the planes of the faces do at the pixels' centres;
     - in a pixel with three or more surfaces, areas may not add up; they are then clamped;
     - what shows in no pixel nearby has no colour to blend: there the pixel stays as it is. That is

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from lightning_rast.ops._contour_cpu import FLOATS, ContourCall, FiveTensors
+from lightning_rast.ops._contour_cpu import ContourCall, FiveTensors
 from lightning_rast.ops._registry import (
     OPERATORS,
+    check_floats,
     check_image_size,
     check_tensors,
     runs_eagerly_on_cpu,
@@ -109,11 +110,10 @@ def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]
             "contour_coverage: topology must be a lightning_rast.scene.Topology, got "
             f"{type(topology).__name__}; make one with Topology.from_faces(faces, num_verts)"
         )
-    shape, dtype = verts_clip.shape, verts_clip.dtype
+    shape = verts_clip.shape
     if len(shape) != 3 or shape[2] != 4:
         raise ValueError(f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(shape)}")
-    if dtype not in FLOATS:
-        raise ValueError(f"contour_coverage: verts_clip must be float32 or float64, got {dtype}")
+    check_floats("contour_coverage", "verts_clip", verts_clip)
     if shape[1] != topology.num_verts:
         raise ValueError(
             f"contour_coverage: verts_clip has {shape[1]} vertices, "

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_tensors, raise_status
+from lightning_rast.ops._registry import OPERATORS, check_faces, check_tensors, raise_status
 from lightning_rast.ops.advice import RasterFragments, watch_hard_image
 
 
@@ -94,10 +94,7 @@ def _check_rows(attrs: Tensor, faces: Tensor | None, num_views: int) -> None:
                 f"{shape}; attributes of vertices need faces (F, 3)"
             )
     else:
-        if faces.dim() != 2 or faces.shape[1] != 3 or faces.dtype != torch.int32:
-            raise ValueError(
-                f"interpolate: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
-            )
+        check_faces("interpolate", faces)
         if attrs.dim() not in (2, 3):
             raise ValueError(
                 f"interpolate: attrs must be (V, C) or (N, V, C), got {shape}; attributes of face "

@@ -12,6 +12,8 @@ from torch import Tensor
 from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import (
     OPERATORS,
+    check_faces,
+    check_floats,
     check_image_size,
     check_memory,
     check_tensors,
@@ -122,12 +124,8 @@ def _check(op: str, verts_clip: Tensor, faces: Tensor, face_ranges: Tensor | Non
         raise ValueError(
             f"{op}: verts_clip must be (N, V, 4) or (V, 4), got {tuple(verts_clip.shape)}"
         )
-    if verts_clip.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"{op}: verts_clip must be float32 or float64, got {verts_clip.dtype}")
-    if faces.dim() != 2 or faces.shape[1] != 3 or faces.dtype != torch.int32:
-        raise ValueError(
-            f"{op}: faces must be int32 (F, 3), got {_dtype_name(faces)} {tuple(faces.shape)}"
-        )
+    check_floats(op, "verts_clip", verts_clip)
+    check_faces(op, faces)
     if faces.shape[0] >= 2**31:
         raise ValueError(f"{op}: faces holds {faces.shape[0]} faces, at most 2**31 - 1 can be")
     if faces.device != verts_clip.device:
@@ -148,16 +146,12 @@ def _check(op: str, verts_clip: Tensor, faces: Tensor, face_ranges: Tensor | Non
         num_views = verts_clip.shape[0] if verts_clip.dim() == 3 else "N"
         raise ValueError(
             f"{op}: face_ranges must be int64 ({num_views}, 2), "
-            f"got {_dtype_name(face_ranges)} {tuple(face_ranges.shape)}"
+            f"got {face_ranges.dtype} {tuple(face_ranges.shape)}"
         )
     if face_ranges.device != verts_clip.device:
         raise ValueError(
             f"{op}: verts_clip is on {verts_clip.device}, face_ranges on {face_ranges.device}"
         )
-
-
-def _dtype_name(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 # The integers come last: torch.library.opcheck adds up the outputs in the type of the first.

@@ -11,7 +11,14 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, check_tensors, raise_status
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_faces,
+    check_floats,
+    check_image_size,
+    check_tensors,
+    raise_status,
+)
 
 Semantics = Literal["pixel", "softras", "pytorch3d"]
 
@@ -170,12 +177,8 @@ def check_soft_inputs(
     check_tensors(op, verts_clip=verts_clip, faces=faces)
     if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
         raise ValueError(f"{op}: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}")
-    if verts_clip.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"{op}: verts_clip must be float32 or float64, got {verts_clip.dtype}")
-    if faces.dtype != torch.int32 or faces.dim() != 2 or faces.shape[1] != 3:
-        raise ValueError(
-            f"{op}: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
-        )
+    check_floats(op, "verts_clip", verts_clip)
+    check_faces(op, faces)
     if faces.device != verts_clip.device:
         raise ValueError(f"{op}: verts_clip is on {verts_clip.device}, faces on {faces.device}")
     check_image_size(op, image_size)

@@ -9,7 +9,13 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_tensors, raise_status, runs_eagerly_on_cpu
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_floats,
+    check_tensors,
+    raise_status,
+    runs_eagerly_on_cpu,
+)
 
 
 def transform_points(
@@ -45,8 +51,7 @@ def _check(points: Tensor, matrices: Tensor) -> None:
         raise ValueError(
             f"transform_points: points must be (V, 3) or (N, V, 3), got {tuple(points.shape)}"
         )
-    if points.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"transform_points: points must be float32 or float64, got {points.dtype}")
+    check_floats("transform_points", "points", points)
     if matrices.dim() != 3 or matrices.shape[1:] != (4, 4):
         raise ValueError(
             f"transform_points: matrices must be (N, 4, 4), got {tuple(matrices.shape)}"

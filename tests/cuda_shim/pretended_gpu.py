@@ -118,6 +118,8 @@ def _route_operators() -> None:
         @functools.wraps(function)
         def either(*args: Any, **kwargs: Any) -> Any:
             if any(_is_marked(value) for value in tree_leaves((args, kwargs))):
+                if name.endswith(("_vjp", "_backward")):
+                    _mark((args, kwargs))  # what torch's own backward passes have made has no mark
                 with _Pretence():  # left while it handles a call, or a backward pass is running
                     return _mark(kernels["CUDA" + name](*args, **kwargs))
             return function(*args, **kwargs)

@@ -7,6 +7,7 @@ Needs nvcc, not a GPU.
 """
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ MULTIPROCESSORS = 132
 TEXT = """# CUDA kernels: registers, stack and occupancy
 
 `python tests/packaging/kernel_occupancy.py --page` writes this page from what nvcc's assembler says
-about sm_90 ({compiler}). `make cuda-check` lists registers, stack and spills for all architectures.
+about sm_90 ({compiler}).
+`make cuda-check` lists registers, stack and spills for all architectures.
 
 Occupancy is the share of an H200's 64 warps per multiprocessor that find room, by registers, shared
 memory and blocks. It is an upper bound, known without a GPU; how fast a kernel is only a GPU tells.
@@ -37,10 +39,10 @@ memory and blocks. It is an upper bound, known without a GPU; how fast a kernel 
 
 **Stack is memory.** It holds arrays with computed indices: the pieces of a pixel, the faces along a
 line between two pixels. A GPU reserves the largest stack of all kernels that have run for every
-thread that it can hold at a time. On an H200 that is {reserved:.0f} MB, most of it for `antialias`
-(`find_crossing_of_pair`, 64 faces in both directions), elsewhere in proportion to the threads that
-the GPU can hold. torch's figures do not show it. It is reserved when such a kernel first runs: one
-reason to run a step before capturing a graph.
+thread that it can hold at a time: on an H200 {reserved:.0f} MB, elsewhere in proportion to the
+threads that the GPU can hold. The largest are those of `antialias` (`find_crossing_of_pair`, 64
+faces in both directions). torch's figures do not show it. It is reserved when such a kernel first
+runs: one reason to run a step before capturing a graph.
 
 **What is low on purpose.** `scan_*` is one block: prefix sums of one number per tile. `draw_*`
 holds its threads' faces in registers, and in shared memory for the warp that draws them. The soft
@@ -60,7 +62,8 @@ class Occupancy:
 
     @property
     def name(self) -> str:
-        return demangled(self.cost.kernel).removeprefix("lrast::cuda::")
+        """With the type of its arguments: some kernels have the same name."""
+        return f"{kernel_of(self.cost)}({argument_of(self.cost.kernel)})"
 
     @property
     def percent(self) -> float:
@@ -85,11 +88,21 @@ def block_sizes(sources: Path) -> dict[str, int]:
     return {kernel: int(constants[name]) for kernel, name in bounds.items()}
 
 
+def kernel_of(cost: KernelCost) -> str:
+    return demangled(cost.kernel).rpartition("::")[2].partition("<")[0]
+
+
+def argument_of(symbol: str) -> str:
+    """`Work<float>` of a kernel `void lrast::cuda::k<float>(lrast::cuda::Work<float>)`."""
+    long_name = subprocess.run(["c++filt", symbol], capture_output=True, text=True, check=True)
+    argument = re.sub(r"(\(anonymous namespace\)|lrast|cuda)::", "", long_name.stdout.strip())
+    return argument.partition("(")[2].removesuffix(")")
+
+
 def occupancies(log: str) -> Iterator[Occupancy]:
     sizes = block_sizes(KERNELS)
     for cost in kernel_costs(log):
-        kernel = demangled(cost.kernel).rpartition("::")[2].partition("<")[0]
-        yield Occupancy(cost, sizes[kernel])
+        yield Occupancy(cost, sizes[kernel_of(cost)])
 
 
 def table(rows: list[Occupancy]) -> str:
@@ -97,7 +110,7 @@ def table(rows: list[Occupancy]) -> str:
     for row in sorted(rows, key=lambda row: row.name):
         cost = row.cost
         numbers = (row.threads, cost.registers, cost.shared_bytes, cost.stack_bytes)
-        cells = (f"`{row.name}`", *numbers, cost.spilled_bytes, f"{row.percent:.0f} %")
+        cells = (f"`{row.name}`", *numbers, cost.spilled_bytes, f"{row.percent:.3g} %")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"
 

@@ -4,13 +4,14 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
+from tests.patience import PATIENCE
+
 try:
     import resource
 except ImportError:  # Windows
     resource = None
 
 SECONDS = 5  # of the processor
-PATIENCE = 120  # seconds by the clock
 _MORE_MEMORY = 2**30
 
 
@@ -23,7 +24,7 @@ def bounded_time(seconds: float = SECONDS, patience: float = PATIENCE) -> Iterat
     """At most so many seconds of computing, however much else the machine does.
 
     patience: seconds by the clock, for what waits and does not compute: a busy machine may make
-        a reader many times slower, but not as slow as this.
+        a reader many times slower, but not as slow as that.
     """
 
     def computes_on(*_: object) -> None:
