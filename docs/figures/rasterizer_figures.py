@@ -56,8 +56,8 @@ def visibility_figure(numbers: dict) -> Figure:
     weights = smooth_weights(size)
     show(axes[0, 3], weights, "minus gradient of depths", cmap="RdBu_r", vmin=-4, vmax=4)
     grad = gradient_at_verts(scene, lambda clip: rasterize(clip, faces, size).depth[0], weights)
-    with_gradient = show_descent(axes[0, 3], scene, grad, 8.0)
-    numbers["visibility"] = {"vertices": len(grad), "with_gradient": with_gradient}
+    count = show_descent(axes[0, 3], scene, grad, longest_px=8.0)
+    numbers["visibility"] = {"vertices": len(grad), "with_gradient": count}
     return figure
 
 

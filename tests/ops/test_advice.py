@@ -78,6 +78,13 @@ def test_a_hard_image_in_a_loss_warns_once(verts_clip: Tensor):
     assert "antialias(image" in only_warning(fit)
 
 
+def test_two_hard_images_in_one_loss_warn_once(verts_clip: Tensor):
+    def fit() -> None:
+        (hard_loss(fragments_of(verts_clip)) + hard_loss(fragments_of(verts_clip))).backward()
+
+    only_warning(fit)
+
+
 def test_face_numbers_that_are_watched_can_be_saved_and_loaded(verts_clip: Tensor, tmp_path: Path):
     fragments = fragments_of(verts_clip)
     torch.save({"face_idx": fragments.face_idx}, tmp_path / "picture.pt")
@@ -220,13 +227,14 @@ def test_seams_are_counted():
 
 
 @pytest.mark.usefixtures("silence")
-@pytest.mark.parametrize("kind", ["closed", "open", "welded", "empty"])
+@pytest.mark.parametrize("kind", ["closed", "open", "welded", "points", "empty"])
 def test_meshes_without_seams_do_not_warn(kind: str):
     sphere = icosphere(2)
     mesh = {
         "closed": sphere,
         "open": Mesh(sphere.verts, sphere.faces[7:]),
         "welded": split_at_a_seam(sphere).weld(),
+        "points": Mesh(torch.zeros(6, 3), torch.arange(6).reshape(2, 3)),
         "empty": Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32)),
     }[kind]
     advice.warn_about_seams(mesh.verts, mesh.topology)
