@@ -86,22 +86,36 @@ def _atlas(levels: list[Tensor], wrap: str) -> tuple[Tensor, Tensor]:
     And where they are in it, (L, 4): width and height; column and row of the first texel.
     """
     width = levels[0].shape[-1]
-    parts, places, row = [], [], 1
+    parts = []
     for level in levels:
         part = pad(level, (1, 1, 1, 1), mode=_BORDERS[wrap])
         missing = width - level.shape[-1]
         parts.append(pad(part, (0, missing)) if missing else part)
-        places.append((level.shape[-1], level.shape[-2], 1, row))
-        row += level.shape[-2] + 2
     picture = torch.cat(parts, dim=-2) if len(parts) > 1 else parts[0]
-    return picture, levels[0].new_tensor(places)
+    return picture, _places(levels)
+
+
+def _places(levels: list[Tensor]) -> Tensor:
+    # Computed where the texture is: numbers from the host would stall a GPU, and no captured graph
+    # takes them.
+    number = torch.arange(len(levels), device=levels[0].device)
+    height, width = (_halvings(size, number) for size in levels[0].shape[-2:])
+    row = (height + 2).expand(len(levels), -1).tril(-1).sum(dim=1) + 1
+    places = torch.stack((width, height, torch.ones_like(row), row), dim=-1)
+    return places.to(levels[0].dtype)
+
+
+def _halvings(size: int, number: Tensor) -> Tensor:
+    """`size` halved so many times, rounded down, but never below 1."""
+    return (torch.full_like(number, size) >> number).clamp(min=1)
 
 
 def _bilinear(picture: Tensor, place: Tensor, local: Tensor) -> Tensor:
     """Colours (T, C, 1, P) of the level at `place` (4,) or (T, 1, P, 4), at points in [0, 1]."""
     size, start = place.split(2, dim=-1)
     height, width = picture.shape[-2:]
-    grid = (local * size + start) * (2 / place.new_tensor((width, height))) - 1
+    extent = torch.stack((place.new_full((), width), place.new_full((), height)))
+    grid = (local * size + start) * (2 / extent) - 1
     return grid_sample(picture, grid, padding_mode="border", align_corners=False)
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_rast.ops import (
     advice,
@@ -222,6 +223,36 @@ def test_compiles_into_one_graph(how: str):
     torch.testing.assert_close(value, loss(texture))
     (actual,) = torch.autograd.grad(value, texture)
     torch.testing.assert_close(actual, torch.autograd.grad(loss(texture), texture)[0])
+
+
+class _Calls(TorchDispatchMode):
+    """Operators that torch calls meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.add(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("how", ["nearest", "bilinear", "mipmap"])
+def test_nothing_crosses_between_host_and_device(how: str):
+    """A captured graph takes no number from the host, and the host waits for none."""
+    texture = torch.rand(5, 9, 3).requires_grad_()
+    uv = torch.rand(2, 4, 2).requires_grad_()
+    change = torch.rand(2, 4, 2)
+    changes = {"uv_dx": change, "uv_dy": change} if how == "mipmap" else {}
+    with _Calls() as calls:
+        sample_texture(texture, uv, filter=how, **changes).sum().backward()
+    # What `torch.tensor([...])` and `.item()` come down to.
+    assert not calls.names & {
+        "aten.lift_fresh.default",
+        "aten.lift_fresh_copy.default",
+        "aten._local_scalar_dense.default",
+        "aten.item.default",
+    }
 
 
 @pytest.mark.parametrize("num_threads", [2, 5])
