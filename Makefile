@@ -40,7 +40,7 @@ help:
 	@echo 'make docs        the API reference from the docstrings, build/api/index.html'
 	@echo 'make wheel-test  build the wheel, install it elsewhere, try it from another folder'
 	@echo 'make cuda-check  compile the CUDA kernels for every architecture, list registers and spills'
-	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, sanitizers, times (PYTHON=, WHEELS=folder, OUT=folder)'
+	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, times, sanitizers (PYTHON=, WHEELS=folder, OUT=folder, ONLY=parts, MINUTES=)'
 	@echo 'make lock        renew requirements.lock (needs uv)'
 	@echo 'make clean       remove what was built; .venv and logs stay'
 
@@ -81,7 +81,8 @@ cuda-check: build
 # Needs no .venv: the Python that has torch for this GPU is the one to check.
 gpu-check:
 	$(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(PY)) $(PYTHON)),$(PYTHON)) benchmarks/gpu_check.py \
-	  --out $(OUT) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(PRETEND),--pretend)
+	  --out $(OUT) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PRETEND),--pretend)
 
 docs: build
 	$(PY) docs/make_api.py

@@ -96,7 +96,7 @@ def page(record: dict[str, Any]) -> str:
         "# What each stage buys\n\nThe preset `best` with one thing changed, by"
         " `benchmarks/ablation.py`. Of rendered shapes the volume IoU, of\nmasks the mean held-out"
         " IoU; the genus in brackets; after the name the number of training views. A cell without\n"
-        "a number was not run; the mean is over those that were.\n"
+        "a number was not run, to save time; the mean is over those that were.\n"
         f"{where}, runs of {commits}.\n\n{table}\n{_crossings(results, objects)}"
     )
 

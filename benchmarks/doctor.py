@@ -20,6 +20,7 @@ from benchmarks.doctor_cases import (
     noisy_cameras,
     rendered_sets,
 )
+from benchmarks.stopwatch import product_commit
 from lightning_rast.data import Views
 from lightning_rast.doctor.diagnosis import Diagnosis, diagnose
 
@@ -90,6 +91,7 @@ def _row(found: Diagnosis, broken: Break | None, views: Views) -> dict:
         wanted = {broken.fixes, *broken.also}
         right = "yes" if found.fixes in wanted else "tied" if wanted & set(found.equal) else "no"
     return {
+        "commit": product_commit(),
         "said": said,
         "right": right,
         "iou": round(float(found.ious.mean()), 3),
@@ -106,6 +108,7 @@ def _page(record: dict) -> str:
     named = [record[s][b]["right"] for s in sets for b in broken if b in record[s]]
     yes, tied = named.count("yes"), named.count("tied")
     good = [record[s][b]["right"] for s in sets for b in labels if _is_good(b) and b in record[s]]
+    commits = {row["commit"] for rows in record.values() for row in rows.values()}
     lines = [
         "# What the doctor names",
         "",
@@ -117,6 +120,7 @@ def _page(record: dict) -> str:
         f"in {tied} more the right one is named as fitting as well. Of good views, also with",
         "inexact cameras and with two masks of which half is blank,",
         f"{good.count('yes')} of {len(good)} are said to agree.",
+        f"Rows are of these states of the library: {', '.join(sorted(commits))}.",
         "",
         "| | " + " | ".join(f"{s} ({record[s]['good']['num_views']})" for s in sets) + " |",
         "|---|" + "---|" * len(sets),

@@ -34,6 +34,9 @@ from lightning_rast.ops._library import has_cuda
 from lightning_rast.scene import Camera
 
 SCENES = [(4, 256), (5, 512), (6, 512), (8, 1024)]  # levels of subdivision, side of the image
+# The optimizer counts its steps on the host, so that a captured graph keeps its bias correction;
+# after so many steps there is none left to keep.
+WARM_UP_STEPS = 400
 NO_KERNEL = "no CUDA kernel"
 FAILED = "failed: "
 
@@ -130,9 +133,7 @@ def training_rows(options: argparse.Namespace) -> Iterator[Timing]:
 
 def time_step(scene: Scene, camera: Camera, target: Tensor, row: Timing) -> None:
     step = training_step(scene, camera, target)
-    # The optimizer counts its steps on the host, so that a captured graph keeps its bias
-    # correction; after so many steps there is none left to keep.
-    for _ in range(400):
+    for _ in range(WARM_UP_STEPS):
         step()
     row.eager = best_device_ms(step) / row.views
     row.megabytes = peak_megabytes(step) / row.views
@@ -160,13 +161,13 @@ def time_peer(make: Callable[..., Peers], name: str, verts: Tensor, row: Timing)
     row.eager = best_device_ms(lambda: draw(verts)) / row.views
 
 
-def print_rows(rows: Iterator[Timing], results: list[Timing]) -> None:
+def print_rows(rows: Iterator[Timing], done: Callable[[Timing], None]) -> None:
     columns = ("forward", "eager", "graph", "floor", "percent_of_floor", "megabytes")
     header = ["", "faces", "image", "views", *columns, "note"]
     print("| " + " | ".join(header).replace("_", " ") + " |")
     print("|" + "---|" * len(header))
     for row in rows:
-        results.append(row)
+        done(row)
         numbers = [getattr(row, column) for column in columns]
         cells = ["" if number is None else f"{number:.3g}" for number in numbers]
         print(
@@ -213,12 +214,16 @@ def main() -> None:
         "peers": ("Beside other rasterizers, ms per view", peer_rows),
     }
     results: list[Timing] = []
+
+    def done(row: Timing) -> None:
+        results.append(row)
+        if options.json is not None:  # each time: this may be stopped before its end
+            write_json(options.json, where, results)
+
     for name, (title, rows) in tables.items():
         if options.only in (None, name):
             print(f"## {title}\n")
-            print_rows(rows(options), results)
-            if options.json is not None:
-                write_json(options.json, where, results)
+            print_rows(rows(options), done)
     if contour_overflowed():
         sys.exit("gpu: pictures of contour_coverage lacked edges, its times mean nothing")
     if any(row.note.startswith(FAILED) for row in results):

@@ -15,6 +15,7 @@ from lightning_rast.ops import (
     rasterize,
     soft_colors,
     soft_coverage,
+    transform_points,
 )
 from lightning_rast.ops.advice import mark_antialiased
 from lightning_rast.optim import AdamUniform, Smoother
@@ -63,6 +64,12 @@ def _clip(scene: Scene, camera: Camera) -> Tensor:
 def _topology_tensors(topology: Topology) -> tuple[Tensor, ...]:
     edges = (topology.edge_verts, topology.edge_faces)
     return (topology.faces, *edges, topology.irregular_offsets, topology.irregular_codes)
+
+
+def _transform_points(scene: Scene, camera: Camera) -> Case:
+    points = scene.mesh.verts.float().to(camera.K.device).requires_grad_()
+    matrices = camera.world_to_view.double().detach().clone().requires_grad_()
+    return Case(lambda: (transform_points(points, matrices),), (points, matrices), ())
 
 
 def _contour_coverage(scene: Scene, camera: Camera) -> Case:
@@ -132,6 +139,7 @@ def _soft_colors(scene: Scene, camera: Camera) -> Case:
 
 
 OPERATORS: dict[str, Callable[[Scene, Camera], Case]] = {
+    "transform_points": _transform_points,
     "contour_coverage": _contour_coverage,
     "rasterize": _rasterize,
     "interpolate": _interpolate,

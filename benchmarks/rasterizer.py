@@ -279,7 +279,7 @@ def plot(tables: dict[str, list[Row]], path: Path) -> None:
 
     kinds = [kind for kind in ("visibility", "silhouette") if kind in tables]
     figure, axes = pyplot.subplots(
-        1, len(kinds), figsize=(6 * len(kinds), 4.5), squeeze=False, layout="constrained"
+        1, len(kinds), figsize=(6 * len(kinds), 5.5), squeeze=False, layout="constrained"
     )
     for axis, kind in zip(axes[0], kinds, strict=True):
         rows = [row for row in tables[kind] if row.threads == 1 and row.mesh == "smooth sphere"]
@@ -296,7 +296,7 @@ def plot(tables: dict[str, list[Row]], path: Path) -> None:
                     )  # fmt: skip
         axis.set(title=f"{kind}, one thread", xlabel="faces", ylabel="ms per view")
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
     figure.savefig(path, dpi=130)
 
 

@@ -126,7 +126,10 @@ def _commit() -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    run = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    try:
+        run = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
+    except OSError:  # a machine without git, or a copy without its history
+        return ""
     return run.stdout.strip()

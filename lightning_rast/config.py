@@ -97,11 +97,11 @@ class RenderConfig:
     """How the coverage that the loss sees is computed; results are measured by contours always.
 
     contour: exact, in value and gradient. soft: every face blurred, so that gradients reach
-    further and the object comes out smaller. antialias: a mask of pixels' centres, composited at
-    outlines.
+    further and the object comes out smaller; softras, pytorch3d: the same as these systems compute
+    it. antialias: a mask of pixels' centres, composited at outlines.
     """
 
-    coverage: Literal["contour", "soft", "antialias"] = "contour"
+    coverage: Literal["contour", "soft", "antialias", "softras", "pytorch3d"] = "contour"
     sigma: float = 0.25  # of the soft blur, in pixels of the images at their current size
 
 

@@ -78,7 +78,7 @@ def _without_effect(config: Config) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield f"start.kind={start.kind}", only_of_spheres
     if start.kind != "mesh":
         yield f"start.kind={start.kind}", ("start.mesh",)
-    if config.render.coverage != "soft":
+    if config.render.coverage in ("contour", "antialias"):
         yield f"render.coverage={config.render.coverage}", ("render.sigma",)
     for section in ("remesh", "cameras", "topology", "viewer"):
         if not getattr(config, section).enabled:

@@ -47,9 +47,10 @@ LRAST_HD void fragment_unchecked(const FragmentCorners<Lanes>& corners, const La
   fragment_crosses(u, v, cross);
   const Lanes zero{};
   const Lanes signed_sum = (cross[0] + cross[1]) + cross[2];
+  const Lanes sign = signed_sum < zero ? zero - 1.0 : zero + 1.0;
   // A pixel centre just outside of an edge, by rounding, counts as on it.
   for (int j = 0; j < 3; ++j) {
-    const Lanes weight = signed_sum < zero ? -cross[j] : cross[j];
+    const Lanes weight = cross[j] * sign;
     out.bary[j] = weight > zero ? weight : zero;
   }
   sum = (out.bary[0] + out.bary[1]) + out.bary[2];

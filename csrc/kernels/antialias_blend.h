@@ -312,7 +312,7 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
   const int64_t index = int64_t(row) * view.width + column;
   const bool passed = pixel && pixel->coverage > 0.0 && pixel->coverage < 1.0;
   // Among equal neighbours only a background that is 0, and shows in none of them, makes a change.
-  if (view.plain && view.plain[index] && !(view.premultiplied && passed)) return;
+  if (view.is_plain(row, column) && !(view.premultiplied && passed)) return;
   PixelWindow<View> window(view, row, column);
   const bool object = window.face[kOwn] >= 0;
   if (!object) crossing = nullptr;

@@ -3,7 +3,7 @@
 
 #include "antialias_backward.h"
 #include "antialias_row.h"
-#include "antialias_crossing.h"
+#include "antialias_pairs.h"
 #include "antialias_plain.h"
 
 LRAST_BEGIN
@@ -17,7 +17,7 @@ template <typename T> struct AntialiasSpace {
   Buffer<RowChunk<T>*> chunks;
   Buffer<RowStart> start;       // (H + 1,)
   Buffer<int32_t> chunk_of;     // (H,)
-  Buffer<uint8_t> plain;        // (H, W)
+  Buffer<uint64_t> plain;       // (H, plain_words), see AntialiasPicture
   Buffer<Buffer<Crossing>*> merged;  // per chunk
   Buffer<int32_t> tape_number;  // of each contour edge that the tape names
 
@@ -123,7 +123,8 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
   view.cuts = space.outline.cuts.data();
   view.bins = &space.bins;
   if (!view.image_grad) {
-    space.plain.resize(pixels);
+    view.plain_words = (args.width + 63) / 64;
+    space.plain.resize(rows * view.plain_words);
     view.plain = space.plain.data();
   }
 
@@ -134,7 +135,8 @@ AntialiasStatus forward_view(const AntialiasArgs<T>& args, int64_t index, int th
       space.start[row].pixels = chunk.pixels.size();
       sweep_pieces(view, int(row), chunk);
       if (view.plain)
-        mark_plain(view, int(row), &space.plain[row * args.width], chunk.mask);
+        mark_plain(view, int(row), &space.plain[row * view.plain_words], chunk.same);
+      copy_row(view, int(row));
     }
   });
   parallel_chunks(rows, chunks, threads, [&](int i, int64_t begin, int64_t end) {

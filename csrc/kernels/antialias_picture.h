@@ -46,7 +46,13 @@ template <typename T> struct AntialiasPicture {
   int32_t cull;
   const int64_t* face_range;  // first and one past the last face that is drawn, or null
   const ContourEdge* edges;
-  const uint8_t* plain;     // (H, W): the pixel and all around it have one colour; or null
+  const uint64_t* plain;    // (H, plain_words), or null; see is_plain()
+  int32_t plain_words;
+
+  /// Whether the pixel and all around it are known to have one colour.
+  LRAST_HD bool is_plain(int row, int column) const {
+    return plain && plain[int64_t(row) * plain_words + column / 64] >> column % 64 & 1;
+  }
 
   LRAST_HD int32_t face_at(int row, int column) const {
     return face_idx[int64_t(row) * width + column];

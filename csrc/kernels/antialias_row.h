@@ -15,14 +15,18 @@ inline void keep_nearest(int32_t* nearest, const Crossing* all, const Crossing* 
   }
 }
 
-/// Colours of one row's pixels. `rows` says what lies where; `above` are intersections that the row
-/// above found for this one.
+/// What a row shows where nothing is blended. Called while the row is in the cache anyway.
+template <typename T> void copy_row(const AntialiasView<T>& view, int row) {
+  const int64_t stride = int64_t(view.width) * view.channels;
+  memcpy(view.out + row * stride, view.image + row * stride, size_t(stride) * sizeof(T));
+}
+
+/// Colours of one row's blended pixels; the others have theirs. `here` says where outlines pass;
+/// `above` are intersections that the row above found for this one.
 template <typename T, typename Crossings>
 void blend_row(const AntialiasView<T>& view, int row, const RowPixels& here,
                const Crossing* crossings, int64_t num_crossings, const Crossing* above,
                int64_t num_above, RowChunk<T>& chunk, Crossings& merged) {
-  const int64_t stride = int64_t(view.width) * view.channels;
-  memcpy(view.out + row * stride, view.image + row * stride, size_t(stride) * sizeof(T));
   if (num_crossings + num_above == 0) {
     for (const PixelPieces* it = here.begin; it < here.end; ++it)
       blend_pixel(view, row, it->column, it, nullptr, chunk);

@@ -14,7 +14,7 @@ template <typename T> struct RowChunk {
   Buffer<PixelPieces> pixels;
   Buffer<Crossing> crossings;    // of pixels in the chunk's rows, in order
   Buffer<Crossing> below;        // of pixels in the row below each
-  Buffer<uint8_t> mask;
+  Buffer<uint64_t> same;         // scratch of mark_plain()
   Buffer<int32_t> nearest;       // per column: its crossing, -1 for none
   Buffer<Border> borders;        // of one pixel
   Buffer<BlendedPixel<T>> blended;

@@ -6,7 +6,7 @@
 
 LRAST_BEGIN
 
-constexpr int kLanes = 8;
+constexpr int kEight = 8;
 constexpr int kMostInLanes = 32;  // pieces of a pixel that contour_slabs.h can take
 
 /// Where the edges of a row begin and end in it: x and y as in Piece, each in its own column.
@@ -25,18 +25,18 @@ inline Eight edge_x_at(Eight x0, Eight y0, Eight x1, Eight y1, Eight dx_dy, Eigh
   return pick(y <= y0, x0, pick(y1 <= y, x1, x));
 }
 
-/// Reads up to kLanes numbers beyond `count`, which must be valid.
+/// Reads up to kEight numbers beyond `count`, which must be valid.
 inline void RowSpans::find(const ContourEdge* edges, const int32_t* numbers,
                            int64_t count, int row, int width) {
   constexpr int kStride = sizeof(ContourEdge) / sizeof(double);
   Buffer<double>* const fields[] = {&x0, &y0, &x1, &y1};
-  for (Buffer<double>* field : fields) field->resize(count + kLanes);
-  first.resize(count + kLanes);
-  last.resize(count + kLanes);
+  for (Buffer<double>* field : fields) field->resize(count + kEight);
+  first.resize(count + kEight);
+  last.resize(count + kEight);
   const Eight none = all(0.0), one = all(1.0), left = all(-1.0), right = all(width);
   const Eight top = all(row), bottom = all(row + 1.0);
   Eight columns = none;
-  for (int64_t i = 0; i < count; i += kLanes) {
+  for (int64_t i = 0; i < count; i += kEight) {
     const int32_t* number = numbers + i;
     const Eight edge_x0 = gather<kStride>(&edges->x0, number);
     const Eight edge_y0 = gather<kStride>(&edges->y0, number);
@@ -55,7 +55,7 @@ inline void RowSpans::find(const ContourEdge* edges, const int32_t* numbers,
     store_ints(&first[i], column0);
     store_ints(&last[i], column1);
     const Eight crossed = larger(column0 - column1, column1 - column0) + one;
-    columns = add_where(columns, first_lanes(int(smaller<int64_t>(count - i, kLanes))), crossed);
+    columns = add_where(columns, first_lanes(int(smaller<int64_t>(count - i, kEight))), crossed);
   }
   most_pieces = sum(columns);
 }
@@ -93,7 +93,7 @@ struct PieceColumns {
   /// Fills in what follows from the other fields: dx_dy as cut_row() has it, and the steps.
   void complete(int64_t count) {
     const Eight none = all(0.0), one = all(1.0);
-    for (int64_t i = 0; i < count; i += kLanes) {
+    for (int64_t i = 0; i < count; i += kEight) {
       const Eight w = load(&weight[i]), low = smaller(w, none);
       const Eight left = load(&x0[i]), right = load(&x1[i]);
       const Eight start = load(&y0[i]), end = load(&y1[i]);

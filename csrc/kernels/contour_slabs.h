@@ -13,7 +13,7 @@ struct OpenSlab {
   uint32_t active;  // one bit per piece
 };
 
-/// One field of up to kLanes * kVectors pieces.
+/// One field of up to kEight * kVectors pieces.
 template <int kVectors> struct Lanes {
   Eight v[kVectors];
   Eight& operator[](int k) { return v[k]; }
@@ -22,7 +22,7 @@ template <int kVectors> struct Lanes {
 
 template <int kVectors> inline Lanes<kVectors> load_lanes(const double* from) {
   Lanes<kVectors> lanes;
-  for (int k = 0; k < kVectors; ++k) lanes[k] = load(from + kLanes * k);
+  for (int k = 0; k < kVectors; ++k) lanes[k] = load(from + kEight * k);
   return lanes;
 }
 
@@ -32,11 +32,11 @@ inline bool stays_covered(const Lanes<kVectors>& x_top, const Lanes<kVectors>& x
                           const double* weights, uint32_t active, double winding) {
   if (winding <= 0.0 || (kVectors > 1 && __builtin_popcount(active) > kMostCompared)) return false;
   const Eight touching = all(kTouching), none = all(0.0);
-  double tops[kLanes * kVectors], bottoms[kLanes * kVectors];
+  double tops[kEight * kVectors], bottoms[kEight * kVectors];
   Lanes<kVectors> far_top, far_bottom, near_top, near_bottom, lowest;
   for (int k = 0; k < kVectors; ++k) {
-    store(tops + kLanes * k, x_top[k]);
-    store(bottoms + kLanes * k, x_bottom[k]);
+    store(tops + kEight * k, x_top[k]);
+    store(bottoms + kEight * k, x_bottom[k]);
     far_top[k] = x_top[k] + touching;
     far_bottom[k] = x_bottom[k] + touching;
     near_top[k] = x_top[k] - touching;
@@ -56,7 +56,7 @@ inline bool stays_covered(const Lanes<kVectors>& x_top, const Lanes<kVectors>& x
   }
   uint32_t uncovered = 0;
   for (int k = 0; k < kVectors; ++k)
-    uncovered |= bits((load(weights + kLanes * k) < none) & (lowest[k] <= none)) << (kLanes * k);
+    uncovered |= bits((load(weights + kEight * k) < none) & (lowest[k] <= none)) << (kEight * k);
   return (uncovered & active) == 0;
 }
 
@@ -65,7 +65,7 @@ inline bool stays_covered(const Lanes<kVectors>& x_top, const Lanes<kVectors>& x
 template <int kVectors>
 inline int find_open_slabs(const PieceColumns& pieces, int64_t begin, int count, int winding,
                            OpenSlab* slabs) {
-  constexpr int kMost = kLanes * kVectors;
+  constexpr int kMost = kEight * kVectors;
   const double* starts = &pieces.y0[begin];
   const double* ends = &pieces.y1[begin];
   const double* at_start = &pieces.at_start[begin];
@@ -74,9 +74,9 @@ inline int find_open_slabs(const PieceColumns& pieces, int64_t begin, int count,
   // The least winding of the slab below each start and each end.
   Lanes<kVectors> y0, y1, low_start, low_end;
   for (int k = 0; k < kVectors; ++k) {
-    const EightMask used = first_lanes(count - kLanes * k);
-    y0[k] = pick(used, load(starts + kLanes * k), one);
-    y1[k] = pick(used, load(ends + kLanes * k), one);
+    const EightMask used = first_lanes(count - kEight * k);
+    y0[k] = pick(used, load(starts + kEight * k), one);
+    y1[k] = pick(used, load(ends + kEight * k), one);
     low_start[k] = low_end[k] = all(winding);
   }
   for (int j = 0; j < count; ++j) {
@@ -92,8 +92,8 @@ inline int find_open_slabs(const PieceColumns& pieces, int64_t begin, int count,
   uint64_t open = 0;
   bool from_top = false;
   for (int k = 0; k < kVectors; ++k) {
-    open |= uint64_t(bits((low_start[k] <= none) & (y0[k] < one))) << (kLanes * k);
-    open |= uint64_t(bits((low_end[k] <= none) & (y1[k] < one))) << (kMost + kLanes * k);
+    open |= uint64_t(bits((low_start[k] <= none) & (y0[k] < one))) << (kEight * k);
+    open |= uint64_t(bits((low_end[k] <= none) & (y1[k] < one))) << (kMost + kEight * k);
     from_top |= bits(y0[k] <= none) != 0;
   }
   int num_open = 0;
@@ -109,21 +109,21 @@ inline int find_open_slabs(const PieceColumns& pieces, int64_t begin, int count,
     Eight steps = none, next = one;
     uint32_t active = 0;
     for (int k = 0; k < kVectors; ++k) {
-      open &= ~(uint64_t(bits(y0[k] == top)) << (kLanes * k) |
-                uint64_t(bits(y1[k] == top)) << (kMost + kLanes * k));
+      open &= ~(uint64_t(bits(y0[k] == top)) << (kEight * k) |
+                uint64_t(bits(y1[k] == top)) << (kMost + kEight * k));
       const EightMask started = y0[k] <= top, ended = y1[k] <= top;
-      active |= bits(started & !ended) << (kLanes * k);
+      active |= bits(started & !ended) << (kEight * k);
       next = smaller(next, smaller(pick(started, one, y0[k]), pick(ended, one, y1[k])));
-      const Eight negative = smaller(load(&pieces.weight[begin + kLanes * k]), none);
-      steps = add_where(steps, started, load(at_start + kLanes * k) - negative);
-      steps = add_where(steps, ended, load(at_end + kLanes * k) + negative);
+      const Eight negative = smaller(load(&pieces.weight[begin + kEight * k]), none);
+      steps = add_where(steps, started, load(at_start + kEight * k) - negative);
+      steps = add_where(steps, ended, load(at_end + kEight * k) + negative);
     }
     const double y_bottom = least(next), left = winding + sum(steps);
     const Eight bottom = all(y_bottom);
     Lanes<kVectors> x_top, x_bottom;
     for (int k = 0; k < kVectors; ++k) {
-      const Eight x0 = load(&pieces.x0[begin + kLanes * k]);
-      const Eight dx_dy = load(&pieces.dx_dy[begin + kLanes * k]);
+      const Eight x0 = load(&pieces.x0[begin + kEight * k]);
+      const Eight dx_dy = load(&pieces.dx_dy[begin + kEight * k]);
       x_top[k] = x0 + (top - y0[k]) * dx_dy;
       x_bottom[k] = x0 + (bottom - y0[k]) * dx_dy;
     }

@@ -44,8 +44,8 @@ inline void bin_edges(const Buffer<ContourEdge>& edges, int height, int width, R
     winding += bins.winding[row];
     bins.winding[row] = winding;
   }
-  bins.edges.resize(total + kLanes);
-  for (int i = 0; i < kLanes; ++i) bins.edges[total + i] = 0;  // RowSpans reads beyond the end
+  bins.edges.resize(total + kEight);
+  for (int i = 0; i < kEight; ++i) bins.edges[total + i] = 0;  // RowSpans reads beyond the end
   for (int64_t i = edges.size() - 1; i >= 0; --i) {
     const RowRange range = bins.ranges[i];
     for (int row = range.begin; row < range.end; ++row)
@@ -83,12 +83,12 @@ double cover_many(RowScratch<T>& scratch, int64_t begin, int count, int winding)
 /// Area of a pixel with a few pieces. `seen` is set where scratch.visible was written.
 template <int kVectors, typename T>
 double cover_few(RowScratch<T>& scratch, int64_t begin, int count, int winding, bool& seen) {
-  OpenSlab slabs[2 * kLanes * kVectors + 1];
+  OpenSlab slabs[2 * kEight * kVectors + 1];
   const int num_open = find_open_slabs<kVectors>(scratch.row.pieces, begin, count, winding, slabs);
   if (num_open == 0) return 1.0;
   seen = true;
-  Piece pixel[kLanes * kVectors];
-  ActiveSide sides[kLanes * kVectors];
+  Piece pixel[kEight * kVectors];
+  ActiveSide sides[kEight * kVectors];
   for (int i = 0; i < count; ++i) pixel[i] = scratch.row.pieces.get(begin + i);
   for (int i = 0; i < count; ++i) scratch.visible[i] = {0.0, 0.0};
   CoveredArea covered;
@@ -120,9 +120,9 @@ double cover_pixel(RowScratch<T>& scratch, int64_t begin, int count, int winding
   }
   if (count > kMostInLanes) return cover_many(scratch, begin, count, winding);
   seen = false;
-  if (count <= kLanes) return cover_few<1>(scratch, begin, count, winding, seen);
-  if (count <= 2 * kLanes) return cover_few<2>(scratch, begin, count, winding, seen);
-  return cover_few<kMostInLanes / kLanes>(scratch, begin, count, winding, seen);
+  if (count <= kEight) return cover_few<1>(scratch, begin, count, winding, seen);
+  if (count <= 2 * kEight) return cover_few<2>(scratch, begin, count, winding, seen);
+  return cover_few<kMostInLanes / kEight>(scratch, begin, count, winding, seen);
 }
 
 /// Cuts the edges of a row; returns the winding at its left end.

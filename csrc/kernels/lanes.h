@@ -40,7 +40,10 @@ template <typename Number> inline Doubles each_lane(Number&& number) {
   return Doubles{number(0), number(1)};
 #endif
 }
-inline Doubles all_lanes(double x) { return Doubles{} + x; }
+/// Not 0 + x: the compiler would add, because x may be -0.
+inline Doubles all_lanes(double x) {
+  return each_lane([&](int) { return x; });
+}
 inline Doubles lane_numbers() {
   return each_lane([](int lane) { return double(lane); });
 }
@@ -75,6 +78,17 @@ inline Doubles widened(const Floats& a) {
 #endif
 }
 
+/// Numbers twice as wide: `high` as the upper 32 bits, the lower ones of `low`, which has no upper.
+inline Longs in_high_half(const Ints& high, const Longs& low) {
+#if defined(__AVX512F__)
+  const __m512i twice = _mm512_setr_epi32(0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7);
+  const __m512i wide = _mm512_castsi256_si512(__m256i(high));
+  return Longs(_mm512_mask_permutexvar_epi32(__m512i(low), 0xaaaa, twice, wide));
+#else
+  return __builtin_convertvector(high, Longs) << 32 | low;
+#endif
+}
+
 // A bit per lane, lane 0 the lowest, of a comparison.
 #if defined(__AVX512F__)
 inline unsigned lane_bits(const Ints& mask) { return unsigned(_mm256_movemask_ps(__m256(mask))); }
@@ -86,6 +100,15 @@ inline unsigned at_least(const Doubles& a, const Doubles& b) {
 }
 inline Doubles where(unsigned lanes, const Doubles& yes, const Doubles& no) {
   return _mm512_mask_blend_pd(__mmask8(lanes), no, yes);
+}
+inline Ints where(unsigned lanes, const Ints& yes, const Ints& no) {
+  return Ints(_mm256_mask_blend_epi32(__mmask8(lanes), __m256i(no), __m256i(yes)));
+}
+inline unsigned not_negative(const Ints& a) {
+  return _mm256_cmpge_epi32_mask(__m256i(a), _mm256_setzero_si256());
+}
+inline unsigned equal(const Ints& a, int32_t b) {
+  return _mm256_cmpeq_epi32_mask(__m256i(a), _mm256_set1_epi32(b));
 }
 /// Replaces the numbers of `lanes` at `place` where the new ones are larger; returns where.
 inline unsigned raise(int64_t* place, const Longs& candidates, unsigned lanes) {
@@ -119,6 +142,11 @@ inline unsigned at_least(const Doubles& a, const Doubles& b) { return lane_bits(
 inline Doubles where(unsigned lanes, const Doubles& yes, const Doubles& no) {
   return lane_mask(lanes) ? yes : no;
 }
+inline Ints where(unsigned lanes, const Ints& yes, const Ints& no) {
+  return int_mask(lanes) ? yes : no;
+}
+inline unsigned not_negative(const Ints& a) { return lane_bits(a >= 0); }
+inline unsigned equal(const Ints& a, int32_t b) { return lane_bits(a == Ints{} + b); }
 /// Replaces the numbers of `lanes` at `place` where the new ones are larger; returns where.
 inline unsigned raise(int64_t* place, const Longs& candidates, unsigned lanes) {
   const Longs old = load_lanes<Longs>(place);
@@ -127,6 +155,17 @@ inline unsigned raise(int64_t* place, const Longs& candidates, unsigned lanes) {
   return lane_bits(larger);
 }
 #endif
+/// Which of kLanes numbers of a and b are equal.
+inline unsigned equal_lanes(const float* a, const float* b) {
+  return lane_bits(Ints(load_lanes<Floats>(a) == load_lanes<Floats>(b)));
+}
+inline unsigned equal_lanes(const double* a, const double* b) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_pd_mask(load_lanes<Doubles>(a), load_lanes<Doubles>(b), _CMP_EQ_OQ);
+#else
+  return lane_bits(Longs(load_lanes<Doubles>(a) == load_lanes<Doubles>(b)));
+#endif
+}
 /// Writes a[0], b[0], c[0], a[1], b[1], ...
 template <typename Vector, typename Item>
 inline void store_interleaved(const Vector& a, const Vector& b, const Vector& c, Item* to) {
@@ -152,6 +191,16 @@ inline void store_interleaved(const Vector& a, const Vector& b, const Vector& c,
   }
 #endif
 }
+/// Floats of `lanes`, 0 in the others.
+template <typename T> inline auto rounded(unsigned lanes, const Doubles& a) {
+  typedef T Out __attribute__((vector_size(kLanes * sizeof(T))));
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return Out(_mm512_maskz_cvtpd_ps(__mmask8(lanes), a));
+  else
+#endif
+  return __builtin_convertvector(where(lanes, a, Doubles{}), Out);
+}
+
 inline Doubles least(const Doubles& a, const Doubles& b) { return a < b ? a : b; }
 inline Doubles most(const Doubles& a, const Doubles& b) { return a > b ? a : b; }
 inline Doubles magnitude(const Doubles& a) { return most(a, -a); }

@@ -44,7 +44,7 @@ RasterizeStatus look_at_faces(const RasterizeArgs<T>& args, int64_t view, FaceRa
 /// What a thread needs to draw a tile; reused because fresh pages are slow.
 template <typename T> struct TileMemory {
   Buffer<int64_t> nearest;
-  Buffer<FaceRecord<T>> records;
+  Buffer<FaceRecord> records;
   Buffer<TileEntry> later;
 
   int64_t* aligned_nearest(int num_layers) {
@@ -63,9 +63,11 @@ void draw_and_resolve(const RasterizeArgs<T>& args, int64_t view, const Rasteriz
   memory.records.resize(num_faces);
   const int left = int(number % front.tiles_x) * kTile, top = int(number / front.tiles_x) * kTile;
   const TileBox box{left, top, smaller(left + kTile, args.width), smaller(top + kTile, args.height)};
-  const Tile<T> tile{box, args.num_layers, memory.aligned_nearest(args.num_layers),
+  const Tile<T> tile{box, args.num_layers, front.flat, memory.aligned_nearest(args.num_layers),
                      memory.records.data()};
   const auto draw = args.num_layers == 1 ? draw_tile<false, T> : draw_tile<true, T>;
+  for (int row = 0; row < kRowsAhead; ++row)
+    fetch_row(args, view * args.num_layers, box, box.top + row);
   draw(args, front, view_verts(args, view), number, tile, memory.later);
   if (!args.bary) return resolve_faces(args, view, tile);
   resolve_tile(args, view, ndc_x, tile);

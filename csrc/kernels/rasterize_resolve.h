@@ -5,67 +5,38 @@
 
 LRAST_BEGIN
 
-/// Corners and numbers of the faces records[number[lane]].
-template <typename T>
-void gather_records(const FaceRecord<T>* records, const int32_t* number,
-                    FragmentCorners<Doubles>& corners, Ints& face) {
+/// Corners and face of each of `lanes`; the other lanes get those of one of them. Neighbours mostly
+/// show few faces: each of these is spread over its lanes.
+inline void spread_records(const FaceRecord* records, const Ints& number, const int32_t* numbers,
+                           unsigned lanes, FragmentCorners<Doubles>& corners, Ints& face) {
+  const int32_t first = numbers[__builtin_ctz(lanes)];
   for (int j = 0; j < 3; ++j) {
-    corners.x[j] = each_lane([&](int lane) { return double(records[number[lane]].x[j]); });
-    corners.y[j] = each_lane([&](int lane) { return double(records[number[lane]].y[j]); });
-    corners.w[j] = each_lane([&](int lane) { return double(records[number[lane]].w[j]); });
+    corners.x[j] = all_lanes(records[first].x[j]);
+    corners.y[j] = all_lanes(records[first].y[j]);
+    corners.w[j] = all_lanes(records[first].w[j]);
   }
-  int32_t faces[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) faces[lane] = records[number[lane]].face;
-  face = load_lanes<Ints>(faces);
-}
-
-#ifdef __AVX2__
-/// Loads four floats of kLanes records, `first` and three more, and turns them into lanes.
-template <typename Pointer>
-inline void load_turned(Pointer&& from, Floats* out) {
-#ifdef __AVX512F__
-  // Within the halves of a register: those shuffles can be done two at a time.
-  __m256 row[4];
-  for (int i = 0; i < 4; ++i)
-    row[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from(i))),
-                                  _mm_loadu_ps(from(i + 4)), 1);
-  const __m256 low01 = _mm256_unpacklo_ps(row[0], row[1]), low23 = _mm256_unpacklo_ps(row[2], row[3]);
-  const __m256 high01 = _mm256_unpackhi_ps(row[0], row[1]), high23 = _mm256_unpackhi_ps(row[2], row[3]);
-  out[0] = Floats(_mm256_shuffle_ps(low01, low23, 0x44));
-  out[1] = Floats(_mm256_shuffle_ps(low01, low23, 0xee));
-  out[2] = Floats(_mm256_shuffle_ps(high01, high23, 0x44));
-  out[3] = Floats(_mm256_shuffle_ps(high01, high23, 0xee));
-#else
-  __m128 row[4];
-  for (int i = 0; i < 4; ++i) row[i] = _mm_loadu_ps(from(i));
-  _MM_TRANSPOSE4_PS(row[0], row[1], row[2], row[3]);
-  for (int i = 0; i < 4; ++i) out[i] = Floats(row[i]);
-#endif
-}
-
-inline void gather_records(const FaceRecord<float>* records, const int32_t* number,
-                           FragmentCorners<Doubles>& corners, Ints& face) {
-  Floats x[4], y[4], w[4];
-  load_turned([&](int lane) { return records[number[lane]].x; }, x);
-  load_turned([&](int lane) { return records[number[lane]].y; }, y);
-  load_turned([&](int lane) { return records[number[lane]].w; }, w);  // and the face behind it
-  for (int j = 0; j < 3; ++j) {
-    corners.x[j] = widened(x[j]);
-    corners.y[j] = widened(y[j]);
-    corners.w[j] = widened(w[j]);
+  face = Ints{} + records[first].face;
+  for (unsigned rest = lanes & ~equal(number, first); rest;) {
+    const int32_t next = numbers[__builtin_ctz(rest)];
+    const FaceRecord& record = records[next];
+    const unsigned mine = equal(number, next);
+    rest &= ~mine;
+    for (int j = 0; j < 3; ++j) {
+      corners.x[j] = where(mine, all_lanes(record.x[j]), corners.x[j]);
+      corners.y[j] = where(mine, all_lanes(record.y[j]), corners.y[j]);
+      corners.w[j] = where(mine, all_lanes(record.w[j]), corners.w[j]);
+    }
+    face = where(mine, Ints{} + record.face, face);
   }
-  face = load_lanes<Ints>(&w[3]);
 }
-#endif
 
 /// Fragments of the lanes whose sums leave the range of double; see fragment_rescaled().
-template <typename T>
-[[gnu::noinline]] void resolve_far_lanes(const FaceRecord<T>* records, const int32_t* number,
-                                         unsigned lanes, const double* x, double y,
-                                         FragmentOf<Doubles>& out) {
+[[gnu::noinline]] inline void resolve_far_lanes(const FaceRecord* records, const int32_t* number,
+                                                unsigned lanes, const double* x, double y,
+                                                FragmentOf<Doubles>& out) {
   for (; lanes; lanes &= lanes - 1) {
     const int lane = __builtin_ctz(lanes);
-    const FaceRecord<T>& record = records[number[lane]];
+    const FaceRecord& record = records[number[lane]];
     FragmentCorners<double> corners;
     for (int j = 0; j < 3; ++j) {
       corners.x[j] = record.x[j];
@@ -84,55 +55,74 @@ inline void resolve_lanes(const Tile<T>& tile, const Ints& number, unsigned lane
                           const double* x, double y, Ints& face, FragmentOf<Doubles>& out) {
   int32_t numbers[kLanes];
   store_lanes(number, numbers);
-  // Lanes without a face take part with another lane's.
-  const Ints some = Ints{} + numbers[__builtin_ctz(lanes)];
-  const Ints mask = int_mask(lanes);
-  store_lanes(mask ? number : some, numbers);
   FragmentCorners<Doubles> corners;
-  gather_records(tile.records, numbers, corners, face);
+  spread_records(tile.records, number, numbers, lanes, corners, face);
   Doubles sum;
   fragment_unchecked(corners, load_lanes<Doubles>(x), all_lanes(y), out, sum);
   const unsigned good =
       at_least(sum, all_lanes(kLeastGoodSum)) & at_least(all_lanes(kMostGoodSum), sum);
-  if (good != kAllLanes) {
+  if (lanes & ~good) {
     FragmentOf<Doubles> mended = out;  // a copy, or `out` would live in memory
     resolve_far_lanes(tile.records, numbers, lanes & ~good, x, y, mended);
     out = mended;
   }
-  face = mask ? face : Ints{} - 1;
-  for (int j = 0; j < 3; ++j) out.bary[j] = where(lanes, out.bary[j], Doubles{});
-  out.depth = where(lanes, out.depth, Doubles{});
 }
 
 /// Numbers of the faces of kLanes pixels in a layer, -1 where there is none.
+template <bool kLayered>
 inline Ints numbers_in_layer(const int64_t* nearest, int num_layers) {
-  if (num_layers == 1) return ~__builtin_convertvector(load_lanes<Longs>(nearest), Ints);
+  if (!kLayered) return ~__builtin_convertvector(load_lanes<Longs>(nearest), Ints);
   int32_t number[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) number[lane] = face_of(nearest[lane * num_layers]);
   return load_lanes<Ints>(number);
 }
 
-/// Stores `count` pixels, usually kLanes. Not by way of an array: loads from what was just stored in
-/// other sizes wait until all stores before, to slow memory, are done.
+/// Stores the first `count` of kLanes pixels.
 template <typename T>
-inline void store_pixels(const RasterizeArgs<T>& args, int64_t at, int count, const Ints& face,
-                         const FragmentOf<Doubles>& out) {
-  typedef T Out __attribute__((vector_size(kLanes * sizeof(T))));
-  const Out bary[3] = {__builtin_convertvector(out.bary[0], Out),
-                       __builtin_convertvector(out.bary[1], Out),
-                       __builtin_convertvector(out.bary[2], Out)};
-  const Out depth = __builtin_convertvector(out.depth, Out);
-  if (count == kLanes) {
-    store_lanes(face, args.face_idx + at);
-    store_lanes(depth, args.depth + at);
-    store_interleaved(bary[0], bary[1], bary[2], args.bary + 3 * at);
-    return;
-  }
+[[gnu::noinline]] void store_some_pixels(const RasterizeArgs<T>& args, int64_t at, int count,
+                                         unsigned lanes, const Ints& face,
+                                         const FragmentOf<Doubles>& out) {
   for (int lane = 0; lane < count; ++lane) {
-    args.face_idx[at + lane] = face[lane];
-    args.depth[at + lane] = depth[lane];
-    for (int j = 0; j < 3; ++j) args.bary[3 * (at + lane) + j] = bary[j][lane];
+    const bool shown = lanes >> lane & 1;
+    args.face_idx[at + lane] = shown ? face[lane] : -1;
+    args.depth[at + lane] = shown ? T(out.depth[lane]) : T(0);
+    for (int j = 0; j < 3; ++j)
+      args.bary[3 * (at + lane) + j] = shown ? T(out.bary[j][lane]) : T(0);
   }
+}
+
+/// Stores kLanes pixels, background but for `lanes`. Not by way of an array: loads from what was just
+/// stored in other sizes wait until all stores before, to slow memory, are done.
+template <typename T>
+inline void store_pixels(const RasterizeArgs<T>& args, int64_t at, unsigned lanes, const Ints& face,
+                         const FragmentOf<Doubles>& out) {
+  store_lanes(where(lanes, face, Ints{} - 1), args.face_idx + at);
+  store_lanes(rounded<T>(lanes, out.depth), args.depth + at);
+  store_interleaved(rounded<T>(lanes, out.bary[0]), rounded<T>(lanes, out.bary[1]),
+                    rounded<T>(lanes, out.bary[2]), args.bary + 3 * at);
+}
+
+constexpr int kRowsAhead = 8;  // of the one that is written; the first ones while faces are drawn
+
+/// Fetches the memory of `count` items, which are to be written soon. A tile's rows are too short, and
+/// too far from each other, for the processor to see by itself what comes next.
+template <typename Item>  // Always inline: a function that only fetches counts as one without effect.
+[[gnu::always_inline]] inline void fetch_to_write(const Item* memory, int64_t count) {
+  const char* const end = reinterpret_cast<const char*>(memory + count);
+  for (const char* line = reinterpret_cast<const char*>(memory); line < end; line += 64)
+    __builtin_prefetch(line, 1);
+}
+/// The same for a row of a tile in picture view * num_layers + layer.
+template <typename T>
+[[gnu::always_inline]] inline void fetch_row(const RasterizeArgs<T>& args, int64_t picture,
+                                             const TileBox& box, int row) {
+  if (row >= box.bottom) return;
+  const int64_t at = (picture * args.height + row) * args.width + box.left;
+  const int width = box.right - box.left;
+  fetch_to_write(args.face_idx + at, width);
+  if (!args.bary) return fetch_to_write(args.coverage + at, width);
+  fetch_to_write(args.depth + at, width);
+  fetch_to_write(args.bary + 3 * at, 3 * width);
 }
 
 /// Writes a tile's part of the outputs where only faces are asked for.
@@ -143,6 +133,7 @@ void resolve_faces(const RasterizeArgs<T>& args, int64_t view, const Tile<T>& ti
   for (int row = box.top; row < box.bottom; ++row) {
     const int64_t row_at = (view * args.height + row) * args.width;
     const int64_t* const nearest = tile.nearest + tile.place(box.left, row);
+    fetch_row(args, view, box, row + kRowsAhead);
     for (int column = box.left; column < box.right; column += kLanes) {
       const Longs seen = load_lanes<Longs>(nearest + (column - box.left));
       const Ints face = ~__builtin_convertvector(seen, Ints);
@@ -161,26 +152,43 @@ void resolve_faces(const RasterizeArgs<T>& args, int64_t view, const Tile<T>& ti
   }
 }
 
-/// Writes a tile's part of the outputs. `ndc_x` holds the NDC of the picture's columns.
+/// Writes a tile's part of one layer of the outputs. `ndc_x` holds the NDC of the picture's columns.
+template <bool kLayered, typename T>
+void resolve_layer(const RasterizeArgs<T>& args, int64_t view, int layer, const double* ndc_x,
+                   const Tile<T>& tile_of_picture) {
+  const Tile<T> tile = tile_of_picture;
+  const RasterizeArgs<T> outputs = args;  // copies, whose members no store below can change
+  const int num_layers = kLayered ? tile.num_layers : 1;
+  const int left = tile.box.left, right = tile.box.right, bottom = tile.box.bottom;
+  for (int row = tile.box.top; row < bottom; ++row) {
+    const double y = ndc_of_row(row, outputs.height);
+    const int64_t row_at = ((view * num_layers + layer) * outputs.height + row) * outputs.width;
+    const int64_t* nearest = tile.nearest + layer +
+                             int64_t(row - tile.box.top) * Tile<T>::kPitch * num_layers;
+    fetch_row(outputs, view * num_layers + layer, tile.box, row + kRowsAhead);
+    for (int column = left; column < right; column += kLanes, nearest += kLanes * num_layers) {
+      const Ints number = numbers_in_layer<kLayered>(nearest, num_layers);
+      const int count = smaller(right - column, kLanes);
+      const unsigned lanes = ((1u << count) - 1) & not_negative(number);
+      Ints face{};
+      FragmentOf<Doubles> out{};
+      if (lanes) resolve_lanes(tile, number, lanes, ndc_x + column, y, face, out);
+      if (count == kLanes) {
+        store_pixels(outputs, row_at + column, lanes, face, out);
+      } else {
+        const FragmentOf<Doubles> last = out;  // a copy, as above
+        store_some_pixels(outputs, row_at + column, count, lanes, face, last);
+      }
+    }
+  }
+}
+
 template <typename T>
 void resolve_tile(const RasterizeArgs<T>& args, int64_t view, const double* ndc_x,
                   const Tile<T>& tile) {
-  const TileBox& box = tile.box;
+  if (tile.num_layers == 1) return resolve_layer<false>(args, view, 0, ndc_x, tile);
   for (int layer = 0; layer < tile.num_layers; ++layer)
-    for (int row = box.top; row < box.bottom; ++row) {
-      const double y = ndc_of_row(row, args.height);
-      const int64_t row_at = ((view * tile.num_layers + layer) * args.height + row) * args.width;
-      for (int column = box.left; column < box.right; column += kLanes) {
-        const int64_t* nearest = tile.nearest + tile.place(column, row) + layer;
-        const Ints number = numbers_in_layer(nearest, tile.num_layers);
-        const int count = smaller(box.right - column, kLanes);
-        const unsigned lanes = ((1u << count) - 1) & lane_bits(number >= 0);
-        Ints face = Ints{} - 1;
-        FragmentOf<Doubles> out{};
-        if (lanes) resolve_lanes(tile, number, lanes, ndc_x + column, y, face, out);
-        store_pixels(args, row_at + column, count, face, out);
-      }
-    }
+    resolve_layer<true>(args, view, layer, ndc_x, tile);
 }
 
 LRAST_END

@@ -93,9 +93,11 @@ inline unsigned set_up_faces(const RasterPoint* const (*corners)[3], unsigned la
   return lanes;
 }
 
-inline KeyPlane plane_of(const KeyPlaneOf<Doubles>& plane, int lane) {
-  return {plane.x[lane],       plane.y[lane],       plane.key[lane], plane.slope_x[lane],
-          plane.slope_y[lane], plane.least[lane], plane.most[lane]};
+inline KeyPlaneOf<Doubles> spread_plane(const KeyPlaneOf<Doubles>& plane, int lane) {
+  return {all_lanes(plane.x[lane]),       all_lanes(plane.y[lane]),
+          all_lanes(plane.key[lane]),     all_lanes(plane.slope_x[lane]),
+          all_lanes(plane.slope_y[lane]), all_lanes(plane.least[lane]),
+          all_lanes(plane.most[lane])};
 }
 
 inline bool decide_exactly(const FaceSetup& setup, int lane, int column, int row) {

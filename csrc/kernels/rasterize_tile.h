@@ -5,8 +5,8 @@
 LRAST_BEGIN
 
 /// A face that has fragments in a tile: what their weights and depth are made of.
-template <typename T> struct FaceRecord {
-  T x[4], y[4], w[3];  // of the corners, clip; the fourth is unused
+struct FaceRecord {
+  double x[3], y[3], w[3];  // of the corners, clip
   int32_t face;
 };
 
@@ -16,8 +16,9 @@ template <typename T> struct Tile {
   static constexpr int kPitch = kTile + kLanes;  // a row may be written beyond its end
   TileBox box;
   int num_layers;
+  bool flat;              // as RasterizeFront
   int64_t* nearest;        // (kTile, kPitch, num_layers): the largest visibility() first
-  FaceRecord<T>* records;  // by number; only those with fragments are filled in
+  FaceRecord* records;  // by number; only those with fragments are filled in
 
   int64_t place(int column, int row) const {
     return (int64_t(row - box.top) * kPitch + (column - box.left)) * num_layers;
@@ -38,12 +39,14 @@ inline void insert_fragment(int64_t fragment, int64_t* layers, int num_layers) {
   if (i < num_layers) layers[i] = fragment;
 }
 
-/// visibility() in lanes. `low` is what the number makes of it, see low_bits().
-inline Longs visibilities(const Doubles& key, const Longs& low) {
-  const Floats rounded = __builtin_convertvector(key, Floats) + 0.0f;
+/// visibility() in lanes. `low` is what the number makes of it, see low_bits(). Keys of a view that is
+/// not flat are positive, so that their bits are in order as they are.
+inline Longs visibilities(const Doubles& key, bool flat, const Longs& low) {
+  Floats rounded = __builtin_convertvector(key, Floats);
+  if (!flat) return in_high_half(load_lanes<Ints>(&rounded), low);
+  rounded += 0.0f;
   const Ints bits = load_lanes<Ints>(&rounded);
-  const Ints ordered = bits ^ ((bits >> 31) & 0x7fffffff);
-  return __builtin_convertvector(ordered, Longs) << 32 | low;
+  return in_high_half(bits ^ ((bits >> 31) & 0x7fffffff), low);
 }
 inline int64_t low_bits(int32_t number) { return int64_t(uint32_t(~number)); }
 
@@ -78,7 +81,7 @@ unsigned draw_small_faces(const FaceSetup& setup, unsigned lanes, const Longs& l
       if (covered) {
         Doubles key;
         key_at(plane, left + (i + 0.5), top + (j + 0.5), key);
-        store_lanes(visibilities(key, low), fragment);
+        store_lanes(visibilities(key, tile.flat, low), fragment);
         for (unsigned rest = covered; rest; rest &= rest - 1) {
           const int lane = __builtin_ctz(rest);
           int64_t* const at = tile.nearest + place[lane] +
@@ -99,46 +102,81 @@ unsigned draw_small_faces(const FaceSetup& setup, unsigned lanes, const Longs& l
   return drawn;
 }
 
+/// One face in kLanes columns of its box, on the way from row to row.
+struct FaceColumns {
+  KeyPlaneOf<Doubles> plane;
+  Doubles x, y, side[3], dx[3], unsure;
+
+  FaceColumns(const FaceSetup& setup, int lane) {
+    plane = spread_plane(setup.plane, lane);
+    for (int k = 0; k < 3; ++k) dx[k] = all_lanes(setup.dx[k][lane]);
+    unsure = all_lanes(setup.unsure[lane]);
+  }
+  void start(const FaceSetup& setup, int lane, int column) {
+    const Doubles across = lane_numbers() + double(column - setup.left[lane]);
+    x = lane_numbers() + (column + 0.5);
+    y = all_lanes(setup.top[lane] + 0.5);
+    for (int k = 0; k < 3; ++k)
+      side[k] = setup.side[k][lane] - setup.dy[k][lane] * across;
+  }
+  Doubles inside() const { return least(least(side[0], side[1]), side[2]); }
+  void next_row() {
+    for (int k = 0; k < 3; ++k) side[k] += dx[k];
+    y += 1.0;
+  }
+};
+
+/// Puts those of `lanes` in front. Returns where that has changed something or, layered, might have.
+template <bool kLayered, typename T>
+inline unsigned put_fragments(const FaceColumns& face, const Longs& low, unsigned lanes,
+                              int64_t* place, const Tile<T>& tile) {
+  Doubles key;
+  key_at(face.plane, face.x, face.y, key);
+  const Longs fragments = visibilities(key, tile.flat, low);
+  if (!kLayered) return raise(place, fragments, lanes);
+  for (int i = 0; i < kLanes; ++i)
+    if (lanes >> i & 1) insert_fragment(fragments[i], place + i * tile.num_layers, tile.num_layers);
+  return lanes;
+}
+
+/// The pixels of kLanes columns that draw_face() has left out because they need an exact decision.
+/// Apart from its loop, which a call would rob of its registers.
+template <bool kLayered, typename T>
+[[gnu::noinline]] unsigned draw_unsure(const FaceSetup& setup, int lane, int column, const Longs& low,
+                                       const Tile<T>& tile) {
+  FaceColumns face(setup, lane);
+  face.start(setup, lane, column);
+  unsigned drawn = 0;
+  for (int row = setup.top[lane]; row < setup.bottom[lane]; ++row, face.next_row()) {
+    const Doubles inside = face.inside();
+    const unsigned unsure = at_least(inside, -face.unsure) & ~above(inside, face.unsure);
+    if (!unsure) continue;
+    const unsigned covered = decide_pixels(setup, lane, column, row, unsure);
+    drawn |= put_fragments<kLayered>(face, low, covered, tile.nearest + tile.place(column, row), tile);
+  }
+  return drawn;
+}
+
 /// Draws one face, kLanes pixels of a row at a time. Returns as draw_small_faces().
 template <bool kLayered, typename T>
-bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& tile) {
-  const int left = setup.left[lane], right = setup.right[lane];
-  const int top = setup.top[lane], bottom = setup.bottom[lane];
-  const KeyPlane plane = plane_of(setup.plane, lane);
+bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& tile_of_picture) {
+  const Tile<T> tile = tile_of_picture;  // a copy, which no store below can change
+  const int top = setup.top[lane], bottom = setup.bottom[lane], right = setup.right[lane];
+  const int64_t pitch = int64_t(Tile<T>::kPitch) * (kLayered ? tile.num_layers : 1);
   const Longs low_lanes = Longs{} + low;
-  const Doubles unsure = all_lanes(setup.unsure[lane]);
-  const Doubles dx0 = all_lanes(setup.dx[0][lane]), dx1 = all_lanes(setup.dx[1][lane]),
-                dx2 = all_lanes(setup.dx[2][lane]);
+  FaceColumns face(setup, lane);
   unsigned drawn = 0;
-  for (int column = left; column < right; column += kLanes) {
-    const Doubles across = lane_numbers() + double(column - left);
-    const Doubles x = lane_numbers() + (column + 0.5);
-    Doubles side0 = setup.side[0][lane] - setup.dy[0][lane] * across;
-    Doubles side1 = setup.side[1][lane] - setup.dy[1][lane] * across;
-    Doubles side2 = setup.side[2][lane] - setup.dy[2][lane] * across;
+  for (int column = setup.left[lane]; column < right; column += kLanes) {
+    face.start(setup, lane, column);
     int64_t* place = tile.nearest + tile.place(column, top);
-    for (int row = top; row < bottom; ++row, place += Tile<T>::kPitch * tile.num_layers) {
-      const Doubles inside = least(least(side0, side1), side2);
-      side0 += dx0;
-      side1 += dx1;
-      side2 += dx2;
-      const unsigned maybe = at_least(inside, -unsure);
-      if (!maybe) continue;
-      unsigned covered = above(inside, unsure);
-      if (covered != maybe)
-        covered |= decide_pixels(setup, lane, column, row, maybe & ~covered);
-      Doubles key;
-      key_at(plane, x, row + 0.5, key);
-      const Longs fragments = visibilities(key, low_lanes);
-      if (!kLayered) {
-        drawn |= raise(place, fragments, covered);
-        continue;
-      }
-      for (int i = 0; i < kLanes && column + i < right; ++i)
-        if (covered >> i & 1)
-          insert_fragment(fragments[i], place + i * tile.num_layers, tile.num_layers);
-      drawn |= covered;
+    unsigned unsure = 0;
+    for (int row = top; row < bottom; ++row, place += pitch, face.next_row()) {
+      const Doubles inside = face.inside();
+      const unsigned covered = above(inside, face.unsure);
+      unsure |= covered ^ at_least(inside, -face.unsure);
+      drawn |= put_fragments<kLayered>(face, low_lanes, covered, place, tile);
     }
+    if (unsure) drawn |= draw_unsure<kLayered>(setup, lane, column, low_lanes, tile);
   }
   return drawn != 0;
 }
@@ -179,7 +217,11 @@ class Occlusion {
     const int first_x = (setup.left[lane] - box_.left) / kBlock;
     const int last_x = (setup.right[lane] - 1 - box_.left) / kBlock;
     const int last_y = (setup.bottom[lane] - 1 - box_.top) / kBlock;
-    for (int y = (setup.top[lane] - box_.top) / kBlock; y <= last_y; ++y)
+    const int first_y = (setup.top[lane] - box_.top) / kBlock;
+    if (last_x - first_x <= 1 && last_y - first_y <= 1)  // no loop to mispredict
+      return nearest_of_face <= smaller(smaller(least_[first_y][first_x], least_[first_y][last_x]),
+                                        smaller(least_[last_y][first_x], least_[last_y][last_x]));
+    for (int y = first_y; y <= last_y; ++y)
       for (int x = first_x; x <= last_x; ++x)
         if (nearest_of_face > least_[y][x]) return false;
     return true;
@@ -235,7 +277,7 @@ template <bool kLayered, typename T> class TileDrawing {
       FaceSetup setup;
       unsigned live = set_up(&later_[i], lanes_at(i), setup);
       int64_t nearest[kLanes];
-      store_lanes(visibilities(setup.plane.most, low_lanes(&later_[i])), nearest);
+      store_lanes(visibilities(setup.plane.most, tile_.flat, low_lanes(&later_[i])), nearest);
       for (unsigned rest = live; rest; rest &= rest - 1) {
         const int lane = __builtin_ctz(rest);
         if (occlusion.hides(setup, lane, nearest[lane])) live &= ~(1u << lane);
@@ -298,7 +340,7 @@ template <bool kLayered, typename T> class TileDrawing {
   }
 
   void record(const TileEntry& entry) {
-    FaceRecord<T>& out = tile_.records[entry.number];
+    FaceRecord& out = tile_.records[entry.number];
     out.face = entry.entry >= 0 ? entry.entry : entry.lists->cut[~entry.entry].face;
     const int32_t* vert = verts_of(out.face);
     for (int i = 0; i < 3; ++i) {

@@ -210,7 +210,7 @@ __device__ void add_corner(const SoftColorsBackwardWork<T>& work, const SoftTile
 
 /// Bounds or adds up what each warp's pixels add to the vertices and colours of each face.
 template <typename T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, kBlocksAtOnce<T>)
     sum_color_gradients(const __grid_constant__ SoftColorsBackwardWork<T> work) {
   __shared__ ColorBatch<T> batch;
   const SoftScene<T>& scene = work.scene;

@@ -51,7 +51,7 @@ __device__ void blend_face(const ColorScene<T>& colors, const ColorBatch<T>& bat
 /// Colours of tiles, so many channels at a time as a thread has room for: a picture with more of them
 /// goes through the faces again.
 template <typename T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, kBlocksAtOnce<T>)
     color_tiles(const __grid_constant__ SoftColorsForwardWork<T> work) {
   __shared__ ColorBatch<T> batch;
   const SoftScene<T>& scene = work.scene;

@@ -77,7 +77,7 @@ __device__ void sum_row(const SoftTile<T>& tile, const DepthBatch<T>& batch, int
 
 /// Bounds or adds up what each warp's pixels add to the vertices of each face.
 template <typename T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, kBlocksAtOnce<T>)
     sum_gradients(const __grid_constant__ SoftBackwardWork<T> work) {
   __shared__ DepthBatch<T> batch;
   const SoftScene<T>& scene = work.scene;

@@ -104,7 +104,8 @@ __device__ void limit_to_nearest(const SoftScene<T>& scene, const SoftTile<T>& t
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kBlock) cover_tiles(const __grid_constant__ SoftForwardWork<T> work) {
+__global__ void __launch_bounds__(kBlock, kBlocksAtOnce<T>)
+    cover_tiles(const __grid_constant__ SoftForwardWork<T> work) {
   __shared__ DepthBatch<T> batch;
   const SoftScene<T>& scene = work.scene;
   const SoftTile<T> tile(scene, blockIdx.x);

@@ -11,6 +11,10 @@ LRAST_BEGIN
 constexpr int kBatch = kBlock / kMaxSides;  // faces placed together, a thread per side
 constexpr int kRow = 4;                     // pixels of a thread, and rows of a block of pixels
 
+/// Blocks that a multiprocessor must have registers for. One alone leaves it idle at every barrier;
+/// double needs so many that two would spill.
+template <typename T> constexpr int kBlocksAtOnce = sizeof(T) == 4 ? 2 : 1;
+
 /// A tile of the picture and a thread's place in it.
 template <typename T> struct SoftTile {
   int64_t view;

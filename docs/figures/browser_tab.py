@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from docs.figures.tensorboard_pages import browser
+from docs.figures.tensorboard_pages import PATIENCE, browser
 
 FLAGS = [
     "--headless=new",
@@ -52,7 +52,7 @@ class Tab:
             stderr=subprocess.DEVNULL,
         )
         self._numbers = itertools.count(1)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not (found := self._tabs(port)):
             assert time.monotonic() < deadline
             time.sleep(0.2)
@@ -70,7 +70,7 @@ class Tab:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            answer = json.loads(self._socket.recv(timeout=120))
+            answer = json.loads(self._socket.recv(timeout=PATIENCE))
             if answer.get("id") == number:
                 return answer["result"]
 
@@ -104,7 +104,7 @@ class Tab:
         self.run(script)
 
     def wait_for(self, is_so: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + PATIENCE
         while not is_so():
             assert time.monotonic() < deadline
             time.sleep(0.3)

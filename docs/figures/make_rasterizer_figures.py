@@ -6,7 +6,8 @@ Writes docs/images/rasterizer_*.png and docs/figures/rasterizer_numbers.json, an
 table in docs/rasterizer.md and
 docs/decisions/antialias.md that stands between `<!-- table: name -->` and `<!-- end -->`. Those of
 bias and error are computed here and repeat exactly; times are those of
-docs/benchmarks/rasterizer.json, which `benchmarks/rasterizer.py --json` writes.
+docs/benchmarks/rasterizer.json and operators.json, which `benchmarks/rasterizer.py --json` and
+`benchmarks/operators.py --json` write.
 """
 
 import json
@@ -18,8 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import rasterizer_figures as figures
+import rasterizer_soft_figures as soft_figures
+import rasterizer_texture_figures as texture_figures
 import torch
-from rasterizer_measures import accuracy_rows, cosine_rows
+from rasterizer_measures import accuracy_rows, channel_rows, cosine_rows
 
 from lightning_rast.ops import LightningRastWarning
 
@@ -28,6 +31,7 @@ IMAGES, TEXT = ROOT / "docs" / "images", ROOT / "docs" / "rasterizer.md"
 DECISION = ROOT / "docs" / "decisions" / "antialias.md"
 NUMBERS = Path(__file__).with_name("rasterizer_numbers.json")
 TIMES = ROOT / "docs" / "benchmarks" / "rasterizer.json"
+OPERATORS = TIMES.with_name("operators.json")
 
 Rows = list[list[object]]
 
@@ -89,6 +93,27 @@ def pair_rows() -> Rows:
     return out
 
 
+def operator_rows() -> Rows:
+    """ms forward + backward of each operator."""
+    rows = json.loads(OPERATORS.read_text())["rows"]
+    cases = list(dict.fromkeys((row["faces"], row["size"], row["threads"]) for row in rows))
+    header = [
+        f"{faces} faces, {size} px, {threads} thread{'s' if threads > 1 else ''}"
+        for faces, size, threads in cases
+    ]
+    cells = {
+        (row["operator"], (row["faces"], row["size"], row["threads"])): " + ".join(
+            number(row[stage]) for stage in ("forward", "backward") if stage in row
+        )
+        for row in rows
+    }
+    names = dict.fromkeys(row["operator"] for row in rows)
+    return [
+        ["operator", *header],
+        *([name, *(cells[name, case] for case in cases)] for name in names),
+    ]
+
+
 def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
@@ -96,11 +121,16 @@ def number(value: float | None) -> str:
 def tables(numbers: dict) -> dict[str, Rows]:
     bias: Rows = [["model", "½ level beyond the true outline, px"]]
     bias += [[name, f"{value:+.2f}"] for name, value in numbers["bias_px"].items()]
+    hidden: Rows = [["γ", "share of the gradient to colours that reaches hidden vertices"]]
+    hidden += [[gamma, f"{share:.0%}"] for gamma, share in numbers["hidden_share"].items()]
     kinds = ("visibility", "silhouette", "soft", "others")
     return {
         "bias": bias,
+        "hidden": hidden,
+        "operators": operator_rows(),
         "accuracy": accuracy_rows(),
         "cosines": cosine_rows(),
+        "channels": channel_rows(),
         **{kind: time_rows(kind) for kind in kinds if TIMES.is_file()},
         "soft_pairs": pair_rows(),
         "visibility_ratios": ratio_rows("visibility", "lightning_rast"),
@@ -133,12 +163,12 @@ def main() -> None:
     # The picture of a hard image's gradient is meant to lack outlines.
     warnings.simplefilter("ignore", LightningRastWarning)
     numbers: dict = {}
-    for name, make in figures.FIGURES.items():
+    for name, make in (figures.FIGURES | texture_figures.FIGURES | soft_figures.FIGURES).items():
         path = IMAGES / f"rasterizer_{name}.png"
         make(numbers).savefig(path, dpi=110, metadata={"Software": None})
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
     filled = tables(numbers)
-    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy", "cosines")}
+    numbers["tables"] = {name: filled[name] for name in ("bias", "accuracy", "cosines", "channels")}
     NUMBERS.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
     for text in (TEXT, DECISION):
         text.write_text(fill_in(text.read_text(), filled))

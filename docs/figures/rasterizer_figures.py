@@ -54,10 +54,10 @@ def visibility_figure(numbers: dict) -> Figure:
     depth = fragments.depth[0].where(fragments.face_idx[0] >= 0, torch.nan)
     show(axes[0, 2], depth, "depth", cmap="viridis_r")
     weights = smooth_weights(size)
-    show_change(axes[0, 3], weights, "minus gradient of depths")
+    show(axes[0, 3], weights, "minus gradient of depths", cmap="RdBu_r", vmin=-4, vmax=4)
     grad = gradient_at_verts(scene, lambda clip: rasterize(clip, faces, size).depth[0], weights)
-    numbers["visibility"] = {"vertices": len(grad),
-                             "with_gradient": show_descent(axes[0, 3], scene, grad)}  # fmt: skip
+    with_gradient = show_descent(axes[0, 3], scene, grad, 8.0)
+    numbers["visibility"] = {"vertices": len(grad), "with_gradient": with_gradient}
     return figure
 
 
@@ -144,7 +144,7 @@ def models_figure(numbers: dict) -> Figure:
     for column, (name, draw) in zip(axes.T, drawn.items(), strict=True):
         image = draw(scene.verts_clip)
         bias = outline_bias(image, exact)
-        numbers["bias_px"][name] = bias
+        numbers["bias_px"][name] = round(bias, 9)  # the last digits are the instruction set's
         show(column[0], image, name, cmap="gray", vmin=0, vmax=1)
         show_outline(column[0], scene)
         show(column[1], image - exact, f"minus exact; outline {bias:+.2f} px",

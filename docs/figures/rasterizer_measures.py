@@ -5,6 +5,7 @@ from rasterizer_scenes import Scene, crossing_balls, ring_and_ball
 from torch import Tensor
 
 from lightning_rast.ops import antialias, interpolate, rasterize
+from tests.ops import antialias_channels
 from tests.ops.antialias_scenes import SCENES
 from tests.ops.contour_views import seen_from
 from tests.reference.supersampled import derivatives
@@ -66,4 +67,16 @@ def cosine_rows() -> list[list[object]]:
             cosine = float((truth * ours).sum() / truth.norm() / ours.norm())
             ratio = float(ours.norm() / truth.norm())
             rows.append([name, len(scene.faces), f"{cosine:.4f}", f"{ratio:.3f}"])
+    return rows
+
+
+def channel_rows() -> list[list[object]]:
+    """The same by what the picture shows: "cosine, ratio of lengths"."""
+    rows: list[list[object]] = [["scene", "faces", "colour", "masks", "depth", "normals"]]
+    for name, make in antialias_channels.SCENES.items():
+        for level in (4, 6):
+            parts = make(level)
+            found = antialias_channels.cosines(parts, 48, count=16, samples=24)
+            cells = [f"{cosine:.3f}, {ratio:.2f}" for cosine, ratio in found.values()]
+            rows.append([name, len(parts.faces), *cells])
     return rows

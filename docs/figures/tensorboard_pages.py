@@ -29,7 +29,7 @@ _FLAGS = [
     "--disable-sync",
     "--hide-scrollbars",
 ]
-_SECONDS_TO_START = 60
+PATIENCE = 600  # seconds, against waiting for ever
 
 
 def browser() -> str | None:
@@ -54,7 +54,7 @@ def served(folder: Path) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}/"
     try:
-        deadline = time.monotonic() + _SECONDS_TO_START
+        deadline = time.monotonic() + PATIENCE
         while not _has_runs(address):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"TensorBoard does not show {folder}")
@@ -81,7 +81,7 @@ def photograph(
                 *(f"--screenshot={picture}", address),
             ],
             check=True,
-            timeout=180,
+            timeout=PATIENCE,
             capture_output=True,
         )
 

@@ -9,6 +9,7 @@ from lightning_rast.callbacks.event_file import add_encoded, event_writer
 from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.render import save_gif, shaded_preview, turntable_cameras
+from lightning_rast.scene.upwards import upwards
 
 _IMAGE_SIZE = (320, 320)
 _NUM_FRAMES = 30
@@ -16,7 +17,10 @@ _FRAMES_PER_SECOND = 12.0
 
 
 class Turntable(pl.Callback):
-    """`turntable.gif` and the same animation among TensorBoard's images, when training is done."""
+    """`turntable.gif` and the same animation among TensorBoard's images, when training is done.
+
+    What is up in most of the training images is up in it.
+    """
 
     FILE = "turntable.gif"
 
@@ -32,9 +36,10 @@ class Turntable(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not is_finished(trainer):
             return
-        module, _ = parts(trainer, pl_module)
+        module, datamodule = parts(trainer, pl_module)
         mesh = module.mesh().to("cpu")
-        cameras = turntable_cameras(mesh, _NUM_FRAMES, image_size=_IMAGE_SIZE)
+        up = upwards(datamodule.train_views.cameras.to_opengl())
+        cameras = turntable_cameras(mesh, _NUM_FRAMES, image_size=_IMAGE_SIZE, up=up)
         frames = shaded_preview(mesh, cameras)
         save_gif(self.path, frames, frames_per_second=_FRAMES_PER_SECOND)
         if (writer := event_writer(trainer)) is not None:

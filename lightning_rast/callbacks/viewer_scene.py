@@ -17,8 +17,8 @@ from lightning_rast.callbacks.clustering import clustered
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.photograph_image import photograph_in_view
 from lightning_rast.data.views import Views
-from lightning_rast.page.scene_data import upwards
 from lightning_rast.scene import Camera, Mesh
+from lightning_rast.scene.upwards import upwards
 
 HOST = "127.0.0.1"  # nobody but this machine's users
 MISSING = 'the live view needs viser: pip install "lightning_rast[viewer]", or viewer.enabled=false'
@@ -88,7 +88,7 @@ class ViewerScene:
     def look_at(self, views: Views, *, center: Float[Tensor, "3"]) -> None:
         """Where up is, and where the page's visitor stands at first."""
         poses = views.cameras.to_opengl().double().cpu()
-        up = upwards(poses[:, :3, 1])
+        up = upwards(poses)
         self.server.scene.set_up_direction(np.array(up))
         offsets = poses[:, :3, 3].numpy() - center.numpy()
         distance = float(np.linalg.norm(offsets, axis=1).mean())

@@ -119,11 +119,14 @@ def decoded(path: Path, decode: Callable[[Image.Image], _T], *, what: str = "mas
         raise ViewsError(f"missing {what}: {path}") from None
     except ViewsError:
         raise
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError:  # whose text repeats the path
+        raise ViewsError(f"cannot read {what} {path}: it is no image that Pillow knows") from None
+    except Image.DecompressionBombError as error:
         raise ViewsError(f"cannot read {what} {path}: {error}") from None
     # Pillow's decoders let struct.error, IndexError, zlib.error and others of damaged files pass.
     except Exception as error:
-        text = f"{error or type(error).__name__}"
+        reason = error.strerror if isinstance(error, OSError) else error  # without the path
+        text = f"{reason or error or type(error).__name__}"
         raise ViewsError(f"cannot read {what} {path}: {text}") from None
 
 

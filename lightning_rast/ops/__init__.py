@@ -10,6 +10,7 @@ from lightning_rast.ops import thin_parts_cuda as thin_parts_cuda
 from lightning_rast.ops import transform_cuda as transform_cuda
 from lightning_rast.ops._library import cpu_isa as cpu_isa
 from lightning_rast.ops.advice import LightningRastWarning as LightningRastWarning
+from lightning_rast.ops.advice import mark_antialiased as mark_antialiased
 from lightning_rast.ops.antialias import antialias as antialias
 from lightning_rast.ops.contour import contour_coverage as contour_coverage
 from lightning_rast.ops.contour_cuda import ContourCapacityWarning as ContourCapacityWarning

@@ -114,9 +114,9 @@ def antialias_on_cpu(
     if status != 0:
         _raise_status(status, where[0], where[1], face_idx, verts_clip, faces.shape[0])
     if not record:
-        return out, torch.zeros(1, dtype=torch.int64)
+        return out, torch.zeros(1, dtype=torch.int64, device="cpu")
     try:
-        tape = torch.empty(num_words.value, dtype=torch.int64)
+        tape = torch.empty(num_words.value, dtype=torch.int64, device="cpu")
         ctypes.memmove(tape.data_ptr(), memory, 8 * num_words.value)
     finally:
         _free_function()(memory)

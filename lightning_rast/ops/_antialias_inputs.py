@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lightning_rast.ops._registry import check_tensors
 from lightning_rast.ops.advice import SeenFaces
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def check_antialias_inputs(
             f"{op}: fragments must have a tensor face_idx, as rasterize() returns it, got "
             f"{type(fragments).__name__}"
         )
+    check_tensors(op, image=image, verts_clip=verts_clip, face_ranges=face_ranges)
     if not hasattr(topology, "edge_faces"):
         raise TypeError(
             f"{op}: topology must be a lightning_rast.scene.Topology, got "

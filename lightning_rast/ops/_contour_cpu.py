@@ -106,7 +106,7 @@ class ContourCall:
         if record:
             expected = _tape_words.get(self.sizes, 0)
             room = expected + expected // 8
-        tape = torch.empty(room, dtype=torch.int64) if room else None
+        tape = torch.empty(room, dtype=torch.int64, device="cpu") if room else None
         found = _Found()  # words of the tape, then view and vertex at fault
         address = ctypes.addressof(found)
         status = self.forward_function(
@@ -133,13 +133,13 @@ class ContourCall:
         if status != 0:
             _raise_status(status, (found[1], found[2]), verts_clip)
         if not record:
-            return coverage, torch.zeros(1, dtype=torch.int64)
+            return coverage, torch.zeros(1, dtype=torch.int64, device="cpu")
         num_words = found[0]
         if len(_tape_words) >= _MOST_SIZES:
             _tape_words.clear()
         _tape_words[self.sizes] = num_words
         if tape is None or num_words > room:
-            tape = torch.empty(num_words, dtype=torch.int64)
+            tape = torch.empty(num_words, dtype=torch.int64, device="cpu")
             status = _take_tape_function(verts_clip.dtype)(tape.data_ptr(), num_words, stage_ms)
             if status != 0:
                 raise_status("contour_coverage", status)

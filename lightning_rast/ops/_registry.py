@@ -1,9 +1,11 @@
 """What every operator shares: its registration with torch and the errors of the C ABI."""
 
+import functools
 import os
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 # Plain registration, not torch.library.custom_op: that one checks inputs for mutation on every
 # call, which costs more than a small picture.
@@ -13,6 +15,8 @@ OPERATORS = torch.library.Library("lightning_rast", "FRAGMENT")
 # Not public: a torch without them gets the ordinary way through the dispatcher.
 _num_dispatch_modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
 _transforms_are_active = getattr(torch._C, "_are_functorch_transforms_active", None)
+_functorch = getattr(torch._C, "_functorch", None)
+_has_storage = getattr(torch._C, "_has_storage", None)
 
 
 def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
@@ -28,8 +32,78 @@ def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
         and _num_dispatch_modes is not None
         and _transforms_are_active is not None
         and _num_dispatch_modes() == 0
+        and not _in_forward_mode()
+        # Batches of gradients (is_grads_batched, vectorize=True) have none, and no other mark.
+        and _has_storage is not None
+        and _has_storage(tensor)
         and not _transforms_are_active()
     )
+
+
+def _in_forward_mode() -> bool:
+    return getattr(forward_ad, "_current_level", -1) >= 0
+
+
+def check_tensors(op: str, **tensors: object) -> None:
+    """Refuse what is no tensor, and derivatives that the operators do not have.
+
+    Torch takes a forward-mode derivative that an operator in Python lacks for zero, without a word,
+    and of `torch.func.grad` it says what the author of the operator should have done.
+    """
+    if torch.compiler.is_compiling():
+        return
+    for name, tensor in tensors.items():
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"{op}: {name} must be a torch.Tensor, got {type(tensor).__name__}; "
+                "torch.as_tensor() makes one"
+            )
+    is_forward = _in_forward_mode()
+    if not is_forward and not (_transforms_are_active and _transforms_are_active()):
+        return
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, Tensor):
+            continue
+        if is_forward and forward_ad.unpack_dual(tensor).tangent is not None:
+            raise RuntimeError(
+                f"{op}: {name} has a forward-mode tangent (torch.func.jvp, jacfwd, hessian, or "
+                "torch.autograd.forward_ad), and there is no forward-mode derivative; use "
+                "backward(), torch.autograd.grad() or torch.autograd.functional.jacobian()"
+            )
+        if tensor.requires_grad and torch.is_grad_enabled() and _is_wrapped(tensor):
+            raise RuntimeError(
+                f"{op}: {name} is differentiated by torch.func (grad, vjp, jacrev), which cannot "
+                "be done; use backward(), torch.autograd.grad() or "
+                "torch.autograd.functional.jacobian()"
+            )
+
+
+def check_floats(op: str, name: str, tensor: Tensor) -> None:
+    """Refuse what is neither float32 nor float64."""
+    if tensor.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"{op}: {name} must be float32 or float64, got {tensor.dtype}; use {name}.float()"
+        )
+
+
+def check_faces(op: str, faces: Tensor) -> None:
+    """Refuse what is not int32 (F, 3)."""
+    if faces.dtype == torch.int32 and faces.dim() == 2 and faces.shape[1] == 3:
+        return
+    is_other_type = faces.dtype != torch.int32 and not faces.is_floating_point()
+    raise ValueError(
+        f"{op}: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
+        + ("; use faces.int()" if is_other_type else "")
+    )
+
+
+def _is_wrapped(tensor: Tensor) -> bool:
+    """Whether functorch differentiates through it; vmap alone passes."""
+    while _functorch is not None and _functorch.is_functorch_wrapped_tensor(tensor):
+        if _functorch.is_gradtrackingtensor(tensor):
+            return True
+        tensor = _functorch.get_unwrapped(tensor)
+    return False
 
 
 _NO_MEMORY, _NO_ISA = 3, 4
@@ -66,15 +140,21 @@ def check_memory(op: str, device: torch.device, num_bytes: int, remedy: str) -> 
     """Refuse what cannot fit into the machine's memory; asking for it could end the process."""
     if device.type != "cpu" or torch.compiler.is_compiling():
         return  # CUDA says so itself, and a graph has no sizes to look at
-    names = os.sysconf_names if hasattr(os, "sysconf") else {}
-    if not {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= set(names):
-        return
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    present = _present_bytes()
     if num_bytes > present > 0:
         raise MemoryError(
             f"{op}: the result needs {num_bytes / 2**30:.1f} GiB, this machine has "
             f"{present / 2**30:.1f}; {remedy}"
         )
+
+
+@functools.cache
+def _present_bytes() -> int:
+    """The machine's memory; 0 where the system does not say."""
+    names = os.sysconf_names if hasattr(os, "sysconf") else {}
+    if not {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= set(names):
+        return 0
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _is_whole(size: object) -> bool:

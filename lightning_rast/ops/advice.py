@@ -70,13 +70,9 @@ def calling_place() -> tuple[str, int]:
 # --- Hard images in a loss ------------------------------------------------------------------------
 
 
-class _Watch:
-    """Whether one rasterization has met `antialias`."""
-
-    def __init__(self) -> None:
-        self.antialiased = False
-
-
+# Whether one rasterization has met `antialias`: a dictionary, as what torch.save writes of a tensor
+# includes its attributes, and torch.load takes nothing but plain types.
+_ANTIALIASED = "antialiased"
 _WATCH = "_lightning_rast_watch"
 _HARD_IMAGE = "hard_image"
 
@@ -98,7 +94,7 @@ def watch_fragments(fragments: RasterFragments) -> None:
     if torch.compiler.is_compiling() or _HARD_IMAGE in _given:
         return
     if fragments.bary.requires_grad:
-        setattr(_owner(fragments), _WATCH, _Watch())
+        setattr(_owner(fragments), _WATCH, {_ANTIALIASED: False})
 
 
 def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
@@ -111,7 +107,7 @@ def watch_hard_image(image: Tensor, fragments: RasterFragments) -> None:
     place = calling_place()
 
     def look(grad: Tensor | None) -> None:
-        if grad is not None and not watch.antialiased:
+        if grad is not None and not watch[_ANTIALIASED]:
             warn_once(
                 _HARD_IMAGE,
                 "visibility gradients are missing: the vertices of this image need gradients, and "
@@ -132,7 +128,7 @@ def mark_antialiased(fragments: SeenFaces) -> None:
         return
     watch = getattr(_owner(fragments), _WATCH, None)
     if watch is not None:
-        watch.antialiased = True
+        watch[_ANTIALIASED] = True
 
 
 def share_watch(fragments: RasterFragments, changed: RasterFragments) -> None:
@@ -153,6 +149,21 @@ def warn_about_seams(verts: Float[Tensor, "V 3"], topology: "Topology") -> None:
     Looks once per topology; on CUDA that waits for the device.
     """
     _look_once("seams", verts, topology, _find_seams)
+
+
+def warn_about_seams_on_screen(
+    verts_clip: Float[Tensor, "N V 4"] | Float[Tensor, "V 4"], topology: "Topology"
+) -> None:
+    """`warn_about_seams`, where only clip space is known: one camera takes equal vertices to equal
+    places, and different ones to different places."""
+    _look_once("seams", verts_clip, topology, _find_seams_on_screen)
+
+
+def warn_about_culled_front(
+    verts_clip: Float[Tensor, "N V 4"] | Float[Tensor, "V 4"], topology: "Topology"
+) -> None:
+    """`warn_about_inside_out`, where only clip space is known and back faces are left out."""
+    _look_once("inside_out", verts_clip, topology, _find_culled_front)
 
 
 def warn_about_inside_out(verts: Float[Tensor, "V 3"], topology: "Topology") -> None:
@@ -200,12 +211,14 @@ def _find_seams(verts: Tensor, topology: "Topology") -> str | None:
     )
 
 
-def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
-    if topology.num_faces == 0 or not (topology.is_closed and topology.is_oriented):
+def _find_seams_on_screen(verts_clip: Tensor, topology: "Topology") -> str | None:
+    if verts_clip.numel() == 0:
         return None
-    corners = verts.double()[topology.faces.long()]
-    a, b, c = (corners - corners.mean(dim=(0, 1))).unbind(1)
-    volume = (a * torch.linalg.cross(b, c)).sum().item() / 6
+    return _find_seams(verts_clip.reshape(-1, *verts_clip.shape[-2:])[0], topology)
+
+
+def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
+    volume = _volume(verts, topology)
     if not volume < 0:
         return None
     return (
@@ -213,3 +226,26 @@ def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
         'seen from outside, or cull="back" removes those in front and normals point inwards. '
         "Reverse them: faces.flip(1)"
     )
+
+
+def _find_culled_front(verts_clip: Tensor, topology: "Topology") -> str | None:
+    if verts_clip.numel() == 0:
+        return None
+    x, y, z, w = verts_clip.reshape(-1, *verts_clip.shape[-2:])[0].double().unbind(1)
+    # Seen through a camera, a mesh stays itself or becomes its mirror image if it is in front.
+    if not bool((w > 0).all()) or not _volume(torch.stack((x / w, y / w, -z / w), 1), topology) < 0:
+        return None
+    return (
+        'the mesh is inside out, so that cull="back" removes its faces in front and what is seen '
+        "is its inside. Faces must run counter-clockwise seen from outside. Reverse them: "
+        'faces.flip(1); if cameras mirror the picture on purpose, take cull="front"'
+    )
+
+
+def _volume(verts: Tensor, topology: "Topology") -> float:
+    """Of what is closed and oriented; else 0."""
+    if topology.num_faces == 0 or not (topology.is_closed and topology.is_oriented):
+        return 0.0
+    corners = verts.double()[topology.faces.long()]
+    a, b, c = (corners - corners.mean(dim=(0, 1))).unbind(1)
+    return (a * torch.linalg.cross(b, c)).sum().item() / 6

@@ -56,7 +56,7 @@ def carve(
     _check(distances, project, origin, cell, size, ks, least_seen)
     distances = distances.detach().to("cpu", torch.float32).contiguous()
     project = project.detach().cpu().contiguous()
-    field = torch.empty(ks[1] - ks[0] + 1, *size)
+    field = torch.empty(ks[1] - ks[0] + 1, *size, dtype=torch.float32, device="cpu")
     status = _function()(
         distances.data_ptr(),
         project.data_ptr(),

@@ -8,8 +8,15 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from lightning_rast.ops._contour_cpu import FLOATS, ContourCall, FiveTensors
-from lightning_rast.ops._registry import OPERATORS, check_image_size, runs_eagerly_on_cpu
+from lightning_rast.ops._contour_cpu import ContourCall, FiveTensors
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_floats,
+    check_image_size,
+    check_tensors,
+    runs_eagerly_on_cpu,
+)
+from lightning_rast.ops.advice import warn_about_seams_on_screen
 
 if TYPE_CHECKING:
     from lightning_rast.scene import Topology
@@ -48,13 +55,14 @@ def contour_coverage(
         ValueError: a shape does not fit, or (CPU) a vertex is not finite. On CUDA, where looking
             would stall the device, faces with such a vertex are left out.
     """
-    record = torch.is_grad_enabled() and verts_clip.requires_grad
     if runs_eagerly_on_cpu(verts_clip):
         call = _known_call(verts_clip, topology, image_size)
-        if record:
+        if torch.is_grad_enabled() and verts_clip.requires_grad:
+            warn_about_seams_on_screen(verts_clip, topology)
             return _apply_eagerly(verts_clip, call)
         return call.forward(verts_clip, record=False)[0]
     _check(verts_clip, topology, image_size)
+    record = torch.is_grad_enabled() and verts_clip.requires_grad
     coverage, _ = torch.ops.lightning_rast.contour_coverage(
         verts_clip, *_topology_tensors(topology), image_size[0], image_size[1], record
     )
@@ -96,16 +104,16 @@ def _topology_tensors(topology: "Topology") -> FiveTensors:
 
 
 def _check(verts_clip: Tensor, topology: "Topology", image_size: tuple[int, int]) -> None:
+    check_tensors("contour_coverage", verts_clip=verts_clip)
     if not hasattr(topology, "edge_faces"):
         raise TypeError(
             "contour_coverage: topology must be a lightning_rast.scene.Topology, got "
             f"{type(topology).__name__}; make one with Topology.from_faces(faces, num_verts)"
         )
-    shape, dtype = verts_clip.shape, verts_clip.dtype
+    shape = verts_clip.shape
     if len(shape) != 3 or shape[2] != 4:
         raise ValueError(f"contour_coverage: verts_clip must be (N, V, 4), got {tuple(shape)}")
-    if dtype not in FLOATS:
-        raise ValueError(f"contour_coverage: verts_clip must be float32 or float64, got {dtype}")
+    check_floats("contour_coverage", "verts_clip", verts_clip)
     if shape[1] != topology.num_verts:
         raise ValueError(
             f"contour_coverage: verts_clip has {shape[1]} vertices, "

@@ -38,9 +38,9 @@ class _Capacities:
 
     def __init__(self, num_slots: int, pinned: bool) -> None:
         self.pieces_per_view = 0
-        self._needed = torch.zeros(num_slots, dtype=torch.int64, pin_memory=pinned)
+        self._needed = torch.zeros(num_slots, dtype=torch.int64, pin_memory=pinned, device="cpu")
         self._needed_values = self._needed.numpy()
-        self._capacity = torch.zeros(num_slots, dtype=torch.int64).numpy()
+        self._capacity = torch.zeros(num_slots, dtype=torch.int64, device="cpu").numpy()
         self._slots: dict[tuple[Hashable, ...], int] = {}
         self._lock = threading.Lock()
 

@@ -64,7 +64,7 @@ def contour_pieces(
     verts_clip = verts_clip.contiguous()
     tape = record_contour(verts_clip, topology, image_size)
     num_views = len(verts_clip)
-    starts = torch.empty(num_views + 1, dtype=torch.int64)
+    starts = torch.empty(num_views + 1, dtype=torch.int64, device="cpu")
     _call(verts_clip, tape, image_size, starts, None)
     num_pieces = int(starts[-1])
 
@@ -72,8 +72,8 @@ def contour_pieces(
         return verts_clip.new_empty(num_pieces, *shape)
 
     pieces = ContourPieces(
-        view=torch.empty(num_pieces, dtype=torch.int32),
-        verts=torch.empty(num_pieces, 2, dtype=torch.int32),
+        view=torch.empty(num_pieces, dtype=torch.int32, device="cpu"),
+        verts=torch.empty(num_pieces, 2, dtype=torch.int32, device="cpu"),
         t=empty(),
         point=empty(2),
         normal=empty(2),

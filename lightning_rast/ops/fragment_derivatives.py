@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
+from lightning_rast.ops._registry import check_faces, check_tensors
 from lightning_rast.ops.advice import RasterFragments
 
 
@@ -85,16 +86,13 @@ def _rows(table: Tensor, index: Tensor) -> Tensor:
 
 def _check(verts_clip: Tensor, faces: Tensor, fragments: RasterFragments) -> None:
     face_idx, bary = fragments.face_idx, fragments.bary
+    check_tensors("fragment_derivatives", verts_clip=verts_clip, faces=faces, bary=bary)
     if verts_clip.dim() not in (2, 3) or verts_clip.shape[-1] != 4:
         raise ValueError(
             "fragment_derivatives: verts_clip must be (N, V, 4) or (V, 4), got "
             f"{tuple(verts_clip.shape)}"
         )
-    if faces.dim() != 2 or faces.shape[1] != 3 or faces.dtype != torch.int32:
-        raise ValueError(
-            "fragment_derivatives: faces must be int32 (F, 3), got "
-            f"{faces.dtype} {tuple(faces.shape)}"
-        )
+    check_faces("fragment_derivatives", faces)
     if face_idx.dim() < 3 or face_idx.dtype != torch.int32 or bary.shape != (*face_idx.shape, 3):
         raise ValueError(
             "fragment_derivatives: fragments must be of rasterize, with face_idx int32 (N, H, W) "

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, raise_status
+from lightning_rast.ops._registry import OPERATORS, check_faces, check_tensors, raise_status
 from lightning_rast.ops.advice import RasterFragments, watch_hard_image
 
 
@@ -60,6 +60,7 @@ def _check(
             "interpolate: fragments must have tensors face_idx and bary, as rasterize() returns "
             f"them, got {type(fragments).__name__}"
         )
+    check_tensors("interpolate", attrs=attrs, faces=faces, bary=bary)
     if face_idx.dim() < 3 or face_idx.dtype != torch.int32:
         raise ValueError(
             "interpolate: face_idx must be int32 (N, H, W) or (N, L, H, W), got "
@@ -93,10 +94,7 @@ def _check_rows(attrs: Tensor, faces: Tensor | None, num_views: int) -> None:
                 f"{shape}; attributes of vertices need faces (F, 3)"
             )
     else:
-        if faces.dim() != 2 or faces.shape[1] != 3 or faces.dtype != torch.int32:
-            raise ValueError(
-                f"interpolate: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
-            )
+        check_faces("interpolate", faces)
         if attrs.dim() not in (2, 3):
             raise ValueError(
                 f"interpolate: attrs must be (V, C) or (N, V, C), got {shape}; attributes of face "
@@ -172,7 +170,7 @@ def _raise_status(
     if status not in (_BAD_FACE, _BAD_VERTEX):
         raise_status("interpolate", status)
     face = int(face_idx.reshape(-1)[pixel])
-    place = [int(i) for i in torch.unravel_index(torch.tensor(pixel), face_idx.shape)]
+    place = [int(i) for i in torch.unravel_index(torch.tensor(pixel, device="cpu"), face_idx.shape)]
     if status == _BAD_FACE or faces is None:
         raise ValueError(
             f"interpolate: face_idx{place} = {face}, which is neither -1 nor one of {num_faces} "

@@ -36,7 +36,7 @@ def intersecting_faces(
         raise_status("self_intersections", status)
     if not handle:
         return num_pairs.value, None
-    pairs = torch.empty(num_pairs.value, 2, dtype=torch.int32)
+    pairs = torch.empty(num_pairs.value, 2, dtype=torch.int32, device="cpu")
     _take_function()(handle, pairs.data_ptr())
     return num_pairs.value, pairs
 

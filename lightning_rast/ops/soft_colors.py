@@ -11,7 +11,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS
+from lightning_rast.ops._registry import OPERATORS, check_tensors
 from lightning_rast.ops.soft_coverage import (
     check_magnitude,
     check_soft_inputs,
@@ -80,6 +80,7 @@ def soft_colors(
     Source: Liu, Li, Chen, Li, "Soft Rasterizer", ICCV 2019, eq. 3 and 4.
     """
     check_soft_inputs("soft_colors", verts_clip, faces, image_size)
+    check_tensors("soft_colors", colors=colors)
     if semantics not in ("pixel", "softras"):
         raise ValueError(f'soft_colors: semantics must be "pixel" or "softras", got {semantics!r}')
     model = soft_model(

@@ -11,7 +11,14 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, raise_status
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_faces,
+    check_floats,
+    check_image_size,
+    check_tensors,
+    raise_status,
+)
 
 Semantics = Literal["pixel", "softras", "pytorch3d"]
 
@@ -58,6 +65,9 @@ def soft_coverage(
     Returns:
         Coverage in [0, 1], of the dtype of `verts_clip`. The same bits on every run, for any
         number of threads and any instruction set.
+
+    Corners may lie up to 1e12 pixels outside of the picture; farther out the rounding of positions
+    shows, and results are finite but not right (`contour_coverage` stays exact).
 
     Differentiable once in `verts_clip` (x, y, w; z where the near plane cuts a face). The
     derivative does not exist where two sides of a face are equally near, at a cut-off with a step,
@@ -109,6 +119,10 @@ def soft_model(
 ) -> SoftModel:
     """The numbers behind a semantics, for what is computed in `dtype`; `op` is who complains about
     wrong ones."""
+    if isinstance(sigma, Tensor):
+        raise TypeError(
+            f"{op}: sigma must be a number, got a tensor, and it has no gradient; use sigma.item()"
+        )
     if not 0 < sigma < math.inf:
         raise ValueError(f"{op}: sigma must be positive and finite, got {sigma}")
     if not 0 < cutoff < 0.5:
@@ -140,8 +154,10 @@ def soft_model(
         raise ValueError(f"{op}: blur_radius must be finite and not negative, got {blur_radius}")
     if faces_per_pixel is None:
         faces_per_pixel = 50
-    if not 1 <= faces_per_pixel < 2**31:
-        raise ValueError(f"{op}: faces_per_pixel must be at least 1, got {faces_per_pixel}")
+    if not (isinstance(faces_per_pixel, int) and 1 <= faces_per_pixel < 2**31):
+        raise ValueError(
+            f"{op}: faces_per_pixel must be a whole number of at least 1, got {faces_per_pixel}"
+        )
     shorter = min(height, width)
     min_area = 1e-8 * (shorter / 2) ** 2
     scale = unit / shorter
@@ -167,14 +183,11 @@ def check_soft_inputs(
     op: str, verts_clip: Tensor, faces: Tensor, image_size: tuple[int, int]
 ) -> None:
     """Refuse what does not fit, in the name of `op`."""
+    check_tensors(op, verts_clip=verts_clip, faces=faces)
     if verts_clip.dim() != 3 or verts_clip.shape[2] != 4:
         raise ValueError(f"{op}: verts_clip must be (N, V, 4), got {tuple(verts_clip.shape)}")
-    if verts_clip.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"{op}: verts_clip must be float32 or float64, got {verts_clip.dtype}")
-    if faces.dtype != torch.int32 or faces.dim() != 2 or faces.shape[1] != 3:
-        raise ValueError(
-            f"{op}: faces must be int32 (F, 3), got {faces.dtype} {tuple(faces.shape)}"
-        )
+    check_floats(op, "verts_clip", verts_clip)
+    check_faces(op, faces)
     if faces.device != verts_clip.device:
         raise ValueError(f"{op}: verts_clip is on {verts_clip.device}, faces on {faces.device}")
     check_image_size(op, image_size)

@@ -56,8 +56,8 @@ def level_surface(
         raise ValueError("extract_surface: the surface has too many triangles for int32 indices")
     if status != 0:
         raise_status("extract_surface", status)
-    verts = torch.empty(num_verts.value, 3)
-    faces = torch.empty(num_faces.value, 3, dtype=torch.int32)
+    verts = torch.empty(num_verts.value, 3, dtype=torch.float32, device="cpu")
+    faces = torch.empty(num_faces.value, 3, dtype=torch.int32, device="cpu")
     take(handle, verts.data_ptr(), faces.data_ptr())
     return verts.to(field.device), faces.to(field.device)
 

@@ -19,7 +19,7 @@ def thickness_along_rays(
 ) -> Float64[Tensor, " V"]:
     """See `optim.local_thickness`."""
     verts, faces = verts.contiguous(), faces.contiguous()
-    thickness = torch.empty(len(verts), dtype=torch.float64)
+    thickness = torch.empty(len(verts), dtype=torch.float64, device="cpu")
     status = _function()(
         verts.data_ptr(),
         len(verts),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lightning_rast.ops._antialias_inputs import CULL, check_antialias_inputs
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, raise_status, runs_eagerly_on_cpu
+from lightning_rast.ops._registry import OPERATORS, check_tensors, raise_status, runs_eagerly_on_cpu
 from lightning_rast.ops.advice import share_watch
 from lightning_rast.ops.interpolate import interpolate
 from lightning_rast.ops.rasterize import Fragments
@@ -53,6 +53,7 @@ def fill_thin_parts(
     Raises:
         ValueError: a shape, dtype or device does not fit.
     """
+    check_tensors("fill_thin_parts", coverage=coverage)
     if coverage.shape != fragments.face_idx.shape:
         raise ValueError(
             f"fill_thin_parts: coverage must be {tuple(fragments.face_idx.shape)} as face_idx, got "

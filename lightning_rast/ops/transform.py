@@ -9,7 +9,13 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, raise_status, runs_eagerly_on_cpu
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_floats,
+    check_tensors,
+    raise_status,
+    runs_eagerly_on_cpu,
+)
 
 
 def transform_points(
@@ -40,12 +46,12 @@ def transform_points(
 
 
 def _check(points: Tensor, matrices: Tensor) -> None:
+    check_tensors("transform_points", points=points, matrices=matrices)
     if points.dim() not in (2, 3) or points.shape[-1] != 3:
         raise ValueError(
             f"transform_points: points must be (V, 3) or (N, V, 3), got {tuple(points.shape)}"
         )
-    if points.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"transform_points: points must be float32 or float64, got {points.dtype}")
+    check_floats("transform_points", "points", points)
     if matrices.dim() != 3 or matrices.shape[1:] != (4, 4):
         raise ValueError(
             f"transform_points: matrices must be (N, 4, 4), got {tuple(matrices.shape)}"
@@ -126,8 +132,9 @@ def _points_vjp(grad: Tensor, matrices: Tensor, shared: bool) -> Tensor:
 def _matrices_vjp(grad: Tensor, points: Tensor) -> Tensor:
     grad, points = grad.contiguous(), points.contiguous()
     num_views, num_verts = grad.shape[:2]
-    partial = torch.empty(_partial_size_function()(num_views, num_verts), dtype=torch.float64)
-    grad_matrices = torch.empty(num_views, 4, 4, dtype=torch.float64)
+    size = _partial_size_function()(num_views, num_verts)
+    partial = torch.empty(size, dtype=torch.float64, device="cpu")
+    grad_matrices = torch.empty(num_views, 4, 4, dtype=torch.float64, device="cpu")
     _run(
         _function("transform_matrices_vjp", grad.dtype, _P, _P),
         grad.data_ptr(),

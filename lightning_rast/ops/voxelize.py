@@ -40,11 +40,11 @@ def winding_numbers(
     positions = verts.detach().to("cpu", torch.float64).contiguous()
     if not bool(torch.isfinite(positions).all()):
         raise ValueError("voxelize: a vertex is not finite")
-    corner = torch.tensor(list(origin), dtype=torch.float64)
+    corner = torch.tensor(list(origin), dtype=torch.float64, device="cpu")
     if len(positions) and float((positions - corner).abs().max()) / cell > _MOST_CELLS:
         raise ValueError(f"voxelize: the mesh lies more than {_MOST_CELLS} cells from the grid")
     corners = faces.detach().to("cpu", torch.int32).contiguous()
-    winding = torch.empty(*size, dtype=torch.int16)
+    winding = torch.empty(*size, dtype=torch.int16, device="cpu")
     status = _function()(
         positions.data_ptr(),
         len(positions),

@@ -46,6 +46,7 @@ def gathered(
     turntable = folder / "turntable.gif"
     settings = flat_values(config)
     issued = [*metrics.get("warnings", ()), *warnings]
+    known = [str(folder), *paths_among(settings, [group.views for group in scored])]
     return Facts(
         name=f"{folder.parent.name}/{folder.name}",
         metrics=metrics,
@@ -60,7 +61,7 @@ def gathered(
         ],
         config_yaml=config_yaml(with_short_paths(config)),
         turntable=turntable.read_bytes() if turntable.is_file() else None,
-        warnings=list(remarks(metrics, state, issued, paths_among(settings))),
+        warnings=list(remarks(metrics, state, issued, known)),
     )
 
 

@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from lightning_rast.config import Config
+from lightning_rast.data.views import Views
 
 _SETTINGS = ("data.mesh", "data.folder", "data.masks", "start.mesh", "log.root")
 
 _MOST_PARTS = 3
 _HOME_PARTS = 3  # of /home/somebody, C:/Users/somebody or //server/share
+# A name of several words, that another part of the path follows; "to masks/3.png" is none.
+_HOME_WITH_SPACES = r"[^\s'\"`,:;()<>|/\\]+(?: [^\W_a-z][^\s'\"`,:;()<>|/\\]*){1,3}(?=[/\\])"
 _SEPARATORS = re.compile(r"[/\\]+")  # several where a message shows a string with its escapes
 _FILE_URL = re.compile(r"\bfile:/*(?=/|[A-Za-z]:)")
 # Of a rooted path two parts at least: there are no folders in "px /s".
 _IN_TEXT = re.compile(
-    r"(?<![\w./\\:…)\]}])(?:[A-Za-z]:[/\\]|\.\./|(?:/|[/\\]{2,})(?=[^\s'\"`,:;()<>|/\\]+[/\\]))"
+    r"(?<![\w./\\:…)\]}])(?:"
+    rf"(?:/(?:home|Users|media|mnt)/|[A-Za-z]:[/\\]+Users[/\\]+){_HOME_WITH_SPACES}"
+    r"|[A-Za-z]:[/\\]|\.\./|(?:/|[/\\]{2,})(?=[^\s'\"`,:;()<>|/\\]+[/\\]))"
     r"[^\s'\"`,:;()<>|]*[\w})\]]"
 )
 
@@ -51,12 +56,21 @@ def with_short_paths_in(text: str, known: Sequence[str] = ()) -> str:
 
 
 def _spellings(path: str) -> set[str]:
-    return {path.rstrip("/\\"), str(Path(path).resolve())} if path else set()
+    if not path:
+        return set()
+    return {path.rstrip("/\\"), str(Path(path).absolute()), str(Path(path).resolve())}
 
 
-def paths_among(settings: Mapping[str, Any]) -> list[str]:
-    """The files and folders in a config's settings by their full keys."""
-    return [settings[key] for key in _SETTINGS if settings.get(key)]
+def paths_among(settings: Mapping[str, Any], views: Sequence[Views] = ()) -> list[str]:
+    """The files and folders in a config's settings by their full keys, and those of the views."""
+    of_views = [
+        str(path)
+        for each in views
+        for source in each.sources or ()
+        for path in (source.path, source.photograph)
+        if path is not None
+    ]
+    return list(dict.fromkeys([*filter(None, map(settings.get, _SETTINGS)), *of_views]))
 
 
 def with_short_paths(config: Config) -> Config:

@@ -6,18 +6,15 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import trimesh
-from jaxtyping import Float
 from torch import Tensor
 from trimesh.exchange.gltf import export_glb
 
 from lightning_rast.page.facts import ScoredViews
 from lightning_rast.page.markup import Markup, element
 from lightning_rast.scene import Mesh
-
-_LEAST_AGREEMENT = 0.3  # of the cameras' upward directions, for their mean to mean something
+from lightning_rast.scene.upwards import upwards
 
 
 def mesh_block(mesh: Mesh) -> Markup:
@@ -37,14 +34,14 @@ def cameras_block(scored: Sequence[ScoredViews]) -> Markup:
     image, where the plane at distance 1 is crossed: left, right, bottom, top).
     """
     views: list[dict[str, Any]] = []
-    ups: list[Tensor] = []
+    seen: list[Tensor] = []
     for group in scored:
         cameras = group.views.cameras
         if cameras.orthographic:
             continue
         poses = cameras.to_opengl().double().cpu()
         height, width = cameras.image_size
-        ups.append(poses[:, :3, 1])
+        seen.append(poses)
         for name, pose, K in zip(group.views.names, poses, cameras.K.double().cpu(), strict=True):
             inverse = torch.linalg.inv(K)
             pixels = torch.tensor([[0.0, 0.0, 1.0], [width, height, 1.0]], dtype=torch.float64)
@@ -57,22 +54,6 @@ def cameras_block(scored: Sequence[ScoredViews]) -> Markup:
                     "corners": [round(x, 9) for x in (left, right, -bottom, -top)],
                 }
             )
-    content = {"up": upwards(torch.cat(ups)) if ups else [0.0, 1.0, 0.0], "views": views}
+    content = {"up": upwards(torch.cat(seen)) if seen else [0.0, 1.0, 0.0], "views": views}
     text = Markup(json.dumps(content).replace("<", "\\u003c"))
     return element("script", text, type="application/json", id="camera-data")
-
-
-def upwards(ups: Float[Tensor, "N 3"]) -> list[float]:
-    """Where up is in most of the images, as a unit vector; y where they do not agree.
-
-    An axis that is nearly meant is taken to be that axis.
-    """
-    mean = ups.mean(dim=0)
-    length = float(mean.norm())
-    if length < _LEAST_AGREEMENT:
-        return [0.0, 1.0, 0.0]
-    unit = (mean / length).numpy()
-    axis = int(np.argmax(np.abs(unit)))
-    if abs(unit[axis]) > 0.97:
-        unit = np.eye(3)[axis] * np.sign(unit[axis])
-    return [round(float(x), 6) for x in unit]

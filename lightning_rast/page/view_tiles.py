@@ -25,7 +25,9 @@ def views(facts: Facts, *, room: int) -> Markup | None:
     left_out = sum(len(group.ious) for group in facts.scored) - len(shown)
     pictures = [view_picture(group, index) for group, index in shown]
     room -= sum(len(url) for url in pictures)
-    behind, notes = photographs(shown, room, paths_among(facts.config))
+    behind, notes = photographs(
+        shown, room, paths_among(facts.config, [group.views for group in facts.scored])
+    )
     if left_out:
         more = f"{left_out} more views have no picture here; the worst are among those shown."
         notes = [more, *notes]

@@ -4,6 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lightning_rast.render.paint import AssetColors as AssetColors
+    from lightning_rast.render.paint import Paint as Paint
+    from lightning_rast.render.paint import TextureMap as TextureMap
     from lightning_rast.render.pictures import save_gif as save_gif
     from lightning_rast.render.pictures import save_png as save_png
     from lightning_rast.render.pictures import shaded_preview as shaded_preview
@@ -20,10 +23,13 @@ if TYPE_CHECKING:
 # `python -m lightning_rast.render` imports this file first: with PyTorch, which takes seconds, even
 # --help would be slow. So names are looked up when they are used.
 _HOMES = {
+    "AssetColors": "paint",
     "CoverageModel": "silhouette",
     "Lights": "shading",
+    "Paint": "paint",
     "Renderer": "renderer",
     "Rendering": "renderer",
+    "TextureMap": "paint",
     "coverage_model": "silhouette",
     "linear_from_srgb": "shading",
     "render_silhouettes": "silhouette",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning_rast.render.options import Color, TurntableOptions
+from lightning_rast.render.options import CLAY, Color, TurntableOptions
 from lightning_rast.terminal import (
     STOPPED,
     OutputError,
@@ -23,7 +23,7 @@ from lightning_rast.terminal import (
 )
 
 _OUTPUTS = ("color", "normals", "depth", "coverage", "face_idx")
-_COLOR_NAMES = {"white": "ffffff", "black": "000000", "grey": "808080", "clay": "d4ad91"}
+_COLOR_NAMES = {"white": "ffffff", "black": "000000", "grey": "808080"}
 _MOST_PIXELS = 8192  # of a side
 
 _EXAMPLES = """\
@@ -114,8 +114,8 @@ def _numbers(
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="lightning-rast render",
-        description="Render pictures of a mesh file from all sides, as a model of one colour: those"
-        " of the file are not drawn (export keeps them).",
+        description="Render pictures of a mesh file from all sides, in its own colours and textures"
+        " (opaque) or, where it has none, as a model of clay.",
         epilog=_EXAMPLES,
     )
     parser.add_argument("mesh", type=Path, help="OBJ, PLY, GLB, glTF, STL or OFF")
@@ -168,10 +168,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     look.add_argument(
         "--color",
-        type=_color,
-        default=_color("clay"),
+        type=lambda text: None if text == "file" else _color(text),
+        default=None,
         metavar="COLOR",
-        help="of the surface (clay)",
+        help="of the whole surface: clay, white, black, grey, #rrggbb, or file (default): its own"
+        " colours, clay where it has none",
     )
     look.add_argument(
         "--background",
@@ -240,9 +241,11 @@ def _outputs(text: str) -> tuple[str, ...]:
 
 
 def _color(text: str) -> Color:
+    if text == "clay":
+        return CLAY
     digits = _COLOR_NAMES.get(text, text.removeprefix("#"))
     if not re.fullmatch("[0-9a-fA-F]{6}", digits):
-        names = ", ".join(_COLOR_NAMES)
+        names = ", ".join((*_COLOR_NAMES, "clay"))
         raise argparse.ArgumentTypeError(f"must be #rrggbb or one of {names}; got {text!r}")
     red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
     return red, green, blue

@@ -5,6 +5,8 @@ from typing import Literal
 
 Color = tuple[float, float, float]  # sRGB, 0..1
 
+CLAY: Color = (0.83, 0.68, 0.57)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TurntableOptions:
@@ -13,6 +15,7 @@ class TurntableOptions:
     outputs: kinds of pictures, each in a folder of that name.
     image_size: (H, W) in pixels.
     fov_deg: vertical; None: parallel rays.
+    color: of the whole surface; None: those of the file, clay where it has none.
     background: None is transparent.
     supersampling: samples per pixel and side for colours and normals.
     """
@@ -24,7 +27,7 @@ class TurntableOptions:
     elevation_deg: float = 20.0
     up: Literal["y", "z"] = "y"
     shading: Literal["smooth", "creased", "flat"] = "creased"
-    color: Color = (0.83, 0.68, 0.57)
+    color: Color | None = None
     background: Color | None = (1.0, 1.0, 1.0)
     supersampling: int = 2
     gif: bool = False

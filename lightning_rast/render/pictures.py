@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from lightning_rast.render.options import Color
+from lightning_rast.render.options import CLAY, Color
+from lightning_rast.render.paint import Paint
 from lightning_rast.render.renderer import Renderer, Rendering
 from lightning_rast.render.shading import linear_from_srgb, srgb_from_linear
 from lightning_rast.scene import Camera, Mesh
 
-CLAY: Color = (0.83, 0.68, 0.57)
 WHITE: Color = (1.0, 1.0, 1.0)
 # In pictures of depths; the farthest point still differs from the background, 0.
 NEAR_VALUE, FAR_VALUE = 65535, 9830
@@ -53,7 +53,7 @@ def albedo_of(color: Color) -> Color:
 
 
 def supersampled(
-    renderer: Renderer, mesh: Mesh, camera: Camera, factor: int
+    renderer: Renderer, mesh: Mesh, camera: Camera, factor: int, colors: Paint | None = None
 ) -> Iterator[tuple[slice, Rendering]]:
     """Some views at a time: which, and their images averaged over `factor` x `factor` samples.
 
@@ -65,7 +65,7 @@ def supersampled(
     for start in range(0, len(camera), at_once):
         views = slice(start, min(start + at_once, len(camera)))
         with torch.no_grad():
-            rendering = renderer(mesh, larger[views])
+            rendering = renderer(mesh, larger[views], colors)
         if factor > 1:
             images = {
                 name: _averaged(image, factor)

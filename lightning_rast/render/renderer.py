@@ -18,11 +18,14 @@ from lightning_rast.ops import (
     rasterize,
 )
 from lightning_rast.ops.advice import warn_about_inside_out, warn_about_seams
+from lightning_rast.render.paint import Paint
 from lightning_rast.render.shading import Lights, shaded
 from lightning_rast.scene import Camera, Mesh
+from lightning_rast.scene.normals import NormalWeighting
 
 Output = Literal["coverage", "depth", "normals", "color", "face_idx"]
 Shading = Literal["smooth", "creased", "flat"]
+Colors = Tensor | Paint | None
 OUTPUTS: tuple[Output, ...] = typing.get_args(Output)
 
 
@@ -60,6 +63,8 @@ class Renderer:
     shading: normals are "smooth" all over, "flat" on each face, or "creased": smooth but at edges
         that bend by more than `crease_deg`. Those are looked up on the CPU in every call, which
         takes longer than the rest of it: meant for pictures.
+    weighting: how much each face counts in the smooth normal of its vertex (`Mesh.vertex_normals`):
+        by its "area", by its "angle" there, or as on a "sphere".
     lights: None leaves colours as they are.
     antialias: outlines are averaged over the pixel, and gradients say how moving them would change
         the images. Without it pixels show what is at their centre, and gradients reach vertices
@@ -75,6 +80,7 @@ class Renderer:
     outputs: tuple[Output, ...] = OUTPUTS
     shading: Shading = "smooth"
     crease_deg: float = 40.0
+    weighting: NormalWeighting = "area"
     lights: Lights | None = field(default_factory=Lights)
     antialias: bool = True
     albedo: tuple[float, ...] = (0.7, 0.7, 0.7)
@@ -88,16 +94,22 @@ class Renderer:
         shadings = typing.get_args(Shading)
         if self.shading not in shadings:
             raise ValueError(f"shading must be one of {', '.join(shadings)}; got {self.shading!r}")
+        weightings = typing.get_args(NormalWeighting)
+        if self.weighting not in weightings:
+            raise ValueError(
+                f"weighting must be one of {', '.join(weightings)}; got {self.weighting!r}"
+            )
 
     def __call__(
         self,
         mesh: Mesh,
         camera: Camera,
-        colors: Float[Tensor, "V C"] | Float[Tensor, "N V C"] | None = None,
+        colors: Float[Tensor, "V C"] | Float[Tensor, "N V C"] | Paint | None = None,
     ) -> Rendering:
         """Images of the mesh in each view, in the type of `mesh.verts` and on its device.
 
-        colors: linear albedo of the vertices, of all views or of each, with any number of channels.
+        colors: linear albedo of the vertices, of all views or of each, with any number of channels;
+            or a `TextureMap`, `AssetColors`, or anything else that knows the colour of each pixel.
 
         Differentiable in `mesh.verts`, `colors`, `camera.K` and `camera.world_to_view`.
 
@@ -108,16 +120,20 @@ class Renderer:
         images = (self._averaged if self.antialias else self._at_centres)(mesh, camera, colors)
         return Rendering(**{name: images[name] for name in self.outputs})
 
-    def _at_centres(self, mesh: Mesh, camera: Camera, colors: Tensor | None) -> dict[str, Tensor]:
+    def _at_centres(
+        self, mesh: Mesh, camera: Camera, colors: Tensor | Paint | None
+    ) -> dict[str, Tensor]:
         verts_clip = camera.world_to_clip(mesh.verts)
         fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
         coverage = (fragments.face_idx >= 0).to(verts_clip.dtype)
-        images = self._surface(mesh, camera, colors, fragments)
+        images = self._surface(mesh, camera, colors, verts_clip, fragments)
         if "color" in images:
             images["color"] = self._over_background(images["color"], coverage)
         return images | {"coverage": coverage, "face_idx": fragments.face_idx}
 
-    def _averaged(self, mesh: Mesh, camera: Camera, colors: Tensor | None) -> dict[str, Tensor]:
+    def _averaged(
+        self, mesh: Mesh, camera: Camera, colors: Tensor | Paint | None
+    ) -> dict[str, Tensor]:
         verts_clip = camera.world_to_clip(mesh.verts)
         wanted = set(self.outputs)
         images: dict[str, Tensor] = {}
@@ -131,7 +147,7 @@ class Renderer:
             return images
         coverage = images["coverage"]
         fragments = fill_thin_parts(fragments, coverage, verts_clip, mesh.topology)
-        surface = self._surface(mesh, camera, colors, fragments)
+        surface = self._surface(mesh, camera, colors, verts_clip, fragments)
         images |= _antialiased(surface, fragments, verts_clip, mesh)
         if "color" in images:
             images["color"] = self._over_background(images["color"], coverage)
@@ -144,7 +160,12 @@ class Renderer:
             warn_about_inside_out(mesh.verts, mesh.topology)
 
     def _surface(
-        self, mesh: Mesh, camera: Camera, colors: Tensor | None, fragments: Fragments
+        self,
+        mesh: Mesh,
+        camera: Camera,
+        colors: Colors,
+        verts_clip: Tensor,
+        fragments: Fragments,
     ) -> dict[str, Tensor]:
         """What the fragments show; 0 where they show nothing."""
         images: dict[str, Tensor] = {}
@@ -154,7 +175,7 @@ class Renderer:
         if "normals" in self.outputs or lights is not None:
             images["normals"] = self._normals(mesh, fragments)
         if "color" in self.outputs:
-            color = self._albedo(mesh, colors, fragments)
+            color = self._albedo(mesh, colors, verts_clip, fragments)
             if lights is not None:
                 side = torch.where(_is_seen_from_behind(mesh, camera, fragments), -1, 1)
                 color = shaded(color, side * images["normals"], camera, lights)
@@ -163,18 +184,26 @@ class Renderer:
 
     def _normals(self, mesh: Mesh, fragments: Fragments) -> Tensor:
         if self.shading == "smooth":
-            normals = interpolate(mesh.vertex_normals(), mesh.faces, fragments)
+            normals = interpolate(mesh.vertex_normals(self.weighting), mesh.faces, fragments)
         elif self.shading == "flat":
             normals = interpolate(mesh.face_normals[:, None].expand(-1, 3, 3), None, fragments)
         else:
-            at_corners = mesh.corner_normals(crease_deg=self.crease_deg)
+            at_corners = mesh.corner_normals(crease_deg=self.crease_deg, weighting=self.weighting)
             normals = interpolate(at_corners, None, fragments)
         # Shorter than one where the corners' differ; what is hardly there at all has no direction.
         return normals * normals.square().sum(dim=3, keepdim=True).clamp(min=1e-12).rsqrt()
 
-    def _albedo(self, mesh: Mesh, colors: Tensor | None, fragments: Fragments) -> Tensor:
-        if colors is not None:
+    def _albedo(
+        self,
+        mesh: Mesh,
+        colors: Colors,
+        verts_clip: Tensor,
+        fragments: Fragments,
+    ) -> Tensor:
+        if isinstance(colors, Tensor):
             return interpolate(colors, mesh.faces, fragments)
+        if colors is not None:
+            return colors.at(mesh, verts_clip, fragments)
         constant = _constant(self.albedo, mesh.verts)
         return constant.expand(*fragments.face_idx.shape, len(constant))
 

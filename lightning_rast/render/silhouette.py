@@ -1,7 +1,7 @@
-"""Silhouettes of a mesh, seen by cameras, in the three ways that there are to compute them."""
+"""Silhouettes of a mesh, seen by cameras, in the ways that there are to compute them."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +10,7 @@ from lightning_rast.ops import antialias, contour_coverage, soft_coverage, visib
 from lightning_rast.ops.advice import warn_about_seams
 from lightning_rast.scene import Camera, Mesh
 
-CoverageKind = Literal["contour", "soft", "antialias"]
+CoverageKind = Literal["contour", "soft", "antialias", "softras", "pytorch3d"]
 CoverageModel = Callable[[Mesh, Camera], Tensor]
 
 
@@ -23,16 +23,29 @@ def coverage_model(kind: CoverageKind = "contour", *, sigma: float = 0.25) -> Co
         work so.
     antialias: a rasterized mask, composited at outlines as the images of `Renderer` are. The same
         as contour but for parts so thin that they hit no pixel's centre.
+    softras, pytorch3d: `soft_coverage` as these systems compute it. They want sigma in squared
+        units of the image's shorter side being 2: that of `sigma` pixels is taken, (2 sigma /
+        side)^2, so that it means the same for images of all sizes. Their usual 1e-4 is 1.28 pixels
+        of 256, 0.64 of 128.
     """
+    if kind not in get_args(CoverageKind):
+        known = ", ".join(get_args(CoverageKind))
+        raise ValueError(f"coverage model must be one of {known}; got {kind!r}")
     if kind == "contour":
         return render_silhouettes
-    if kind == "soft":
-        return lambda mesh, camera: soft_coverage(
-            camera.world_to_clip(mesh.verts), mesh.faces, camera.image_size, sigma=sigma
-        )
     if kind == "antialias":
         return _antialiased_mask
-    raise ValueError(f'coverage model must be "contour", "soft" or "antialias", got {kind!r}')
+    semantics = "pixel" if kind == "soft" else kind
+
+    def soft(mesh: Mesh, camera: Camera) -> Tensor:
+        side = min(camera.image_size)
+        softness = sigma if semantics == "pixel" else (2 * sigma / side) ** 2
+        verts_clip = camera.world_to_clip(mesh.verts)
+        return soft_coverage(
+            verts_clip, mesh.faces, camera.image_size, sigma=softness, semantics=semantics
+        )
+
+    return soft
 
 
 def render_silhouettes(mesh: Mesh, camera: Camera) -> Float[Tensor, "N H W"]:

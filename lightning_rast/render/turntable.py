@@ -1,6 +1,7 @@
 """Cameras around an object."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -24,16 +25,17 @@ def turntable_cameras(
     image_size: tuple[int, int] = (400, 400),
     fov_deg: float | None = 30.0,
     elevation_deg: float = 20.0,
-    up: UpAxis = "y",
+    up: UpAxis | Sequence[float] = "y",
 ) -> Camera:
     """Cameras evenly around a mesh, as near as all of them still see the whole of it.
 
     They look at the centre of its bounding box, the first one from +z (with up="z": from -y), the
-    next ones from further to the right. `fov_deg` is vertical; None makes the cameras
-    orthographic. On the CPU.
+    next ones from further to the right. up: an axis, or any direction; the first camera then turns
+    with it the short way from y. `fov_deg` is vertical; None makes the cameras orthographic. On the
+    CPU.
 
     Raises:
-        ValueError: the mesh has no faces, or its vertices are not finite.
+        ValueError: the mesh has no faces, its vertices are not finite, or `up` is no direction.
     """
     low, high = mesh.bounds.detach().double().cpu()
     center = (low + high) / 2
@@ -76,7 +78,7 @@ def turntable_cameras(
 
 
 def _directions(
-    num_views: int, elevation: float, up: UpAxis
+    num_views: int, elevation: float, up: UpAxis | Sequence[float]
 ) -> tuple[Float[Tensor, "N 3"], Float[Tensor, "N 3"]]:
     """Towards the cameras, and upwards in their images."""
     azimuth = torch.arange(num_views, dtype=torch.float64) * (2 * math.pi / num_views)
@@ -85,7 +87,22 @@ def _directions(
     level = torch.ones_like(azimuth)
     outwards = torch.stack((flat * sine, steep * level, flat * cosine), dim=1)
     upwards = torch.stack((-steep * sine, flat * level, -steep * cosine), dim=1)
-    if up == "z":
-        turned = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=torch.float64)
-        return outwards @ turned, upwards @ turned
-    return outwards, upwards
+    turn = _turn_from_y({"y": (0, 1, 0), "z": (0, 0, 1)}[up] if isinstance(up, str) else up)
+    return outwards @ turn.mT, upwards @ turn.mT
+
+
+def _turn_from_y(direction: Sequence[float]) -> Float[Tensor, "3 3"]:
+    """The rotation that takes y there the short way; about x where there is none."""
+    up = torch.tensor([float(each) for each in direction], dtype=torch.float64)
+    length = float(up.norm())
+    if not 0 < length < math.inf:
+        raise ValueError(f"turntable_cameras: up must be a direction, got {list(direction)}")
+    x, y, z = (up / length).tolist()
+    if y < -1 + 1e-9:
+        return torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
+    rows = [
+        [1 - x * x / (1 + y), x, -x * z / (1 + y)],
+        [-x, y, -z],
+        [-x * z / (1 + y), z, 1 - z * z / (1 + y)],
+    ]
+    return torch.tensor(rows, dtype=torch.float64)

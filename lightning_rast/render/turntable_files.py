@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lightning_rast.render.options import Color, TurntableOptions
+from lightning_rast.render.options import CLAY, Color, TurntableOptions
+from lightning_rast.render.paint import AssetColors
 from lightning_rast.render.pictures import (
     FAR_VALUE,
     NEAR_VALUE,
@@ -30,8 +32,9 @@ from lightning_rast.render.pictures import (
 )
 from lightning_rast.render.renderer import OUTPUTS, Renderer, Rendering
 from lightning_rast.render.turntable import turntable_cameras
-from lightning_rast.scene import Camera, Mesh, MeshFileError, load_mesh
+from lightning_rast.scene import Asset, Camera, Mesh, MeshFileError, load_asset, load_mesh
 
+_SMALLEST, _LARGEST = 1e-12, 1e15  # of a mesh's longest side
 # Averages over several samples per pixel; the others are what is at the pixels' centres.
 _AVERAGED, _SAMPLED = ("color", "normals", "coverage"), ("depth", "face_idx")
 
@@ -51,8 +54,11 @@ def write_turntable(path: Path, folder: Path, options: TurntableOptions) -> Iter
     if options.device == "cuda" and not torch.cuda.is_available():
         raise RenderError("PyTorch finds no CUDA device; leave --device out")
     try:
-        mesh = load_mesh(path)
+        asset = _asset(path, options)
+        mesh = asset.mesh
         yield f"{path.name}: {mesh.topology.report()}"
+        yield from (f"note: {text}" for text in asset.notes)
+        _check_size(path, mesh)
         cameras = turntable_cameras(
             mesh,
             options.num_views,
@@ -62,7 +68,7 @@ def write_turntable(path: Path, folder: Path, options: TurntableOptions) -> Iter
             up=options.up,
         )
         with warnings.catch_warnings(record=True) as found:
-            _write(mesh.to(options.device), cameras.to(options.device), folder, options)
+            _write(asset, cameras.to(options.device), folder, options)
         yield from (f"note: {warning.message}" for warning in found)
     except MeshFileError as error:
         raise RenderError(str(error)) from None
@@ -73,14 +79,41 @@ def write_turntable(path: Path, folder: Path, options: TurntableOptions) -> Iter
     yield f"{options.num_views} views of {', '.join(options.outputs)}: {folder / 'sheet.png'}"
 
 
-def _write(mesh: Mesh, cameras: Camera, folder: Path, options: TurntableOptions) -> None:
+def _check_size(path: Path, mesh: Mesh) -> None:
+    """Areas are squares: in single precision those of other sizes vanish, or are infinite."""
+    low, high = mesh.bounds.double()
+    size = float((high - low).max())
+    if not _SMALLEST <= size <= _LARGEST:
+        raise RenderError(
+            f"{path}: its longest side is {size:.3g}; scale it to {_SMALLEST:g} to {_LARGEST:g}"
+        )
+    if float(mesh.area) == 0:
+        raise RenderError(f"{path}: no face has an area, so nothing is to be seen of it")
+
+
+def _asset(path: Path, options: TurntableOptions) -> Asset:
+    """The mesh, and its colours if they are shown."""
+    if options.color is not None or "color" not in options.outputs:
+        return Asset(mesh=load_mesh(path))
+    asset = load_asset(path)
+    if not asset.has_appearance and asset.notes:
+        return replace(asset, notes=(*asset.notes, "the file has no colours: drawn in clay"))
+    return asset
+
+
+def _write(asset: Asset, cameras: Camera, folder: Path, options: TurntableOptions) -> None:
+    mesh = asset.mesh.to(options.device)
+    try:
+        colors = AssetColors.of(asset, mesh.verts) if asset.has_appearance else None
+    except ValueError as error:
+        raise RenderError(f"{error}; --color clay does without the file's colours") from None
     for name in options.outputs:
         (folder / name).mkdir(parents=True, exist_ok=True)
     depth_range = _depth_range(mesh, cameras)
     small = sheet_size(options.image_size, options.num_views)
     rows: dict[str, list[Image.Image]] = {name: [] for name in options.outputs}
     frames: list[np.ndarray] = []
-    for name, view, picture in _pictures(mesh, cameras, options, depth_range):
+    for name, view, picture in _pictures(mesh, colors, cameras, options, depth_range):
         save_png(folder / name / _file_name(view), picture)
         rows[name].append(thumbnail(picture, small))
         if options.gif and name == options.outputs[0]:
@@ -93,7 +126,11 @@ def _write(mesh: Mesh, cameras: Camera, folder: Path, options: TurntableOptions)
 
 
 def _pictures(
-    mesh: Mesh, cameras: Camera, options: TurntableOptions, depth_range: tuple[float, float]
+    mesh: Mesh,
+    colors: AssetColors | None,
+    cameras: Camera,
+    options: TurntableOptions,
+    depth_range: tuple[float, float],
 ) -> Iterator[tuple[str, int, np.ndarray]]:
     """Output, view and picture."""
     for names, is_averaged in ((_AVERAGED, True), (_SAMPLED, False)):
@@ -103,11 +140,11 @@ def _pictures(
         renderer = Renderer(
             outputs=tuple(name for name in OUTPUTS if name in (*wanted, "coverage")),
             shading=options.shading,
-            albedo=albedo_of(options.color),
+            albedo=albedo_of(options.color or CLAY),
             antialias=is_averaged,
         )
         factor = options.supersampling if is_averaged else 1
-        for views, rendering in supersampled(renderer, mesh, cameras, factor):
+        for views, rendering in supersampled(renderer, mesh, cameras, factor, colors):
             for name in wanted:
                 encoded = _encoded(name, rendering, options.background, depth_range)
                 for view, picture in enumerate(encoded, start=views.start):

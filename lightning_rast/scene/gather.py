@@ -3,12 +3,12 @@
 PyTorch adds the gradient of `values[index]` up with atomics, in whatever order the threads come.
 """
 
-from functools import cached_property
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag
+
+from lightning_rast.scene.lazy_property import lazy_property
 
 
 class Gather:
@@ -33,7 +33,7 @@ class Gather:
         """Row v is the sum of `values[k]` over all k with `index[k] == v`, or 0."""
         return _Sum.apply(values, self._index, *self._entries)
 
-    @cached_property
+    @lazy_property
     def _entries(self) -> tuple[Tensor, Tensor]:
         """Places in `index`, row by row, and where each row begins among them."""
         order = torch.argsort(self._index, stable=True)

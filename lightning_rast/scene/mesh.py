@@ -1,13 +1,12 @@
 """A triangle mesh: vertex positions, faces, and what follows from the two."""
 
-from functools import cached_property
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
 from lightning_rast.scene.gather import Gather
+from lightning_rast.scene.lazy_property import lazy_property
 from lightning_rast.scene.normals import (
     NormalWeighting,
     area_vectors,
@@ -75,7 +74,7 @@ class Mesh:
     def num_faces(self) -> int:
         return len(self.faces)
 
-    @cached_property
+    @lazy_property
     def topology(self) -> Topology:
         """Edges as vertices are indexed: `weld` first where positions are repeated at seams."""
         return Topology.from_faces(self.faces, self.num_verts)
@@ -206,7 +205,7 @@ class Mesh:
         topology = self.topology
         return topology.is_closed and topology.is_oriented and bool(self.volume < 0)
 
-    @cached_property
+    @lazy_property
     def _corner_gather(self) -> Gather:
         return Gather(self.faces.reshape(-1), self.num_verts)
 

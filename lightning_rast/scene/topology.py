@@ -1,7 +1,6 @@
 """Edges of a triangle mesh, laid out as the contour kernels read them, and a report on them."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from lightning_rast.scene.gather import Gather
+from lightning_rast.scene.lazy_property import lazy_property
 from lightning_rast.scene.topology_report import TopologyReport
 
 # An incidence is coded as 2 * face + reversed in int32.
@@ -137,18 +137,18 @@ class Topology:
         """Edges with exactly two incident face corners of opposite direction."""
         return self.edge_faces.shape[0]
 
-    @cached_property
+    @lazy_property
     def corner_gather(self) -> Gather:
         """Makes (3 F) face corners from (V) vertices, the three of a face after each other."""
         return Gather(self.faces.reshape(-1), self.num_verts)
 
-    @cached_property
+    @lazy_property
     def vert_degree(self) -> Int32[Tensor, " V"]:
         """Number of edges at each vertex; 0 where no face uses the vertex."""
         ends = self.edge_verts.reshape(-1).long()
         return torch.bincount(ends, minlength=self.num_verts).to(torch.int32)
 
-    @cached_property
+    @lazy_property
     def boundary_edges(self) -> Int32[Tensor, "B 2"]:
         """Vertex pairs of the edges that only one face corner runs along."""
         return self.edge_verts[self.num_regular :][self._irregular_counts == 1]
@@ -158,7 +158,7 @@ class Topology:
         """No edge has a face on one side only."""
         return len(self.boundary_edges) == 0
 
-    @cached_property
+    @lazy_property
     def is_oriented(self) -> bool:
         """Faces that share an edge run along it in opposite directions.
 
@@ -166,7 +166,7 @@ class Topology:
         """
         return bool((self._irregular_winding.abs() <= 1).all())
 
-    @cached_property
+    @lazy_property
     def is_manifold(self) -> bool:
         """At most two faces meet at an edge, and those around a vertex form one fan."""
         return not (
@@ -175,7 +175,7 @@ class Topology:
             or self.num_pinched_verts
         )
 
-    @cached_property
+    @lazy_property
     def num_degenerate_faces(self) -> int:
         """Faces that name a vertex more than once."""
         a, b, c = self.faces.unbind(1)
@@ -186,7 +186,7 @@ class Topology:
         """Vertices where several fans of faces touch in nothing but that vertex."""
         return len(self.pinched_verts)
 
-    @cached_property
+    @lazy_property
     def pinched_verts(self) -> Int32[Tensor, " P"]:
         """Vertices where several fans of faces touch in nothing but that vertex."""
         faces = self.faces.cpu().numpy()
@@ -210,7 +210,7 @@ class Topology:
         """Groups of faces connected through common vertices."""
         return int(self.component_of_face.max()) + 1 if self.num_faces else 0
 
-    @cached_property
+    @lazy_property
     def component_of_face(self) -> Int32[Tensor, " F"]:
         """Number of the group of faces, connected through common vertices, that each belongs to."""
         used, corner = np.unique(self.faces.cpu().numpy(), return_inverse=True)
@@ -218,7 +218,7 @@ class Topology:
         _, label = _components(np.concatenate((a, b)), np.concatenate((b, c)), len(used))
         return torch.from_numpy(label[a].astype(np.int32)).to(self.device)
 
-    @cached_property
+    @lazy_property
     def euler(self) -> int:
         """Euler characteristic V - E + F over the vertices that faces use."""
         used = torch.zeros(self.num_verts, dtype=torch.bool, device=self.device)
@@ -232,17 +232,17 @@ class Topology:
             return None
         return self.num_components - self.euler // 2
 
-    @cached_property
+    @lazy_property
     def face_adjacency(self) -> Int32[Tensor, "A 2"]:
         """Pairs of distinct faces joined by a regular edge, as `edge_faces`."""
         return self.edge_faces[self._joins_two_faces]
 
-    @cached_property
+    @lazy_property
     def face_adjacency_edges(self) -> Int32[Tensor, "A 2"]:
         """The edge (a, b) between each pair of `face_adjacency`."""
         return self.edge_verts[: self.num_regular][self._joins_two_faces]
 
-    @cached_property
+    @lazy_property
     def opposite_verts(self) -> Int32[Tensor, "A 2"]:
         """For each pair of `face_adjacency`, the vertex of either face that is off their edge."""
         corner_sum = self.faces.long().sum(1)[self.face_adjacency.long()]
@@ -266,7 +266,7 @@ class Topology:
             genus=self.genus,
         )
 
-    @cached_property
+    @lazy_property
     def face_neighbors(self) -> Int32[Tensor, "F 3"]:
         """Face across the side from corner j to j + 1; -1 where that edge has not two faces."""
         # Shapes depend on no values, so that torch.compile can trace this.
@@ -290,25 +290,25 @@ class Topology:
             neighbors = neighbors.index_put((side,), other.int())
         return neighbors[:-1].view(-1, 3)
 
-    @cached_property
+    @lazy_property
     def _irregular_counts(self) -> Int[Tensor, " I"]:
         return self.irregular_offsets.diff()
 
-    @cached_property
+    @lazy_property
     def _irregular_winding(self) -> Int[Tensor, " I"]:
         """Incidences running a->b minus those running b->a, per irregular edge."""
         direction = 1 - 2 * (self.irregular_codes.long() & 1)
         total = torch.cat((direction.new_zeros(1), direction.cumsum(0)))
         return total[self.irregular_offsets.long()].diff()
 
-    @cached_property
+    @lazy_property
     def _joins_two_faces(self) -> Bool[Tensor, " R"]:
         a, b, c = self.faces.unbind(1)
         proper = (a != b) & (b != c) & (c != a)
         first, second = self.edge_faces.long().unbind(1)
         return (first != second) & proper[first] & proper[second]
 
-    @cached_property
+    @lazy_property
     def _neighbours(self) -> tuple[Int[Tensor, "P 2"], Int[Tensor, "P 2"]]:
         """Faces that follow each other around an edge, however wound, and that edge's vertices."""
         edge = torch.arange(len(self._irregular_counts), device=self.device)

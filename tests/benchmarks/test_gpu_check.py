@@ -13,6 +13,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OPERATORS = ("antialias", "contour", "interpolate", "rasterize", "soft_colors", "soft_coverage")
+OPERATORS += ("thin_parts", "transform")
 
 
 @pytest.fixture
@@ -46,7 +47,8 @@ def test_a_part_that_fails_is_told_and_leaves_its_log(gpu_check, tmp_path):
     part = part_of(gpu_check, "tests", "print('before'); raise SystemExit(3)")
     gpu_check.run(part, tmp_path, dict(os.environ))
     assert part.status == "failed with status 3"
-    assert "before" in (tmp_path / "tests.log").read_text()
+    assert "before" in (tmp_path / "log.txt").read_text()
+    assert "before" in gpu_check.summary([part], "here")
 
 
 def test_a_part_that_hangs_is_stopped_with_its_children(gpu_check, tmp_path):
@@ -76,14 +78,97 @@ def test_a_machine_without_nvcc_uses_the_libraries_that_are_there(gpu_check, tmp
     (tmp_path / "lightning_rast").mkdir()
     for stem in ("_core", "_cuda"):
         (tmp_path / "lightning_rast" / f"{stem}.so").touch()
-    parts = gpu_check.build_parts({"cmake": "", "nvcc": "no nvcc"}, tmp_path)
+    parts = gpu_check.build_parts({"cmake": "", "nvcc": "no nvcc"}, dict(os.environ))
     assert all("that are there are used" in part.missing for part in parts)
 
 
-def test_all_parts_after_the_build_keep_within_ten_minutes(gpu_check, tmp_path):
-    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc"), "") | {"sanitizer": "x"}
+def test_tests_that_would_all_be_skipped_do_not_pass(gpu_check, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_check, "ROOT", tmp_path)
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc", "sanitizer"), "")
     checks = gpu_check.check_parts(nothing_missing, tmp_path, pretend=False)
-    assert sum(part.limit_s for part in checks) <= 600
+    assert all("no compiled libraries" in part.missing for part in checks)
+
+
+def test_tests_and_times_keep_within_ten_minutes_and_so_do_the_sanitizers(gpu_check, tmp_path):
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc"), "") | {"sanitizer": "x"}
+    checks = list(gpu_check.check_parts(nothing_missing, tmp_path, pretend=False))
+    watched = sum(part.limit_s for part in checks if part.name in gpu_check.SANITIZERS)
+    assert watched <= 600
+    assert sum(part.limit_s for part in checks) - watched <= 600
+
+
+def test_parts_end_with_the_minutes_and_the_summary_is_there_before(tmp_path):
+    program = """
+import sys, time, gpu_check
+def parts(*_, **__):
+    yield gpu_check.Part("first", ["true"], 30)
+    yield gpu_check.Part("second", ["sleep", "600"], 600)
+    assert "| first |" in (gpu_check.Path(sys.argv[2]) / "summary.md").read_text()
+    yield gpu_check.Part("third", ["sleep", "600"], 600)
+gpu_check.check_parts = parts
+gpu_check.machine = lambda _: ("here", False)
+gpu_check.find_obstacles = lambda _: {}
+gpu_check.main()
+"""
+    command = [sys.executable, "-c", program, "--out", str(tmp_path), "--pretend"]
+    done = subprocess.run(
+        [*command, "--minutes", "0.15"],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "benchmarks")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    told = (tmp_path / "summary.md").read_text()
+    assert "| third | 0 | skipped: no time is left |" in told
+    assert "stopped after" in told
+
+
+def test_wheels_of_packages_that_are_there_stay_packed(gpu_check, tmp_path):
+    (tmp_path / "numpy-9.9.9-py3-none-any.whl").touch()
+    (tmp_path / "no_such_package-1.0-py3-none-any.whl").touch()
+    command = gpu_check.unpacked(tmp_path, tmp_path / "site").command
+    assert [Path(part).name for part in command if part.endswith(".whl")] == [
+        "no_such_package-1.0-py3-none-any.whl"
+    ]
+
+
+def test_wheels_to_fetch_are_of_pinned_versions(gpu_check, tmp_path, monkeypatch):
+    lines = []
+
+    def run(command, **_):
+        lines.extend(Path(command[-1]).read_text().splitlines())
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(gpu_check.subprocess, "run", run)
+    assert gpu_check.fetch(tmp_path, "3.12", ["trimesh", "beartype"]) == 0
+    assert [line.partition("==")[0] for line in lines] == ["beartype", "trimesh"]
+
+
+@pytest.mark.slow
+def test_what_it_asks_for_is_all_that_its_parts_import(gpu_check):
+    # Packages of the project that the parts must do without.
+    program = """
+import importlib.metadata, re, sys
+import pytest
+sys.path.insert(0, "benchmarks")
+import gpu_check
+names = set(re.findall('"([A-Za-z0-9-]+)>=', gpu_check.ROOT.joinpath("pyproject.toml").read_text()))
+# matplotlib is used by another package where it is installed.
+absent = names - set(gpu_check.MODULES.values()) - {"torch", "matplotlib"}
+owners = importlib.metadata.packages_distributions().items()
+absent = {module for module, names in owners if absent & {n.replace("_", "-") for n in names}}
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+assert {"ruff", "viser"} <= absent, absent
+sys.meta_path.insert(0, Absent())
+import gpu
+options = ["--collect-only", "-q", "-m", "cuda", "-p", "no:xdist", "-p", "no:cacheprovider"]
+sys.exit(pytest.main([*options, *gpu_check.GPU_TESTS]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
 @pytest.mark.slow

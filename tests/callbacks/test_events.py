@@ -2,9 +2,11 @@
 
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams import metadata as hparams_metadata
@@ -18,11 +20,13 @@ from lightning_rast.callbacks import (
     ScalarLayout,
     Scalars,
     Turntable,
+    turntable,
 )
 from lightning_rast.callbacks.mesh_log import MAX_VERTS
 from lightning_rast.callbacks.run_text import hyperparameters
 from lightning_rast.config import Config
 from lightning_rast.config_file import load_config
+from lightning_rast.render import turntable_cameras
 from lightning_rast.scene import icosphere
 from tests.callbacks.problem import STEPS, Fit, steps_of
 
@@ -218,6 +222,25 @@ def test_a_mesh_beyond_the_viewers_limit_is_written_coarser_and_says_so(tmp_path
     assert "coarser" in description
     assert f"{start.num_verts:,}" in description
     assert "mesh/result/text_summary" in events.Tags()["tensors"]
+
+
+def test_what_is_up_in_the_images_is_up_in_the_turntable(tmp_path, monkeypatch):
+    fit = Fit(tmp_path)
+    views = fit.datamodule.train_views
+    # The world lies on its side: what was y is x.
+    turn = torch.eye(4, dtype=torch.float64)
+    turn[:2, :2] = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    cameras = replace(views.cameras, world_to_view=views.cameras.world_to_view @ turn)
+    fit.datamodule.train_views = replace(views, cameras=cameras)
+    asked = []
+
+    def noted(*args, up, **kwargs):
+        asked.append(up)
+        return turntable_cameras(*args, up=up, **kwargs)
+
+    monkeypatch.setattr(turntable, "turntable_cameras", noted)
+    fit.run(Turntable(tmp_path), logger=False)
+    assert asked == [[1.0, 0.0, 0.0]]
 
 
 def test_a_run_stopped_early_has_no_turntable(tmp_path):

@@ -17,6 +17,7 @@ from lightning_rast.cli import main
 from lightning_rast.config import ViewerConfig
 from lightning_rast.data.sources import MaskReading, ViewSource
 from tests.callbacks.problem import STEPS, TARGET, Fit
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
 needs_viser = pytest.mark.skipif(
@@ -104,7 +105,7 @@ def test_a_pause_holds_training_until_it_is_continued(tmp_path):
     fit = Fit(tmp_path)
     training = threading.Thread(target=fit.run, args=(viewer,), kwargs={"logger": False})
     training.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not viewer.scene.resume_button.visible:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -112,7 +113,7 @@ def test_a_pause_holds_training_until_it_is_continued(tmp_path):
     time.sleep(0.3)
     assert fit.module.global_step == 0
     viewer.resume()
-    training.join(60)
+    training.join(PATIENCE)
     assert fit.module.global_step == STEPS
 
 
@@ -131,14 +132,14 @@ def test_the_page_stays_until_it_is_closed(tmp_path):
     fit = Fit(tmp_path)
     training = threading.Thread(target=fit.run, args=(viewer,), kwargs={"logger": False})
     training.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not scene.close_button.visible:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert fit.module.is_finished
     assert training.is_alive()
     viewer._closed.set()
-    training.join(60)
+    training.join(PATIENCE)
     assert not training.is_alive()
 
 

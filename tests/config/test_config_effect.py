@@ -52,6 +52,7 @@ def test_a_setting_without_effect_is_told_with_the_one_that_decides(overrides, k
         ["start.kind=sphere", "ladder.bending_from_sphere=[0.1]"],
         ["cameras.enabled=true", "cameras.prior=1"],
         ["render.coverage=soft", "render.sigma=1"],
+        ["render.coverage=pytorch3d", "render.sigma=1"],
         ["optimizer.lr=0.03"],  # the default
     ],
 )

@@ -171,7 +171,10 @@ def test_changed_keys_are_full_names(config_path):
         ("optimizer.betas=[1,2,3]", ["optimizer.betas must be a list of 2 numbers"]),
         ("optimizer.betas=[0.9,1.0]", ["optimizer.betas must be between 0 and 1"]),
         ("render.sigma=0", ["render.sigma must be more than 0 pixels, got 0"]),
-        ("render.coverage=hard", ["render.coverage must be one of contour, soft, antialias"]),
+        (
+            "render.coverage=hard",
+            ["render.coverage must be one of contour, soft, antialias, softras, pytorch3d"],
+        ),
         ("optimizer.lr=nan", ["optimizer.lr must be more than 0, got nan"]),
         ("loss.laplacian=-1", ["loss.laplacian must be a weight of 0 or more"]),
         ("loss.silhouette_l2=0", ["loss.silhouette_l2 and silhouette_l1 are both 0"]),

@@ -3,7 +3,8 @@
 Code that is written for a GPU meets its names, arguments and shapes here before it meets one.
 Tensors that are made on or moved to "cuda" carry a mark and stay on the CPU; what operators make
 of marked ones is marked as well, and ours run their CUDA side, with the kernels compiled for the
-CPU by the shim. Streams and events do nothing; a graph cannot be captured.
+CPU by the shim. Streams and events do nothing. Graphs repeat what was captured, and what would make
+the host wait raises where a GPU would not have it (pretended_graphs.py).
 """
 
 import contextlib
@@ -19,6 +20,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+
+from tests.cuda_shim.pretended_graphs import Graph, HostWatch
 
 _OPERATORS = ("contour", "antialias", "interpolate", "rasterize")
 _OPERATORS = (*_OPERATORS, "soft_coverage", "soft_colors", "thin_parts", "transform")
@@ -47,6 +50,11 @@ def _is_gpu(device: object) -> bool:
     return isinstance(device, (str, torch.device)) and str(device).startswith("cuda")
 
 
+_watch = HostWatch(_is_marked, _mark)
+# Values from the host; what else makes a tensor is done by the GPU itself.
+_FROM_HOST = (torch.tensor, torch.as_tensor, torch.asarray, torch.from_numpy)
+
+
 class _Pretence(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None) -> Any:
         kwargs = dict(kwargs or {})
@@ -58,10 +66,15 @@ class _Pretence(TorchFunctionMode):
             return _GPU if marked else func(*args)
         if func in (_IS_CUDA, _IS_CPU):
             return marked == (func == _IS_CUDA)
-        if func == Tensor.cpu:
-            return args[0].clone() if marked else func(*args)
+        if func in (Tensor.cpu, Tensor.numpy, Tensor.tolist) and marked:
+            _watch.refuse(func.__name__)
+            return args[0].clone() if func == Tensor.cpu else func(*args, **kwargs)
         to_gpu = any(map(_is_gpu, (*args[1:], *kwargs.values())))
+        if to_gpu and func in _FROM_HOST:
+            _watch.refuse(func.__name__)
         if func == Tensor.cuda or (func == Tensor.to and to_gpu):
+            if not _is_marked(args[0]):
+                _watch.refuse("a copy to the GPU")
             others = [value for value in args[1:] if func == Tensor.to and not _is_gpu(value)]
             kwargs.pop("device", None)
             return _mark(args[0].to(*others, **kwargs).clone())
@@ -105,6 +118,8 @@ def _route_operators() -> None:
         @functools.wraps(function)
         def either(*args: Any, **kwargs: Any) -> Any:
             if any(_is_marked(value) for value in tree_leaves((args, kwargs))):
+                if name.endswith(("_vjp", "_backward")):
+                    _mark((args, kwargs))  # what torch's own backward passes have made has no mark
                 with _Pretence():  # left while it handles a call, or a backward pass is running
                     return _mark(kernels["CUDA" + name](*args, **kwargs))
             return function(*args, **kwargs)
@@ -115,7 +130,7 @@ def _route_operators() -> None:
 
 
 class _Nothing:
-    """A stream, an event or a graph."""
+    """A stream or an event."""
 
     cuda_stream = 0
 
@@ -137,27 +152,23 @@ def _entered(*_: object) -> Iterator[None]:
     yield
 
 
-@contextlib.contextmanager
-def _not_captured(*_: object) -> Iterator[None]:
-    raise RuntimeError("a pretended GPU captures no graphs")
-    yield
-
-
 def install() -> None:
     """Pretend from here on, in this process; before lightning_rast is imported."""
     _route_operators()
-    nothing = {"Stream", "Event", "CUDAGraph", "current_stream"}
+    nothing = {"Stream", "Event", "current_stream"}
     zeros = ("memory_allocated", "max_memory_allocated", "current_device")
     changes: dict[str, Any] = dict.fromkeys(nothing, _Nothing)
     changes |= dict.fromkeys(zeros, lambda *_: 0)
-    silent = ("synchronize", "set_sync_debug_mode", "reset_peak_memory_stats")
+    silent = ("synchronize", "reset_peak_memory_stats")
     changes |= dict.fromkeys(silent, lambda *_: None)
     changes |= {"is_available": lambda: True, "device_count": lambda: 1}
     changes |= {
         "get_device_name": lambda *_: "pretended",
         "get_device_capability": lambda *_: (9, 0),
     }
-    changes |= {"stream": _entered, "device": _entered, "graph": _not_captured}
+    changes |= {"stream": _entered, "device": _entered}
+    changes |= {"CUDAGraph": Graph, "graph": _watch.graph}
+    changes |= {"set_sync_debug_mode": _watch.set_sync_debug_mode}
     for name, change in changes.items():
         setattr(torch.cuda, name, change)
     _Pretence().__enter__()

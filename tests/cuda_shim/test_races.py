@@ -30,6 +30,7 @@ from tests.cuda_shim.on_the_cpu import (
     fill_scratch,
     kernels_of,
 )
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(bool(races.obstacle()), reason=races.obstacle())
 
@@ -100,19 +101,29 @@ def with_barriers_to_leave_out(name: str, folder: Path) -> ctypes.CDLL:
     return kernels_of(*sources, folder=folder, flags=FLAGS, watched=True, csrc=csrc)
 
 
+_STOPPED_BY = (signal.SIGPROF, signal.SIGALRM)
+
+
 def finds_a_race(
-    exercise: Callable[[], object], found: Callable[[], list[str]], limit_s: float = 60.0
+    exercise: Callable[[], object],
+    found: Callable[[], list[str]],
+    *,
+    limit_s: float = 60.0,
+    patience_s: float = PATIENCE,
 ) -> bool:
     """In a process of its own: without a barrier, kernels may do anything.
 
-    They may raise, which by itself is no race, nor is it one that they do not end.
+    They may raise, which by itself is no race, nor is it one that they do not end: within limit_s
+    of computing, or patience_s by the clock.
     """
     reads, writes = os.pipe()
     if (child := os.fork()) == 0:
         try:
             faulthandler.disable()
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, limit_s)
+            for number in _STOPPED_BY:
+                signal.signal(number, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, limit_s)
+            signal.setitimer(signal.ITIMER_REAL, patience_s)
             torch.set_num_threads(1)  # its others are the parent's: waiting for them has no end
             with contextlib.suppress(Exception):
                 exercise()
@@ -123,7 +134,7 @@ def finds_a_race(
     _, status = os.waitpid(child, 0)
     with os.fdopen(reads) as told:
         # The shim ends the process where threads then wait at different barriers.
-        ended = os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGALRM
+        ended = os.WIFSIGNALED(status) and os.WTERMSIG(status) not in _STOPPED_BY
         return bool(told.read()) or ended
 
 
@@ -142,7 +153,12 @@ def test_a_search_that_raises_has_found_no_race():
 
 
 def test_a_kernel_that_never_ends_is_stopped_and_no_race():
-    assert not finds_a_race(lambda: time.sleep(60), lambda: ["write"], limit_s=0.2)
+    def compute() -> None:
+        while True:
+            pass
+
+    assert not finds_a_race(compute, lambda: ["write"], limit_s=0.2)
+    assert not finds_a_race(lambda: time.sleep(60), lambda: ["write"], patience_s=0.2)
 
 
 def test_a_process_of_its_own_can_compute_where_torch_had_threads():
@@ -150,7 +166,7 @@ def test_a_process_of_its_own_can_compute_where_torch_had_threads():
     torch.set_num_threads(2)
     try:
         numbers.exp()
-        assert finds_a_race(numbers.exp, lambda: ["write"], limit_s=10)
+        assert finds_a_race(numbers.exp, lambda: ["write"])
     finally:
         torch.set_num_threads(threads)
 

@@ -204,6 +204,17 @@ def test_a_damaged_photograph_is_refused_by_name(folder):
     assert photograph_in_view(views, 2) is not None
 
 
+@pytest.mark.parametrize("content", [b"no picture", b""])
+def test_what_is_no_photograph_is_named_once(folder, content):
+    write(folder / "images", coverages(SIZE))
+    views = load_views(folder)
+    path = folder / "images" / "001.png"
+    path.write_bytes(content)
+    with pytest.raises(ViewsError) as refused:
+        photograph_in_view(views, 1)
+    assert str(refused.value) == f"cannot read photograph {path}: it is no image that Pillow knows"
+
+
 def test_views_without_photographs_have_none(folder):
     views = load_views(folder)
     assert photograph_in_view(views, 0) is None

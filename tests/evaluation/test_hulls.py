@@ -2,10 +2,10 @@
 
 import pytest
 
+from benchmarks.robustness_cases import half_blank
 from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.evaluation import better_hull, volume_iou
 from lightning_rast.scene import torus
-from tests.robust import damage
 
 RING = torus(48, 24)
 
@@ -28,7 +28,7 @@ def test_of_good_masks_all_must_agree(views):
 
 def test_one_wrong_mask_may_disagree(views):
     train, held_out = views
-    hull, k = better_hull(damage.half_blank(train), held_out, resolution=96)
+    hull, k = better_hull(half_blank(train), held_out, resolution=96)
     assert k == 2
     assert volume_iou(hull, RING) > 0.8
 

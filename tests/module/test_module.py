@@ -1,5 +1,7 @@
 """The LightningModule, without a process of its own."""
 
+from typing import get_args
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -10,10 +12,11 @@ from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.losses import box_iou
 from lightning_rast.ops import LightningRastWarning, advice
 from lightning_rast.pyramid_module import PyramidModule
+from lightning_rast.render.silhouette import CoverageKind
 from lightning_rast.scene import Mesh, icosphere, save_mesh
 from lightning_rast.training import build
 
-COVERAGE_MODELS = ("contour", "soft", "antialias")
+COVERAGE_MODELS = get_args(CoverageKind)
 
 
 def make_problem(steps=8, coverage="contour", **schedule):

@@ -1,17 +1,25 @@
 """Warnings appear once in the bad case, point at the user's line, and stay away in good cases."""
 
 import inspect
+import sys
 import warnings
-import weakref
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import LightningRastWarning, advice
-from lightning_rast.scene import Mesh, icosphere
+from lightning_rast import ops
+from lightning_rast.ops import (
+    LightningRastWarning,
+    advice,
+    antialias,
+    contour_coverage,
+    visible_faces,
+)
+from lightning_rast.scene import Camera, Mesh, icosphere
 
 
 class Fragments(NamedTuple):
@@ -68,6 +76,20 @@ def test_a_hard_image_in_a_loss_warns_once(verts_clip: Tensor):
             hard_loss(fragments_of(verts_clip)).backward()
 
     assert "antialias(image" in only_warning(fit)
+
+
+def test_face_numbers_that_are_watched_can_be_saved_and_loaded(verts_clip: Tensor, tmp_path: Path):
+    fragments = fragments_of(verts_clip)
+    torch.save({"face_idx": fragments.face_idx}, tmp_path / "picture.pt")
+    loaded = torch.load(tmp_path / "picture.pt")  # plain types only, by default
+    assert torch.equal(loaded["face_idx"], fragments.face_idx)
+
+
+def test_what_the_advice_names_can_be_imported(verts_clip: Tensor):
+    text = only_warning(lambda: hard_loss(fragments_of(verts_clip)).backward())
+    for name in ("antialias", "contour_coverage", "mark_antialiased"):
+        assert f"{name}(" in text
+        assert hasattr(ops, name)
 
 
 def test_a_hard_depth_in_a_loss_warns(verts_clip: Tensor):
@@ -165,10 +187,10 @@ def test_watching_compiles_into_one_graph(verts_clip: Tensor):
 
 def test_the_watch_ends_with_the_fragments(verts_clip: Tensor):
     fragments = fragments_of(verts_clip)
-    watch = weakref.ref(getattr(fragments.face_idx, advice._WATCH))
-    assert watch() is not None
+    watch = getattr(fragments.face_idx, advice._WATCH)
+    held = sys.getrefcount(watch)
     del fragments
-    assert watch() is None
+    assert sys.getrefcount(watch) == held - 1
 
 
 def split_at_a_seam(mesh: Mesh) -> Mesh:
@@ -240,3 +262,78 @@ def test_meshes_not_known_to_be_inside_out_do_not_warn(kind: str):
         "empty": Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32)),
     }[kind]
     advice.warn_about_inside_out(mesh.verts, mesh.topology)
+
+
+# --- The operators themselves ---------------------------------------------------------------------
+
+CAMERAS = {
+    "perspective": Camera.look_at([[0.3, 1, 3]], fov_deg=40, image_size=(16, 16)),
+    "orthographic": Camera.orthographic_look_at([[0.3, 1, 3]], height=3, image_size=(16, 16)),
+}
+all_cameras = pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS)
+
+
+def antialiased(mesh: Mesh, camera: Camera, cull: Any = "none") -> Tensor:
+    verts_clip = camera.world_to_clip(mesh.verts)
+    seen = visible_faces(verts_clip, mesh.faces, camera.image_size, cull=cull)
+    return antialias(seen.coverage[..., None], seen, verts_clip, mesh.topology, cull=cull)
+
+
+def covered(mesh: Mesh, camera: Camera) -> Tensor:
+    return contour_coverage(camera.world_to_clip(mesh.verts), mesh.topology, camera.image_size)
+
+
+def to_be_fitted(mesh: Mesh) -> Mesh:
+    return mesh.with_verts(mesh.verts.clone().requires_grad_())
+
+
+@all_cameras
+@pytest.mark.parametrize("draw", [antialiased, covered])
+def test_operators_tell_of_seams_that_a_fit_would_open(draw: Callable, camera: Camera):
+    mesh = to_be_fitted(split_at_a_seam(icosphere(2)))
+
+    def look() -> None:
+        for _ in range(2):
+            draw(mesh, camera)
+
+    assert "Mesh.weld()" in only_warning(look)
+
+
+@pytest.mark.usefixtures("silence")
+@all_cameras
+@pytest.mark.parametrize("draw", [antialiased, covered])
+def test_operators_say_nothing_of_seams_without_a_fit_nor_of_whole_meshes(
+    draw: Callable, camera: Camera
+):
+    draw(split_at_a_seam(icosphere(2)), camera)
+    for mesh in (icosphere(2), Mesh(icosphere(2).verts, icosphere(2).faces[7:])):
+        draw(to_be_fitted(mesh), camera)
+
+
+@all_cameras
+def test_culling_the_front_of_a_mesh_inside_out_warns_once(camera: Camera):
+    sphere = icosphere(2)
+    inside_out = Mesh(sphere.verts, sphere.faces.flip(1))
+
+    def look() -> None:
+        for _ in range(2):
+            antialiased(inside_out, camera, "back")
+
+    assert "faces.flip(1)" in only_warning(look)
+
+
+@pytest.mark.usefixtures("silence")
+@all_cameras
+def test_culling_does_not_warn_otherwise(camera: Camera):
+    sphere = icosphere(2)
+    inside_out = Mesh(sphere.verts, sphere.faces.flip(1))
+    for cull in ("none", "front"):
+        antialiased(inside_out, camera, cull)
+    antialiased(sphere, camera, "back")
+
+
+@pytest.mark.usefixtures("silence")
+def test_a_room_around_the_camera_does_not_warn():
+    sphere = icosphere(2)
+    room = Mesh(4 * sphere.verts, sphere.faces.flip(1))
+    antialiased(room, CAMERAS["perspective"], "back")

@@ -1,5 +1,9 @@
 """`antialias` against supersampled pictures, and what every operator must hold."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -105,6 +109,31 @@ def test_compiles_into_one_graph():
     compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
     actual = torch.autograd.grad(compiled(*leaves), leaves)
     torch.testing.assert_close(actual, expected)
+
+
+COMPILED = """
+import torch
+from lightning_rast.ops import antialias, rasterize
+from lightning_rast.scene import Topology, icosphere
+from tests.ops.contour_views import seen_from
+
+mesh = icosphere(2)
+verts_clip = seen_from(mesh.verts)
+fragments = rasterize(verts_clip, mesh.faces, (16, 18))
+image = fragments.depth[..., None]
+topology, fresh = (Topology.from_faces(mesh.faces, len(mesh.verts)) for _ in range(2))
+expected = antialias(image, fragments, verts_clip, topology)
+compiled = torch.compile(antialias, fullgraph=True, backend="aot_eager")
+for _ in range(2):
+    assert torch.equal(compiled(image, fragments, verts_clip, fresh), expected)
+"""
+
+
+@pytest.mark.slow
+def test_compiles_with_a_topology_that_nothing_has_used():
+    # What `antialias` alone reads of it is then found while the graph is traced. In a process of
+    # its own: dynamo cannot trace the checks of shapes that tests switch on.
+    subprocess.run([sys.executable, "-c", COMPILED], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_registration():

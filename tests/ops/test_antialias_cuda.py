@@ -15,6 +15,7 @@ from lightning_rast.ops import Fragments, antialias, contour_cuda
 from lightning_rast.ops._library import has_cuda
 from lightning_rast.ops.antialias import _topology_tensors
 from tests.ops.antialias_gpu_cases import MESHES, Case, pictured, views
+from tests.ops.column_weights import column_weights
 from tests.ops.contour_soups import near_clipped_soup, tied_soup
 from tests.ops.contour_views import seen_from
 
@@ -27,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def enough_room() -> Iterator[None]:
-    contour_cuda.reserve_contour_pieces(50_000)
+    contour_cuda.reserve_contour_pieces(100_000)
     yield
     assert not contour_cuda.contour_overflowed()
     contour_cuda.reserve_contour_pieces(0)
@@ -66,8 +67,8 @@ def outputs(case: Case) -> tuple[Tensor, Tensor, Tensor]:
         face_ranges=case.face_ranges,
         premultiplied=case.premultiplied,
     )
-    weights = torch.linspace(-0.4, 1.2, case.image.shape[2], device=case.image.device)
-    loss = (smooth * weights.to(smooth.dtype)[:, None]).sum()
+    weights = column_weights(smooth, case.image.shape[2])
+    loss = (smooth * weights[:, None]).sum()
     return smooth.detach(), *torch.autograd.grad(loss, leaves)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from lightning_rast.ops import contour_coverage, contour_cuda
 from lightning_rast.ops._library import has_cuda
 from lightning_rast.scene import Topology
+from tests.ops.column_weights import column_weights
 from tests.ops.contour_meshes import Surface, bumpy_sphere, crumpled_sheet, noisy_sphere, torus
 from tests.ops.contour_soups import near_clipped_soup, tied_soup
 from tests.ops.contour_views import seen_from
@@ -30,7 +31,7 @@ IMAGE_SIZE = (48, 52)
 
 @pytest.fixture(autouse=True)
 def enough_room() -> Iterator[None]:
-    contour_cuda.reserve_contour_pieces(50_000)
+    contour_cuda.reserve_contour_pieces(100_000)
     yield
     assert not contour_cuda.contour_overflowed()
     contour_cuda.reserve_contour_pieces(0)
@@ -54,7 +55,7 @@ def picture_and_gradient(
 ) -> tuple[Tensor, Tensor]:
     verts_clip = verts_clip.detach().requires_grad_()
     coverage = contour_coverage(verts_clip, topology, image_size)
-    weights = torch.linspace(-0.4, 1.2, image_size[1], dtype=coverage.dtype, device=coverage.device)
+    weights = column_weights(coverage, image_size[1])
     (grad,) = torch.autograd.grad((coverage * weights).sum(), verts_clip)
     return coverage.detach(), grad
 

@@ -12,9 +12,9 @@ import torch
 
 from lightning_rast.ops import contour_coverage
 from lightning_rast.scene import Camera, icosphere
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 900  # seconds: only a guard against waiting for ever
 
 IN_A_CHILD = """
 import os, sys

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lightning_rast.ops import rasterize
 from lightning_rast.ops._library import has_cuda
+from tests.ops.column_weights import column_weights
 from tests.ops.contour_soups import near_clipped_soup, tied_near_soup, tied_soup
 from tests.ops.contour_views import seen_from
 from tests.ops.rasterize_gpu_cases import MESHES, Case, grazing_faces, large_faces, packed, views
@@ -51,7 +52,7 @@ def outputs(case: Case) -> tuple[Tensor, ...]:
         num_layers=num_layers,
         face_ranges=face_ranges,
     )
-    columns = torch.linspace(-0.4, 1.2, width, dtype=depth.dtype, device=depth.device)
+    columns = column_weights(depth, width)
     corners = torch.tensor([1.0, -2.0, 0.5], dtype=depth.dtype).to(depth.device)
     total = (bary * columns[:, None] * corners).sum() + (depth * columns).sum()
     (grad,) = torch.autograd.grad(total, verts_clip)

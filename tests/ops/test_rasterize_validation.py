@@ -25,11 +25,11 @@ def test_shape_of_verts_clip(shape: tuple[int, ...]):
 def test_dtype_of_verts_clip(dtype: torch.dtype):
     with pytest.raises(ValueError, match="verts_clip must be float32 or float64") as error:
         rasterize(torch.zeros(1, 42, 4, dtype=dtype), MESH.faces, (4, 4))
-    assert str(dtype) in str(error.value)
+    assert f"got {dtype}; use verts_clip.float()" in str(error.value)
 
 
 def test_dtype_of_faces():
-    with pytest.raises(ValueError, match=r"faces must be int32 \(F, 3\), got int64 \(80, 3\)"):
+    with pytest.raises(ValueError, match=r"got torch.int64 \(80, 3\); use faces.int\(\)"):
         rasterize(VERTS, MESH.faces.long(), (4, 4))
 
 

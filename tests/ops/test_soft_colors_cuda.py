@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lightning_rast.ops import soft_colors
 from lightning_rast.ops._library import has_cuda
+from tests.ops.column_weights import column_weights
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
 from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene
@@ -51,7 +52,7 @@ def outputs(scene: Scene, colors: Tensor, semantics: Any = "pixel") -> tuple[Ten
         gamma=0.05,
         semantics=semantics,
     )
-    weights = torch.linspace(-0.4, 1.2, scene.image_size[1], device=image.device).to(image.dtype)
+    weights = column_weights(image, scene.image_size[1])
     loss = (image * weights[:, None]).sum() + (coverage * weights).sum()
     return image.detach(), coverage.detach(), *torch.autograd.grad(loss, leaves)
 

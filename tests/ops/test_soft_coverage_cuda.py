@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
 from lightning_rast.ops._library import has_cuda
+from tests.ops.column_weights import column_weights
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
 from tests.ops.soft_scenes import SCENES, Scene, options
@@ -39,8 +40,7 @@ def outputs(scene: Scene, semantics: str, faces_per_pixel: int) -> tuple[Tensor,
     verts_clip = scene.verts_clip.detach().requires_grad_()
     chosen = options(semantics, faces_per_pixel)
     coverage = soft_coverage(verts_clip, scene.faces, scene.image_size, **chosen)
-    width = scene.image_size[1]
-    weights = torch.linspace(-0.4, 1.2, width, dtype=coverage.dtype, device=coverage.device)
+    weights = column_weights(coverage, scene.image_size[1])
     (grad,) = torch.autograd.grad((coverage * weights).sum(), verts_clip)
     return coverage.detach(), grad
 

@@ -66,6 +66,7 @@ def test_image_size(image_size: tuple[int, int]):
         ("blur_radius", math.inf, "pytorch3d"),
         ("blur_radius", 1e-3, "pixel"),
         ("faces_per_pixel", 0, "pytorch3d"),
+        ("faces_per_pixel", 2.5, "pytorch3d"),
         ("faces_per_pixel", 50, "softras"),
         ("semantics", "soft", "soft"),
     ],
@@ -74,6 +75,11 @@ def test_numbers_and_names(name: str, value: object, semantics: str):
     options: dict = {"sigma": 1.0, "semantics": semantics} | {name: value}
     with pytest.raises(ValueError, match=f"soft_coverage: {name} "):
         soft_coverage(seen_from(VERTS), FACES, (4, 4), **options)
+
+
+def test_sigma_takes_no_gradient_so_it_must_not_be_a_tensor():
+    with pytest.raises(TypeError, match="soft_coverage: sigma must be a number"):
+        soft_coverage(seen_from(VERTS), FACES, (4, 4), sigma=torch.tensor(1.0))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])

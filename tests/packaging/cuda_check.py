@@ -21,6 +21,7 @@ class KernelCost:
     registers: int
     spilled_bytes: int
     stack_bytes: int  # local arrays included; a GPU reserves it for all threads that it can hold
+    shared_bytes: int = 0
 
 
 def kernel_costs(log: str) -> list[KernelCost]:
@@ -36,7 +37,13 @@ def kernel_costs(log: str) -> list[KernelCost]:
         ):
             stack_bytes, spilled_bytes = int(spills[1]), int(spills[2]) + int(spills[3])
         elif (used := re.search(r"Used (\d+) registers", line)) and kernel:
-            costs.append(KernelCost(kernel, architecture, int(used[1]), spilled_bytes, stack_bytes))
+            shared = re.search(r"(\d+) bytes smem", line)
+            shared_bytes = int(shared[1]) if shared else 0
+            costs.append(
+                KernelCost(
+                    kernel, architecture, int(used[1]), spilled_bytes, stack_bytes, shared_bytes
+                )
+            )
             kernel, spilled_bytes, stack_bytes = "", 0, 0
     return costs
 
@@ -78,15 +85,21 @@ def cmake(*arguments: str) -> str:
     return done.stdout
 
 
-def main() -> None:
+def compiled_log(*settings: str) -> tuple[str, str]:
+    """What configuring printed, and building; the latter is empty where there is no nvcc."""
     shutil.rmtree(BUILD, ignore_errors=True)
-    settings = ["-DCMAKE_BUILD_TYPE=Release", "-DLRAST_WERROR=ON", "-DLRAST_PTXAS_REPORT=ON"]
-    configured = cmake("-S", ".", "-B", str(BUILD), *settings)
-    without = re.search(r"building without CUDA, (.*)", configured)
-    if without:
+    always = ["-DCMAKE_BUILD_TYPE=Release", "-DLRAST_WERROR=ON", "-DLRAST_PTXAS_REPORT=ON"]
+    configured = cmake("-S", ".", "-B", str(BUILD), *always, *settings)
+    if "building without CUDA" in configured:
+        return configured, ""
+    return configured, cmake("--build", str(BUILD), "--target", "_cuda", "--verbose")
+
+
+def main() -> None:
+    configured, log = compiled_log()
+    if without := re.search(r"building without CUDA, (.*)", configured):
         print(f"cuda-check: skipped, {without[1]}")
         return
-    log = cmake("--build", str(BUILD), "--target", "_cuda", "--verbose")
     print_table(kernel_costs(log))
     print("cuda-check: no warnings")
 

@@ -12,6 +12,7 @@ from docs.figures.browser_tab import FLAGS
 from docs.figures.tensorboard_pages import browser
 from lightning_rast.page import page_html
 from tests.page.run_facts import made_up
+from tests.patience import PATIENCE
 
 BROWSER = browser()
 # A page in a file waits for nobody: virtual time loads it, takes the picture and ends.
@@ -47,7 +48,7 @@ class Opened:
 
     @staticmethod
     def _run(command):
-        return subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
+        return subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

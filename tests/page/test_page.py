@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,8 +13,10 @@ import torch
 import trimesh
 
 from lightning_rast.callbacks.clustering import clustered
+from lightning_rast.config import Config
+from lightning_rast.data.sources import MaskReading, ViewSource
+from lightning_rast.page import gathered, page_html, written_page
 from lightning_rast.page import page as page_module
-from lightning_rast.page import page_html, written_page
 from lightning_rast.page.charts import Series, line_chart, ticks
 from lightning_rast.page.course import rungs
 from lightning_rast.page.markup import Markup, element
@@ -21,8 +24,7 @@ from lightning_rast.page.numbers import score, seconds
 from lightning_rast.page.paths import short_path, with_short_paths_in
 from lightning_rast.page.pictures import TOO_LITTLE, TOO_MUCH, difference
 from lightning_rast.page.remarks import remarks
-from lightning_rast.page.scene_data import upwards
-from tests.page.run_facts import METRICS, RESULT, made_up
+from tests.page.run_facts import CURVES, METRICS, RESULT, made_up, rendered
 
 
 class Tags(HTMLParser):
@@ -231,12 +233,6 @@ def test_views_that_disagree_are_named():
     assert "a, b" in text
 
 
-def test_up_is_where_the_images_say():
-    ups = torch.tensor([[0.1, 0.0, -0.9], [-0.1, 0.0, -0.95]], dtype=torch.float64)
-    assert upwards(ups) == [0.0, 0.0, -1.0]
-    assert upwards(torch.tensor([[1.0, 0, 0], [-1.0, 0, 0]], dtype=torch.float64)) == [0, 1, 0]
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.4844, "0.48 s"), (59.6, "1 min 0 s"), (12.3, "12 s"), (3720, "1 h 2 min")],
@@ -285,6 +281,9 @@ def test_a_path_is_shown_without_whose_home_it_is_in(path, shown):
         ("'C:\\\\Users\\\\jane\\\\x\\\\3.png'", "'…/x/3.png'"),
         ("see file:///home/jane/x/y.png", "see …/x/y.png"),
         ("/home/jane/set (old)/x/3.png", "…/set (old)/x/3.png"),
+        ("no /home/Jane M Doe/x/3.png", "no …/x/3.png"),
+        ("C:\\Users\\Jane Doe\\x\\3.png is grey", "…/x/3.png is grey"),
+        ("from /home/jane to masks/3.png", "from …/jane to masks/3.png"),
     ],
 )
 def test_paths_in_a_sentence_are_shortened(text, shown):
@@ -320,6 +319,29 @@ def test_a_known_folder_is_shortened_whatever_its_name_holds(known, text, shown)
 def test_a_warning_does_not_tell_where_a_known_folder_with_a_space_is():
     notes = remarks({}, None, ["/mnt/Jane Doe/scans/3.png: dark"], ["/mnt/Jane Doe/scans"])
     assert list(notes) == ["…/scans/3.png: dark"]
+
+
+def test_warnings_on_the_page_do_not_tell_where_the_run_and_its_views_lie(tmp_path):
+    folder = tmp_path / "of jane" / "x" / "y"
+    source = ViewSource(
+        path=folder / "scan 1" / "3 a.png",
+        how=MaskReading(),
+        image_size=(48, 48),
+        K=torch.eye(3),
+        photograph=folder / "scan 1" / "3 b.jpg",
+    )
+    texts = [f"{source.path}: dark", f"cannot read {source.photograph}", f"no {folder}/ball/x"]
+    views = replace(rendered(1, "view"), sources=(source,))
+    facts = gathered(
+        folder / "ball",
+        Config(name="ball"),
+        RESULT,
+        views,
+        None,
+        metrics={"warnings": texts},
+        curves=CURVES,
+    )
+    assert not any("of jane" in text for text in facts.warnings)
 
 
 def test_warnings_on_the_page_do_not_tell_whose_home_it_is(tmp_path):

@@ -1,5 +1,7 @@
 """Images averaged over many samples per pixel, and how they change: the truth for `antialias`."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,25 @@ def box_filtered(
 def derivatives(
     verts: Tensor, faces: Tensor, attrs: Tensor, project, size: int, *, count: int, samples: int
 ) -> tuple[Tensor, Tensor]:
-    """Of a weighted sum of the image along smooth fields: the truth's, and that of `antialias`.
+    """Of a weighted sum of the image along smooth fields: the truth's, and that of `antialias`."""
+    truth, ours = derivatives_by_channel(
+        verts, faces, lambda _verts: attrs, project, size, count=count, samples=samples
+    )
+    return truth.sum(dim=1), ours.sum(dim=1)
+
+
+def derivatives_by_channel(
+    verts: Tensor,
+    faces: Tensor,
+    paint: Callable[[Tensor], Tensor],
+    project,
+    size: int,
+    *,
+    count: int,
+    samples: int,
+    premultiplied: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The same of each channel `(count, C)`; `paint(verts)` gives attributes `(V, C)`.
 
     Central differences of equal steps, small against a pixel and large against a sample.
     """
@@ -34,15 +54,19 @@ def derivatives(
     truth = []
     for field in fields:
         ahead, behind = (
-            (box_filtered(project(verts + sign * step * field)[0], faces, attrs, size, samples)
-             * weights).sum()
-            for sign in (1, -1)
+            (box_filtered(project(moved)[0], faces, paint(moved), size, samples)
+             * weights).sum(dim=(0, 1))
+            for moved in (verts + step * field, verts - step * field)
         )  # fmt: skip
         truth.append((ahead - behind) / (2 * step))
     leaf = verts.clone().requires_grad_()
     verts_clip = project(leaf)
     fragments = rasterize(verts_clip, faces, (size, size))
-    image = interpolate(attrs, faces, fragments)
-    smooth = antialias(image, fragments, verts_clip, Topology.from_faces(faces, len(verts)))
-    (grad,) = torch.autograd.grad((smooth[0] * weights).sum(), leaf)
-    return torch.stack(truth), (fields * grad).sum(dim=(1, 2))
+    image = interpolate(paint(leaf), faces, fragments)
+    topology = Topology.from_faces(faces, len(verts))
+    smooth = antialias(image, fragments, verts_clip, topology, premultiplied=premultiplied)[0]
+    ours = [
+        (fields * torch.autograd.grad(channel, leaf, retain_graph=True)[0]).sum(dim=(1, 2))
+        for channel in (smooth * weights).sum(dim=(0, 1))
+    ]
+    return torch.stack(truth), torch.stack(ours, dim=1)

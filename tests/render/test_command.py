@@ -12,9 +12,18 @@ from PIL import Image
 
 from lightning_rast.data.masks import load_mask_views
 from lightning_rast.ops import advice
-from lightning_rast.render import render_silhouettes
+from lightning_rast.render import render_silhouettes, turntable_files
 from lightning_rast.render.command import main
-from lightning_rast.scene import cube, load_mesh, save_mesh
+from lightning_rast.scene import (
+    Asset,
+    Material,
+    Texture,
+    cube,
+    export_mesh,
+    load_mesh,
+    save_mesh,
+    with_vertex_colors,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 SMALL = ["--size", "48x32", "--views", "3"]
@@ -30,9 +39,9 @@ def mesh_path(tmp_path: Path) -> Path:
 def render(mesh_path: Path, capsys: pytest.CaptureFixture[str]):
     """Runs the command on the box into its folder `out`; what it returned and printed."""
 
-    def run(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments: str, mesh: Path = mesh_path) -> tuple[int, str, str]:
         try:
-            code = main([str(mesh_path), "--out", str(mesh_path.parent / "out"), *arguments])
+            code = main([str(mesh), "--out", str(mesh_path.parent / "out"), *arguments])
         except SystemExit as stop:
             code = stop.code
         captured = capsys.readouterr()
@@ -124,6 +133,41 @@ def test_colours_are_those_asked_for(render, tmp_path):
     assert green == blue == 0
 
 
+def test_a_file_is_drawn_in_its_own_colours(render, mesh_path, tmp_path):
+    box = with_vertex_colors(load_mesh(mesh_path), torch.tensor([[0.0, 1, 0]] * 8))
+    export_mesh(box, tmp_path / "green.glb")
+    for arguments, is_green in (
+        ((), True),
+        (("--color", "file"), True),
+        (("--color", "clay"), False),
+    ):
+        render(*SMALL, *arguments, mesh=tmp_path / "green.glb")
+        with Image.open(tmp_path / "out" / "color" / "000.png") as image:
+            red, green, blue = image.getpixel((24, 16))
+        assert (red == blue == 0 and green > 150) == is_green
+
+
+def test_a_file_without_colours_is_drawn_in_clay(render, tmp_path):
+    pictures = []
+    for arguments in ((), ("--color", "clay")):
+        render(*SMALL, *arguments)
+        pictures.append((tmp_path / "out" / "color" / "000.png").read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_a_damaged_texture_is_refused_with_a_way_out(render, mesh_path, tmp_path, monkeypatch):
+    uvs = torch.zeros(12, 3, 2)
+    material = Material(texture=Texture(b"damaged"))
+    asset = Asset(mesh=load_mesh(mesh_path), uvs=uvs, materials=(material,),
+                  material_idx=torch.zeros(12, dtype=torch.int32))  # fmt: skip
+    monkeypatch.setattr(turntable_files, "load_asset", lambda path: asset)
+    code, _, error = render(*SMALL)
+    assert code == 2
+    assert "cannot be decoded" in error
+    assert "--color clay" in error
+    assert render(*SMALL, "--color", "clay")[0] == 0
+
+
 @pytest.mark.parametrize("arguments", [["--fov", "60"], ["--orthographic"], ["--up", "z"]])
 def test_cameras_can_be_chosen(render, tmp_path, arguments):
     assert render(*SMALL, *arguments)[0] == 0
@@ -200,6 +244,37 @@ def test_a_file_without_a_surface_is_refused(render, mesh_path, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_a_mesh_beyond_single_precision_is_refused(render, tmp_path, scale):
+    box = cube()
+    save_mesh(box.with_verts(box.verts * scale), tmp_path / "box.ply")
+    code, _, error = render(*SMALL)
+    assert code == 2
+    assert f"its longest side is {scale:g}; scale it to 1e-12 to 1e+15" in error
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e14])
+def test_the_size_of_a_mesh_does_not_change_its_pictures(render, mesh_path, scale):
+    pictures = []
+    box = load_mesh(mesh_path)
+    for factor in (1.0, scale):
+        save_mesh(box.with_verts(box.verts * factor), mesh_path)
+        assert render(*SMALL)[0] == 0
+        with Image.open(mesh_path.parent / "out" / "color" / "000.png") as image:
+            pictures.append(np.asarray(image).astype(int))
+    assert pictures[0].std() > 10
+    # Rounding of the scale moves outlines by less than a hundredth of a pixel.
+    assert np.abs(pictures[0] - pictures[1]).max() <= 2
+
+
+def test_a_mesh_without_area_is_refused(render, tmp_path):
+    box = cube()
+    save_mesh(box.with_verts(box.verts * torch.tensor([1.0, 0, 0]) + 1), tmp_path / "box.ply")
+    code, _, error = render(*SMALL)
+    assert code == 2
+    assert "no face has an area" in error or "no surface" in error
+
+
 def test_a_folder_that_is_a_file_is_refused(render, tmp_path):
     (tmp_path / "out").write_text("occupied")
     code, _, error = render(*SMALL)
@@ -219,7 +294,7 @@ def test_interrupting_leaves_no_trace_of_the_program(render, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lightning_rast.render.turntable_files.load_mesh", interrupted)
+    monkeypatch.setattr("lightning_rast.render.turntable_files.load_asset", interrupted)
     assert render() == (130, "", "stopped\n")
 
 

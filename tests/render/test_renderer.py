@@ -130,6 +130,21 @@ def test_creased_normals_are_flat_on_a_cube_and_smooth_on_a_sphere():
         torch.testing.assert_close(creased, expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("shading", ["smooth", "creased"])
+def test_smooth_normals_are_weighted_as_asked_for(shading):
+    # By angle, the normal at a cube's corner is its diagonal, however the sides are cut in two.
+    camera = Camera.orthographic_look_at([[2.0, 2, 2]], height=0.5, image_size=(9, 9))
+    diagonal = torch.ones(3) / 3**0.5
+    at_corner = {
+        weighting: Renderer(
+            outputs=("normals",), shading=shading, crease_deg=100, weighting=weighting
+        )(cube(), camera).normals[0, 4, 4]
+        for weighting in ("area", "angle")
+    }
+    torch.testing.assert_close(at_corner["angle"], diagonal, rtol=0, atol=1e-4)
+    assert (at_corner["area"] - diagonal).norm() > 0.1
+
+
 def test_normals_say_which_side_is_the_outside():
     outside = Renderer(outputs=("normals",))(quad(), PERSPECTIVE[0]).normals
     behind = Renderer(outputs=("normals",))(quad(), replace_eye([0, 0, -3])).normals

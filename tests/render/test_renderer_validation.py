@@ -18,6 +18,10 @@ def test_unknown_names_are_refused(unchecked):
         Renderer(outputs=())
     with pytest.raises(ValueError, match="shading must be one of .*; got 'phong'"):
         Renderer(shading="phong")
+    with pytest.raises(
+        ValueError, match="weighting must be one of area, angle, sphere; got 'mean'"
+    ):
+        Renderer(weighting="mean")
 
 
 def test_a_background_of_another_number_of_channels_is_refused():

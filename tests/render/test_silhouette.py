@@ -1,14 +1,16 @@
 """`render_silhouettes`: mesh and camera in, coverage out, gradients back."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from lightning_rast.ops import LightningRastWarning, advice
+from lightning_rast.ops import LightningRastWarning, advice, soft_coverage
 from lightning_rast.render import coverage_model, render_silhouettes
+from lightning_rast.render.silhouette import CoverageKind
 from lightning_rast.scene import Camera, Mesh, cube, grid, icosphere, quad
 
 EYES = torch.tensor([[0.0, 0, 3], [3, 0.5, 0], [-1, 2, 2]])
@@ -84,7 +86,7 @@ def test_gradients_reach_vertices_and_camera():
 def test_every_coverage_model_is_high_inside_and_zero_outside():
     camera = Camera.look_at(EYES, fov_deg=60, image_size=(32, 32))
     exact = render_silhouettes(icosphere(3), camera)
-    for kind in ("contour", "soft", "antialias"):
+    for kind in get_args(CoverageKind):
         coverage = coverage_model(kind, sigma=0.02)(icosphere(3), camera)
         # Soft faces leave seams: where two of them meet, each has a probability of one half.
         assert (coverage[exact == 1] > 0.7).all()
@@ -97,19 +99,29 @@ def test_a_composited_mask_is_the_exact_coverage_where_centres_are_hit():
     torch.testing.assert_close(composited, render_silhouettes(icosphere(3), camera))
 
 
-def test_sigma_is_the_width_of_the_soft_outline_in_pixels():
+def test_models_of_other_systems_have_their_numbers():
+    # Whoever moves over has sigma = 1e-4 there.
+    mesh, camera = icosphere(2), Camera.look_at(EYES, fov_deg=60, image_size=(64, 64))
+    clip = camera.world_to_clip(mesh.verts)
+    for kind in ("softras", "pytorch3d"):
+        expected = soft_coverage(clip, mesh.faces, (64, 64), sigma=1e-4, semantics=kind)
+        torch.testing.assert_close(coverage_model(kind, sigma=0.32)(mesh, camera), expected)
+
+
+@pytest.mark.parametrize("kind", ["soft", "softras", "pytorch3d"])
+def test_sigma_is_the_width_of_the_soft_outline_in_pixels(kind):
     # Across a straight edge, from its inside to its outside.
     widths = []
     for sigma in (1.0, 2.0):
         camera = Camera.orthographic_look_at([0, 0, 5], height=2, image_size=(128, 128))
-        row = coverage_model("soft", sigma=sigma)(quad(size=1), camera)[0, 64, :64]
+        row = coverage_model(kind, sigma=sigma)(quad(size=1), camera)[0, 64, :64]
         widths.append(float(((row > 0.05) & (row < 0.95)).sum()))
     assert widths[0] > 1
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.3)
 
 
 def test_an_unknown_coverage_model_is_refused(unchecked):
-    with pytest.raises(ValueError, match='"contour", "soft" or "antialias", got \'sharp\''):
+    with pytest.raises(ValueError, match="contour, soft, antialias, .* got 'sharp'"):
         coverage_model("sharp")
 
 

@@ -49,6 +49,24 @@ def test_cameras_stand_around_the_object_and_above_it():
     assert away[2, 0] > 0
 
 
+@pytest.mark.parametrize(
+    "up", [[0.0, 0, 1], [0, -1, 0], [0, 2, 0], [0.3, -0.5, -0.8], [1e-9, -1.0, 0]]
+)
+def test_any_direction_can_point_up(up):
+    mesh = cube(center=(3, 4, 5))
+    camera = turntable_cameras(mesh, 5, up=up)
+    center = torch.tensor([3.0, 4, 5])
+    end = center + 0.3 * torch.nn.functional.normalize(torch.tensor(up).float(), dim=0)
+    middle, top = camera.project(torch.stack((center, end))).unbind(1)
+    torch.testing.assert_close(top[:, 0], middle[:, 0], atol=1e-3, rtol=0)
+    assert (top[:, 1] < middle[:, 1] - 10).all()
+
+
+def test_no_direction_cannot_point_up():
+    with pytest.raises(ValueError, match="up must be a direction"):
+        turntable_cameras(cube(), 5, up=[0.0, 0.0, 0.0])
+
+
 def test_the_z_axis_can_point_up():
     tall = cylinder(8, radius=0.1, height=2)
     standing = tall.with_verts(tall.verts[:, [2, 0, 1]])

@@ -12,8 +12,9 @@ import torch
 from lightning_rast.cli import main
 from lightning_rast.runs import checkpoint_path, checkpoint_step, checkpoints
 from lightning_rast.scene import load_mesh
+from tests.patience import PATIENCE
 from tests.resume.ladder_problem import write_ladder_problem
-from tests.resume.test_resume import PATIENCE, Training
+from tests.resume.test_resume import Training
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -146,5 +147,5 @@ def test_a_ladder_killed_at_random_moments_ends_with_the_same_bits(undisturbed, 
         LadderTraining(tmp_path, "--resume", "last").stop_after_new_checkpoints(
             random.randint(1, 8)
         )
-    assert LadderTraining(tmp_path, "--resume", "last").process.wait(timeout=120) == 0
+    assert LadderTraining(tmp_path, "--resume", "last").process.wait(timeout=PATIENCE) == 0
     assert final_bits(run) == final_bits(undisturbed)

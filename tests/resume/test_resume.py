@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from lightning_rast.runs import checkpoint_step, checkpoints
+from tests.patience import PATIENCE
 from tests.resume.problem import CHECKPOINT_EVERY, STEPS, write_problem
 
 REPOSITORY = Path(__file__).parents[2]
 # Nothing here waits as long unless it hangs, however busy the machine is.
-PATIENCE = 900.0  # s
 
 
 class Training:

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
+from benchmarks import robustness_cases as damage
 from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
 from lightning_rast.losses import box_iou
 from lightning_rast.scene import cube, icosphere
-from tests.robust import damage
 
 BALL = icosphere(3)
 

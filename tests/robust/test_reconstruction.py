@@ -1,73 +1,45 @@
 """What the fast preset must keep when views are wrong: 16 views of a kettle, 96 x 96."""
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 
+from benchmarks.robustness_cases import DAMAGES, ONE_WRONG, good_views, kettle
 from lightning_rast.config_file import load_config
-from lightning_rast.data import Views, orbit_cameras, synthetic_views, view_directions
 from lightning_rast.evaluate.retraining import trained
 from lightning_rast.evaluation import volume_iou
 from lightning_rast.optim import visual_hull
-from lightning_rast.scene import Mesh, load_mesh, mesh_report, torus
-from tests.robust import damage
+from lightning_rast.scene import Mesh, mesh_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 
-KETTLE = load_mesh(Path(__file__).parents[2] / "data" / "models" / "kettle.glb")
-
-
-@cache
-def good_views() -> Views:
-    cameras = orbit_cameras(KETTLE, view_directions("fibonacci", 16), image_size=96)
-    return synthetic_views(KETTLE, cameras)
-
-
-def ring_in_its_place() -> Mesh:
-    low, high = KETTLE.bounds
-    ring = torus(32, 16)
-    return ring.with_verts(ring.verts * (high - low).max() / 3 + (low + high) / 2)
-
-
-# Damage, the volume IoU that it may cost a fit, and the least that a hull must keep.
-ONE_WRONG = {
-    "half-blank": (damage.half_blank, 0.03, 0.8),
-    "empty": (damage.emptied, 0.03, 0.8),
-    "another object": (
-        lambda views: damage.of_another_object(views, ring_in_its_place()),
-        0.03,
-        0.8,
-    ),
+# The volume IoU that the damage may cost a fit, and the least that a hull must keep.
+LIMITS = {
+    **dict.fromkeys(ONE_WRONG, (0.03, 0.8)),
+    "binary masks": (0.02, 0.85),
+    "2 % of all pixels wrong (salt and pepper)": (0.05, 0.5),
+    "four blobs at every mask's outline, 5 % of its size": (0.04, 0.6),
+    "every camera turned by half a degree": (0.06, 0.7),
 }
-ALL_WRONG = {
-    "binary": (damage.binary, 0.02, 0.85),
-    "salt and pepper": (damage.salt_and_pepper, 0.05, 0.5),
-    "blobs": (damage.blobby, 0.04, 0.6),
-    "cameras off by half a degree": (damage.turned_cameras, 0.06, 0.7),
-}
-
-
-DAMAGES = ONE_WRONG | ALL_WRONG
 
 
 @cache
 def fitted(name: str) -> tuple[Mesh, list[str]]:
     """The mesh and the names of the views that do not agree with it; "good" is undamaged."""
-    views = good_views() if name == "good" else DAMAGES[name][0](good_views())
+    views = good_views() if name == "good" else DAMAGES[name](good_views())
     config = load_config(None, ["name=robust", "preset=fast", "device=cpu"], complete=False)
     mesh, report = trained(config, views)
     return mesh, report["disagreeing_views"]
 
 
 def score(name: str) -> float:
-    return volume_iou(fitted(name)[0], KETTLE)
+    return volume_iou(fitted(name)[0], kettle())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGES)
 def test_wrong_masks_cost_no_more_than_they_may(name):
-    assert score(name) > score("good") - DAMAGES[name][1]
+    assert score(name) > score("good") - LIMITS[name][0]
 
 
 @pytest.mark.slow
@@ -89,7 +61,6 @@ def test_the_mesh_is_a_closed_solid_whatever_the_masks(name):
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_the_hull_that_a_fit_starts_from_survives(name):
-    damaged, _, least = DAMAGES[name]
-    views = damaged(good_views())
+    views = DAMAGES[name](good_views())
     hull = visual_hull(views.coverage, views.cameras, resolution=48)
-    assert volume_iou(hull.mesh, KETTLE) > least
+    assert volume_iou(hull.mesh, kettle()) > LIMITS[name][1]

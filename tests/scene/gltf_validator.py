@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
+
 _PACKAGE = "gltf-validator@2.0.0-dev.3.10"
 _FOLDER = Path(__file__).parents[2] / "build" / "gltf-validator"
 _SCRIPT = """
@@ -29,7 +31,7 @@ def validated(path: Path) -> dict[str, Any]:
                 [*command, "--prefix", str(_FOLDER), _PACKAGE],
                 check=True,
                 capture_output=True,
-                timeout=120,
+                timeout=PATIENCE,
             )
         except (subprocess.SubprocessError, OSError) as error:
             pytest.skip(f"npm cannot install {_PACKAGE}: {error}")
@@ -39,6 +41,6 @@ def validated(path: Path) -> dict[str, Any]:
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     return json.loads(done.stdout)

@@ -3,14 +3,36 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from lightning_rast.data import Views, synthetic_views
-from lightning_rast.scene import Mesh
+from lightning_rast.data import Views, orbit_cameras, synthetic_views, view_directions
+from lightning_rast.scene import Mesh, load_mesh, torus
 
 Damage = Callable[[Views], Views]
+_KETTLE = Path(__file__).resolve().parents[1] / "data" / "models" / "kettle.glb"
+
+
+@cache
+def kettle() -> Mesh:
+    return load_mesh(_KETTLE)
+
+
+@cache
+def good_views() -> Views:
+    """16 of the kettle, 96 x 96."""
+    cameras = orbit_cameras(kettle(), view_directions("fibonacci", 16), image_size=96)
+    return synthetic_views(kettle(), cameras)
+
+
+def ring_in_its_place() -> Mesh:
+    """As long as the kettle, where that stands."""
+    low, high = kettle().bounds
+    ring = torus(32, 16)
+    return ring.with_verts(ring.verts * (high - low).max() / 3 + (low + high) / 2)
 
 
 def half_blank(views: Views, index: int = 3) -> Views:
@@ -78,6 +100,20 @@ def turned_cameras(views: Views, *, degrees: float = 0.5, seed: int = 0) -> View
     cameras = views.cameras
     moved = turn @ cameras.world_to_view.double()
     return replace(views, cameras=replace(cameras, world_to_view=moved.to(cameras.world_to_view)))
+
+
+ONE_WRONG: dict[str, Damage] = {
+    "the right half of one mask is missing": half_blank,
+    "one mask is black": emptied,
+    "one mask shows another object": lambda views: of_another_object(views, ring_in_its_place()),
+}
+ALL_WRONG: dict[str, Damage] = {
+    "binary masks": binary,
+    "2 % of all pixels wrong (salt and pepper)": salt_and_pepper,
+    "four blobs at every mask's outline, 5 % of its size": blobby,
+    "every camera turned by half a degree": turned_cameras,
+}
+DAMAGES = ONE_WRONG | ALL_WRONG
 
 
 def _with_image(views: Views, index: int, image: Tensor) -> Views:

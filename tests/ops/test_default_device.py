@@ -1,0 +1,87 @@
+"""Arrays that the library writes to are on the CPU and of its types, whatever torch's defaults."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_rast.ops import (
+    antialias,
+    contour_coverage,
+    contour_pieces,
+    fill_thin_parts,
+    fragment_derivatives,
+    interpolate,
+    rasterize,
+    soft_coverage,
+    transform_points,
+)
+from lightning_rast.ops.surface import level_surface
+from lightning_rast.ops.voxelize import winding_numbers
+from tests.ops.contour_meshes import icosphere
+from tests.ops.contour_views import seen_from
+
+MESH = icosphere(1)
+VERTS = seen_from(MESH.verts)
+SIZE = (12, 14)
+FRAGMENTS = rasterize(VERTS, MESH.faces, SIZE)
+IMAGE = torch.rand(1, *SIZE, 2, dtype=torch.float64)
+COVERAGE = contour_coverage(VERTS, MESH.topology, SIZE)
+MATRICES = torch.eye(4, dtype=torch.float64)[None]
+
+DIFFERENTIABLE: dict[str, Callable[[Tensor], Tensor]] = {
+    "contour_coverage": lambda verts: contour_coverage(verts, MESH.topology, SIZE),
+    "soft_coverage": lambda verts: soft_coverage(verts, MESH.faces, SIZE, sigma=0.7),
+    "rasterize": lambda verts: rasterize(verts, MESH.faces, SIZE).depth,
+    "interpolate": lambda verts: interpolate(verts, MESH.faces, FRAGMENTS),
+    "fragment_derivatives": lambda verts: fragment_derivatives(verts, MESH.faces, FRAGMENTS)[0],
+    "antialias": lambda verts: antialias(IMAGE, FRAGMENTS, verts, MESH.topology),
+    "fill_thin_parts": lambda verts: (
+        fill_thin_parts(rasterize(verts, MESH.faces, SIZE), COVERAGE, verts, MESH.topology).depth
+    ),
+    "transform_points": lambda verts: transform_points(verts[0, :, :3], MATRICES * verts[0, 0, 3]),
+}
+
+
+def value_and_gradient(operator: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    verts = VERTS.clone().requires_grad_()
+    image = operator(verts)
+    (grad,) = torch.autograd.grad(image.square().sum(), verts)
+    return [operator(VERTS), image.detach(), grad]
+
+
+@pytest.mark.parametrize("operator", DIFFERENTIABLE.values(), ids=DIFFERENTIABLE)
+def test_another_default_device_changes_nothing(operator: Callable[[Tensor], Tensor]):
+    expected = value_and_gradient(operator)
+    with torch.device("meta"):
+        actual = value_and_gradient(operator)
+    assert all(map(torch.equal, actual, expected))
+
+
+def test_pieces_lie_on_the_cpu():
+    expected = contour_pieces(VERTS, MESH.topology, SIZE)
+    with torch.device("meta"):
+        actual = contour_pieces(VERTS, MESH.topology, SIZE)
+    assert all(map(torch.equal, actual, expected))
+
+
+def test_winding_numbers_lie_on_the_cpu():
+    where = {"origin": (-1.5, -1.5, -1.5), "cell": 0.5, "size": (7, 7, 7)}
+    expected = winding_numbers(MESH.verts, MESH.faces, **where)
+    with torch.device("meta"):
+        actual = winding_numbers(MESH.verts, MESH.faces, **where)
+    assert torch.equal(actual, expected)
+
+
+def test_a_surface_is_of_single_precision_whatever_the_default():
+    field = torch.from_numpy(1 - np.linalg.norm(np.mgrid[-2:3, -2:3, -2:3], axis=0) / 1.7)
+    expected = level_surface(field, origin=(0, 0, 0), cell=1.0)
+    torch.set_default_dtype(torch.float64)
+    try:
+        actual = level_surface(field, origin=(0, 0, 0), cell=1.0)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert len(expected[0]) > 0
+    assert all(map(torch.equal, actual, expected))
