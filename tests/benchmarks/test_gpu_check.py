@@ -123,6 +123,45 @@ gpu_check.main()
     assert "stopped after" in told
 
 
+def test_a_part_that_there_is_not_is_refused_and_the_others_are_named(tmp_path):
+    program = [sys.executable, str(ROOT / "benchmarks" / "gpu_check.py"), "--pretend"]
+    program += ["--out", str(tmp_path / "out"), "--only", "tets"]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "invalid choice: 'tets'" in done.stderr
+    assert "racecheck" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_names_every_part(gpu_check, tmp_path):
+    program = [sys.executable, str(ROOT / "benchmarks" / "gpu_check.py"), "--help"]
+    told = subprocess.run(program, capture_output=True, text=True).stdout
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc", "sanitizer"), "")
+    names = [part.name for part in gpu_check.check_parts(nothing_missing, tmp_path, pretend=False)]
+    assert all(name in told for name in ("packages", "configure", "build", *names))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ({"build": "passed", "tests": "passed", "memcheck": "skipped: no sanitizer"}, 0),
+        ({"configure": "passed", "build": "passed"}, 0),
+        ({"tests": "passed", "memcheck": "failed with status 9"}, 1),
+        ({"tests": "stopped after 9 s", "memcheck": "skipped: no time is left"}, 1),
+        ({"tests": "passed", "memcheck": "skipped: no time is left"}, 3),
+        ({"build": "passed", "tests": "skipped: packages are missing"}, 3),
+        ({"configure": "skipped: no CMake"}, 3),
+        ({}, 3),
+    ],
+)
+def test_only_what_was_checked_to_the_end_counts_as_passed(gpu_check, statuses, expected):
+    parts = [
+        gpu_check.Part(name, [], 1, status.partition("skipped: ")[2], status=status)
+        for name, status in statuses.items()
+    ]
+    assert gpu_check.exit_status(parts) == expected
+
+
 def test_wheels_of_packages_that_are_there_stay_packed(gpu_check, tmp_path):
     (tmp_path / "numpy-9.9.9-py3-none-any.whl").touch()
     (tmp_path / "no_such_package-1.0-py3-none-any.whl").touch()
