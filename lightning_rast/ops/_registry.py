@@ -29,6 +29,7 @@ def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
         not torch.compiler.is_compiling()
         and type(tensor) in (Tensor, torch.nn.Parameter)
         and tensor.is_cpu
+        and not tensor.is_neg()  # a view whose sign the dispatcher would write out
         and _num_dispatch_modes is not None
         and _transforms_are_active is not None
         and _num_dispatch_modes() == 0
@@ -38,6 +39,10 @@ def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
         and _has_storage(tensor)
         and not _transforms_are_active()
     )
+
+
+def all_run_eagerly_on_cpu(*tensors: Tensor | None) -> bool:
+    return all(tensor is None or runs_eagerly_on_cpu(tensor) for tensor in tensors)
 
 
 def _in_forward_mode() -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lightning_rast.ops._antialias_cpu import antialias_backward_on_cpu, antialias_on_cpu
 from lightning_rast.ops._antialias_inputs import check_antialias_inputs
-from lightning_rast.ops._registry import OPERATORS, runs_eagerly_on_cpu
+from lightning_rast.ops._registry import OPERATORS, all_run_eagerly_on_cpu, runs_eagerly_on_cpu
 from lightning_rast.ops.advice import (
     SeenFaces,
     mark_antialiased,
@@ -105,7 +105,7 @@ def antialias(
     record = torch.is_grad_enabled() and (image.requires_grad or verts_clip.requires_grad)
     topology_tensors, face_idx = _topology_tensors(topology), fragments.face_idx
     drawing = (face_ranges, cull, premultiplied)
-    if all(map(runs_eagerly_on_cpu, (image, face_idx, verts_clip))):
+    if all_run_eagerly_on_cpu(image, face_idx, verts_clip, face_ranges):
         if verts_clip.requires_grad:
             warn_about_seams_on_screen(verts_clip, topology)
         if cull == "back":

@@ -12,13 +12,13 @@ from torch import Tensor
 from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import (
     OPERATORS,
+    all_run_eagerly_on_cpu,
     check_faces,
     check_floats,
     check_image_size,
     check_memory,
     check_tensors,
     raise_status,
-    runs_eagerly_on_cpu,
 )
 from lightning_rast.ops.advice import watch_fragments, watch_hard_image
 
@@ -104,7 +104,7 @@ def rasterize(
         "take fewer layers or views at once, or a smaller picture",
     )
     draw = torch.ops.lightning_rast.rasterize
-    if runs_eagerly_on_cpu(verts_clip) and runs_eagerly_on_cpu(faces):
+    if all_run_eagerly_on_cpu(verts_clip, faces, face_ranges):
         draw = _EagerRasterize.apply if verts_clip.requires_grad else _forward
     bary, depth, face_idx = draw(
         verts_clip, faces, face_ranges, image_size[0], image_size[1], cull, num_layers
