@@ -42,7 +42,9 @@ help:
 	@echo 'make docs        the API reference from the docstrings, build/api/index.html'
 	@echo 'make wheel-test  build the wheel, install it elsewhere, try it from another folder'
 	@echo 'make cuda-check  compile the CUDA kernels for every architecture, list registers and spills'
-	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, times, sanitizers (PYTHON=, WHEELS=folder, OUT=folder, ONLY=parts, MINUTES=)'
+	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, times, sanitizers (PYTHON=, WHEELS=folder, OUT=folder, MINUTES=)'
+	@echo '                 ONLY="PART ..." of packages configure build tests operators training peers memcheck racecheck synccheck initcheck'
+	@echo '                 PRETEND=1 without a GPU: tries what can run on the CPU'
 	@echo 'make lock        renew requirements.lock (needs uv)'
 	@echo 'make clean       remove what was built; .venv and logs stay'
 

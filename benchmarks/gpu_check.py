@@ -1,7 +1,7 @@
 """Everything that wants a GPU, once: a build, tests, times, then NVIDIA's sanitizers.
 
     python benchmarks/gpu_check.py --out FOLDER
-        all parts; they take about a quarter of an hour
+        all parts; their limits sum to 27 minutes
     python benchmarks/gpu_check.py --out FOLDER --only configure build tests operators --minutes 9
         some of them, in less than so many minutes: what finds no time left is skipped
     python benchmarks/gpu_check.py --fetch WHEELS --python-version 3.12 --packages trimesh beartype
@@ -218,7 +218,7 @@ def check_parts(lacks: dict[str, str], out: Path, *, pretend: bool) -> Iterator[
     else:
         # A file to a process: after a kernel's bad access nothing else works in its process.
         if importlib.util.find_spec("xdist"):
-            test += ["-n", "12", "--dist", "loadfile"]
+            test += ["-n", str(min(12, os.cpu_count() or 1)), "--dist", "loadfile"]
         yield Part("tests", [*test, "--durations=10", *GPU_TESTS], 240, missing)
         times = [sys.executable, str(ROOT / "benchmarks" / "gpu.py")]
     for name, limit_s in TIMES.items():

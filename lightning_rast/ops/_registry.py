@@ -69,18 +69,32 @@ def check_tensors(op: str, **tensors: object) -> None:
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
             continue
-        if is_forward and forward_ad.unpack_dual(tensor).tangent is not None:
-            raise RuntimeError(
-                f"{op}: {name} has a forward-mode tangent (torch.func.jvp, jacfwd, hessian, or "
-                "torch.autograd.forward_ad), and there is no forward-mode derivative; use "
-                "backward(), torch.autograd.grad() or torch.autograd.functional.jacobian()"
-            )
+        if is_forward:
+            _check_tangent(op, name, tensor)
         if tensor.requires_grad and torch.is_grad_enabled() and _is_wrapped(tensor):
             raise RuntimeError(
                 f"{op}: {name} is differentiated by torch.func (grad, vjp, jacrev), which cannot "
                 "be done; use backward(), torch.autograd.grad() or "
                 "torch.autograd.functional.jacobian()"
             )
+
+
+def check_gradients(op: str, *grads: Tensor | None) -> None:
+    """Refuse forward-mode derivatives of a backward pass, which torch would take for zero, too."""
+    if torch.compiler.is_compiling() or not _in_forward_mode():
+        return
+    for grad in grads:
+        if grad is not None:
+            _check_tangent(op, "the gradient of its result", grad)
+
+
+def _check_tangent(op: str, name: str, tensor: Tensor) -> None:
+    if forward_ad.unpack_dual(tensor).tangent is not None:
+        raise RuntimeError(
+            f"{op}: {name} has a forward-mode tangent (torch.func.jvp, jacfwd, hessian, or "
+            "torch.autograd.forward_ad), and there is no forward-mode derivative; use "
+            "backward(), torch.autograd.grad() or torch.autograd.functional.jacobian()"
+        )
 
 
 def check_floats(op: str, name: str, tensor: Tensor) -> None:

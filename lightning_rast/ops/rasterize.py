@@ -15,6 +15,7 @@ from lightning_rast.ops._registry import (
     all_run_eagerly_on_cpu,
     check_faces,
     check_floats,
+    check_gradients,
     check_image_size,
     check_memory,
     check_tensors,
@@ -340,6 +341,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _autograd_backward(ctx, grad_bary: Tensor | None, grad_depth: Tensor | None, _grad_face_idx):
+    check_gradients("rasterize", grad_bary, grad_depth)
     grad = None
     if grad_bary is not None or grad_depth is not None:
         grad = torch.ops.lightning_rast.rasterize_backward(

@@ -1,5 +1,6 @@
 """`benchmarks/gpu_check.py` without a GPU: it says so; one part that fails does not stop others."""
 
+import math
 import os
 import select
 import shlex
@@ -95,6 +96,28 @@ def test_tests_and_times_keep_within_ten_minutes_and_so_do_the_sanitizers(gpu_ch
     watched = sum(part.limit_s for part in checks if part.name in gpu_check.SANITIZERS)
     assert watched <= 600
     assert sum(part.limit_s for part in checks) - watched <= 600
+
+
+def test_the_limits_of_all_parts_sum_to_what_the_program_says(gpu_check, tmp_path):
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc", "sanitizer"), "")
+    parts = [gpu_check.unpacked(tmp_path, tmp_path), *gpu_check.build_parts(nothing_missing, {})]
+    parts += gpu_check.check_parts(nothing_missing, tmp_path, pretend=False)
+    minutes = math.ceil(sum(part.limit_s for part in parts) / 60)
+    assert f"limits sum to {minutes} minutes" in gpu_check.__doc__
+
+
+def test_no_more_processes_test_than_there_are_cores(gpu_check, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(gpu_check.importlib.util, "find_spec", lambda _: True)
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc", "sanitizer"), "")
+    tests = next(gpu_check.check_parts(nothing_missing, tmp_path, pretend=False)).command
+    assert tests[tests.index("-n") + 1] == "2"
+
+
+def test_the_help_of_make_names_every_part_and_pretending(gpu_check):
+    told = (ROOT / "Makefile").read_text().partition("\nsetup:")[0]
+    assert all(name in told for name in (*gpu_check.PREPARATIONS, *gpu_check.CHECKS))
+    assert "PRETEND=1" in told
 
 
 def test_parts_end_with_the_minutes_and_the_summary_is_there_before(tmp_path):
