@@ -49,6 +49,15 @@ def _in_forward_mode() -> bool:
     return getattr(forward_ad, "_current_level", -1) >= 0
 
 
+def check_is_tensor(op: str, name: str, tensor: object) -> None:
+    """Refuse what is neither a tensor nor None."""
+    if tensor is not None and not isinstance(tensor, Tensor):
+        raise TypeError(
+            f"{op}: {name} must be a torch.Tensor, got {type(tensor).__name__}; "
+            "torch.as_tensor() makes one"
+        )
+
+
 def check_tensors(op: str, **tensors: object) -> None:
     """Refuse what is no tensor, and derivatives that the operators do not have.
 
@@ -58,11 +67,7 @@ def check_tensors(op: str, **tensors: object) -> None:
     if torch.compiler.is_compiling():
         return
     for name, tensor in tensors.items():
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"{op}: {name} must be a torch.Tensor, got {type(tensor).__name__}; "
-                "torch.as_tensor() makes one"
-            )
+        check_is_tensor(op, name, tensor)
     is_forward = _in_forward_mode()
     if not is_forward and not (_transforms_are_active and _transforms_are_active()):
         return
