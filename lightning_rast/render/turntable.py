@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lightning_rast.render.options import UpAxis
 from lightning_rast.scene import Camera, Mesh
 from lightning_rast.scene.projection import look_at_rotation
-
-UpAxis = Literal["x", "y", "z"]
 
 _FILL = 0.94  # of the image's height or width, by the object
 # Of the object's radius: no closer, however small it looks from there.
@@ -93,11 +92,12 @@ def _directions(
 
 def _direction(up: UpAxis | Sequence[float]) -> Sequence[float]:
     axes = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
-    if isinstance(up, str) and up in axes:
-        return axes[up]
+    if isinstance(up, str) and up in get_args(UpAxis):
+        axis = axes[up[-1]]
+        return [-each for each in axis] if up[0] == "-" else axis
     if isinstance(up, str) or len(up) != 3:
         raise ValueError(
-            f"turntable_cameras: up must be 'x', 'y', 'z' or three numbers, got {up!r}"
+            f"turntable_cameras: up must be one of x, y, z, -x, -y, -z or three numbers, got {up!r}"
         )
     return up
 
