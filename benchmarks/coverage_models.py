@@ -32,7 +32,6 @@ MODELS: dict[str, tuple[str, ...]] = {
     "antialias": ("render.coverage=antialias",),
     "soft-0.1": ("render.coverage=soft", "render.sigma=0.1"),
     "soft-0.25": ("render.coverage=soft", "render.sigma=0.25"),
-    "soft-0.5": ("render.coverage=soft", "render.sigma=0.5"),
     "softras-0.1": ("render.coverage=softras", "render.sigma=0.1"),
     "softras-0.25": ("render.coverage=softras", "render.sigma=0.25"),
     "pytorch3d-0.1": ("render.coverage=pytorch3d", "render.sigma=0.1"),
