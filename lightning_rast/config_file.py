@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lightning_rast.config import PRESETS, Config
 from lightning_rast.config_effect import reason_without_effect
 from lightning_rast.config_problems import problems
+from lightning_rast.near_paths import did_you_mean
 
 _PATH_KEYS = ("data.mesh", "data.folder", "start.mesh")
 
@@ -122,7 +123,8 @@ def _file_settings(path: Path) -> Iterator[_Setting]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"no such config file: {path}{_nearest_file(path)}") from None
+        near = did_you_mean(path, suffix=".yaml")
+        raise ConfigError(f"no such config file: {path}{near}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read config file {path}: {error}") from None
     try:
@@ -151,12 +153,6 @@ def _preset_settings(settings: Sequence[_Setting]) -> Iterator[_Setting]:
     if asked and isinstance(asked[-1].value, str):
         for key, value in PRESETS.get(asked[-1].value, {}).items():
             yield _Setting(key, value, f"preset {asked[-1].value}", Path.cwd())
-
-
-def _nearest_file(path: Path) -> str:
-    names = [other.name for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, n=1)
-    return f". Did you mean {path.parent / near[0]}?" if near else ""
 
 
 def _written(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, tuple[int, str]]]:
@@ -290,13 +286,7 @@ def _missing_paths(config: Config) -> Iterator[tuple[str, str]]:
         if name and Path(name).is_dir():
             yield key, f"names a folder: {name}. Name a mesh file in it"
         elif name and not Path(name).is_file():
-            yield key, f"names a file that does not exist: {name}{_nearest_file_in(name)}"
+            yield key, f"names a file that does not exist: {name}{did_you_mean(name)}"
     if data.kind == "masks" and data.folder and not Path(data.folder).exists():
-        yield "data.folder", f"names a folder or file that does not exist: {data.folder}"
-
-
-def _nearest_file_in(name: str) -> str:
-    folder = Path(name).parent
-    names = [other.name for other in folder.iterdir()] if folder.is_dir() else []
-    near = difflib.get_close_matches(Path(name).name, names, n=1)
-    return f". Did you mean {folder / near[0]}?" if near else ""
+        problem = f"names a folder or file that does not exist: {data.folder}"
+        yield "data.folder", problem + did_you_mean(data.folder)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from lightning_rast.near_paths import did_you_mean
+
 try:
     import fcntl
 except ImportError:  # Windows: two processes in one run folder go unnoticed there
@@ -95,7 +97,8 @@ def run_of_path(path: str | Path) -> tuple[Run, list[Path]]:
     """
     path = Path(path)
     if not path.exists():
-        raise RunError(f"nothing to resume at {path}: no such file or folder")
+        near = did_you_mean(path)
+        raise RunError(f"nothing to resume at {path}: no such file or folder{near}")
     if path.is_dir():
         config_of_run(path)
         found = checkpoints(path)

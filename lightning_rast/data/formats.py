@@ -24,6 +24,7 @@ from lightning_rast.data.calibration import Calibration, PixelCenters
 from lightning_rast.data.errors import ViewsError
 from lightning_rast.data.mask_files import find_masks
 from lightning_rast.data.views import Views
+from lightning_rast.near_paths import did_you_mean
 
 Format = Literal["cameras_json", "transforms", "colmap", "neus", "middlebury", "matrices"]
 
@@ -138,7 +139,7 @@ def _found(path: Path, wanted: Format | Literal["auto"]) -> tuple[Format, Path]:
         if path.is_dir():
             return _in_folder(path, wanted)
         if not path.is_file():
-            raise ViewsError(f"{path}: no such folder or camera file")
+            raise ViewsError(f"{path}: no such folder or camera file{did_you_mean(path)}")
     except (OSError, ValueError) as error:
         if isinstance(error, ViewsError):
             raise

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lightning_rast.config import Config
 from lightning_rast.config_file import ConfigError, load_config
+from lightning_rast.near_paths import did_you_mean
 from lightning_rast.runs import METRICS_NAME, RunError, config_of_run
 from lightning_rast.terminal import (
     STOPPED,
@@ -147,10 +148,11 @@ def _subject(args: argparse.Namespace) -> tuple[Config, Path]:
     elif path.is_file():
         mesh, config_file = path, args.config
     else:
-        raise RunError(f"{path}: no such run folder or mesh file")
+        raise RunError(f"{path}: no such run folder or mesh file{did_you_mean(path)}")
     if args.data is not None:
         if not args.data.exists():
-            raise RunError(f"--data {args.data}: no such folder or camera file")
+            near = did_you_mean(args.data)
+            raise RunError(f"--data {args.data}: no such folder or camera file{near}")
         overrides = ["data.kind=masks", f"data.folder={args.data}", *overrides]
         if not path.is_dir():
             return load_config(None, ["name=evaluation", *overrides]), mesh

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightning_rast.near_paths import did_you_mean
 from lightning_rast.runs import CONFIG_NAME
 from lightning_rast.terminal import (
     STOPPED,
@@ -90,7 +91,7 @@ def _source(path: Path) -> Path:
     """The mesh file that is meant."""
     if not path.is_dir():
         if not path.exists():
-            raise _CommandError(f"{path}: no such file or folder")
+            raise _CommandError(f"{path}: no such file or folder{did_you_mean(path)}")
         return path
     for name in _MESHES_OF_RUN:
         if (path / name).is_file():

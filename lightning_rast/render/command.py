@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from lightning_rast.near_paths import did_you_mean
 from lightning_rast.render.options import CLAY, Color, TurntableOptions, UpAxis
 from lightning_rast.terminal import (
     STOPPED,
@@ -70,7 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         if not args.mesh.is_file():
-            return refused(f"{args.mesh}: no such file; give the path of an OBJ, PLY, GLB or STL")
+            return refused(
+                f"{args.mesh}: no such file; give the path of an OBJ, PLY, GLB or STL"
+                f"{did_you_mean(args.mesh)}"
+            )
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         # PyTorch takes seconds to import; everything above is checked first.
         from lightning_rast.render.turntable_files import RenderError, write_turntable

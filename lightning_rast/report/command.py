@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_rast.config_file import ConfigError
+from lightning_rast.near_paths import did_you_mean
 from lightning_rast.runs import RunError, config_of_run, write_atomically
 from lightning_rast.terminal import (
     STOPPED,
@@ -90,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 def _check(run: Path, out: Path) -> None:
     """Refuse early what is no run, and a place that cannot be written to."""
     if not run.exists():
-        raise RunError(f"{run}: no such run folder")
+        raise RunError(f"{run}: no such run folder{did_you_mean(run)}")
     config_of_run(run)
     if out.is_dir():
         raise RunError(f"--out {out} is a folder; give a file, such as {out / _FILE}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lightning_rast.near_paths import did_you_mean
 from lightning_rast.scene.asset import Asset, FilePolygons
 from lightning_rast.scene.gltf_file import read_gltf
 from lightning_rast.scene.mesh import Mesh
@@ -88,7 +89,9 @@ def _loaded(path: Path, *, with_appearance: bool) -> Asset:
             "of them"
         )
     if not path.is_file():
-        raise MeshFileError(f"{path}: no such file; look at its name and folder")
+        raise MeshFileError(
+            f"{path}: no such file; look at its name and folder{did_you_mean(path)}"
+        )
     try:
         return _asset(_READERS[suffix](path, with_appearance))
     except OSError as error:

@@ -216,6 +216,14 @@ def test_a_missing_mesh_names_its_nearest_neighbour(config_path):
     assert "cube.obj?" in refusal(config_path)
 
 
+def test_a_missing_folder_of_masks_names_those_with_similar_names(config_path):
+    for name in ("kettle", "kettles", "cow"):
+        (config_path.parent / name).mkdir()
+    config_path.write_text("data:\n  kind: masks\n  folder: ketle\n")
+    near = [str(config_path.parent / name) for name in ("kettle", "kettles")]
+    assert f"Did you mean {' or '.join(near)}?" in refusal(config_path)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

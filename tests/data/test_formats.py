@@ -87,6 +87,8 @@ def test_a_format_that_is_not_there_is_named(folder):
 
 def test_a_path_that_does_not_exist_is_named(tmp_path):
     assert "no such folder or camera file" in refusal(tmp_path / "nowhere")
+    (tmp_path / "kettle").mkdir()
+    assert refusal(tmp_path / "ketle").endswith(f"Did you mean {tmp_path / 'kettle'}?")
 
 
 def test_a_file_of_no_format_is_named(folder):
