@@ -22,12 +22,12 @@ from lightning_rast.render.pictures import (
     contact_sheet,
     depth_pictures,
     face_pictures,
+    in_groups,
     normals_pictures,
     present,
     save_gif,
     save_png,
     sheet_size,
-    supersampled,
     thumbnail,
 )
 from lightning_rast.render.renderer import OUTPUTS, Renderer, Rendering
@@ -142,9 +142,9 @@ def _pictures(
             shading=options.shading,
             albedo=albedo_of(options.color or CLAY),
             antialias=is_averaged,
+            supersampling=options.supersampling if is_averaged else 1,
         )
-        factor = options.supersampling if is_averaged else 1
-        for views, rendering in supersampled(renderer, mesh, cameras, factor, colors):
+        for views, rendering in in_groups(renderer, mesh, cameras, colors):
             for name in wanted:
                 encoded = _encoded(name, rendering, options.background, depth_range)
                 for view, picture in enumerate(encoded, start=views.start):
