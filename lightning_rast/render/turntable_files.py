@@ -33,8 +33,10 @@ from lightning_rast.render.pictures import (
 from lightning_rast.render.renderer import OUTPUTS, Renderer, Rendering
 from lightning_rast.render.turntable import turntable_cameras
 from lightning_rast.scene import Asset, Camera, Mesh, MeshFileError, load_asset, load_mesh
+from lightning_rast.scene.appearance import see_through_parts
 
 _SMALLEST, _LARGEST = 1e-12, 1e15  # of a mesh's longest side
+_MOST_NAMES = 5
 # Averages over several samples per pixel; the others are what is at the pixels' centres.
 _AVERAGED, _SAMPLED = ("color", "normals", "coverage"), ("depth", "face_idx")
 
@@ -98,7 +100,24 @@ def _asset(path: Path, options: TurntableOptions) -> Asset:
     asset = load_asset(path)
     if not asset.has_appearance and asset.notes:
         return replace(asset, notes=(*asset.notes, "the file has no colours: drawn in clay"))
-    return asset
+    return replace(asset, notes=(*asset.notes, *_opacity_notes(asset)))
+
+
+def _opacity_notes(asset: Asset) -> list[str]:
+    try:
+        materials = see_through_parts(asset)
+    except ValueError:
+        return []  # its colours are refused, with the reason
+    kinds = {"MASK": "cut out", "BLEND": "blended"}
+    names = [
+        f"{material.name or 'one without a name'} ({kinds[material.alpha_mode]})"
+        for material in materials
+    ]
+    if not names:
+        return []
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return [f"see-through materials are drawn opaque, in masks and depths too: {shown}{more}"]
 
 
 def _write(asset: Asset, cameras: Camera, folder: Path, options: TurntableOptions) -> None:
