@@ -19,21 +19,34 @@ template <typename T> struct ForwardSpace {
 /// pixel in which too many count, and counting is wasted on them.
 constexpr double kSurelyCrowded = 2.0;
 
-/// Blocks that need no further face: all their pixels are at the cap, or more faces count in one of
-/// them than may, so that choose_nearest() begins anew.
-template <typename T> uint64_t find_done(const ForwardSpace<T>& space, bool counting, T most) {
-  const Pack<T> limit(most), cap(Power<T>::kCap);
-  uint64_t done = 0;
-  for (int block = 0; block < kBlocks; ++block) {
-    unsigned open = 0, over = 0;
+/// Those of `blocks` in which more faces count in some pixel than may, so that choose_nearest() begins
+/// anew.
+template <typename T>
+uint64_t find_over(const ForwardSpace<T>& space, uint64_t blocks, T most) {
+  const Pack<T> limit(most);
+  uint64_t found = 0;
+  for (; blocks; blocks &= blocks - 1) {
+    const int block = __builtin_ctzll(blocks);
+    unsigned over = 0;
     for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes)
-      if (counting)
-        over |= bits_of(less(limit, load(space.count.at[block] + first)));
-      else
-        open |= bits_of(less(load(space.product.at[block] + first), cap));
-    done |= uint64_t(counting ? over != 0 : open == 0) << block;
+      over |= bits_of(less(limit, load(space.count.at[block] + first)));
+    found |= uint64_t(over != 0) << block;
   }
-  return done;
+  return found;
+}
+
+/// Those of `blocks` of which all pixels are at the cap: they need no further face.
+template <typename T> uint64_t find_capped(const ForwardSpace<T>& space, uint64_t blocks) {
+  const Pack<T> cap(Power<T>::kCap);
+  uint64_t found = 0;
+  for (; blocks; blocks &= blocks - 1) {
+    const int block = __builtin_ctzll(blocks);
+    unsigned open = 0;
+    for (int first = 0; first < kBlockPixels; first += Pack<T>::kLanes)
+      open |= bits_of(less(load(space.product.at[block] + first), cap));
+    found |= uint64_t(open == 0) << block;
+  }
+  return found;
 }
 
 /// A face's exponents at a pack of pixels.
@@ -67,12 +80,13 @@ LRAST_INLINE void multiply_in(const Tile<T>& tile, const TileFaces<T>& faces, in
   }
 }
 
-/// Multiplies the listed faces from `begin` on in at all blocks; kMixed: some of these may have four
-/// sides.
+/// Multiplies the listed faces from `begin` on in at `blocks`; kMixed: some of these faces may have
+/// four sides.
 template <bool kLinear, bool kCounting, bool kMixed, typename T>
 void multiply_blocks(const Tile<T>& tile, const TileFaces<T>& faces, int64_t begin,
-                     const BlockLists& lists, TilePixels<T>& products, TilePixels<T>& counts) {
-  for (uint64_t left = lists.filled; left; left &= left - 1) {
+                     const BlockLists& lists, uint64_t blocks, TilePixels<T>& products,
+                     TilePixels<T>& counts) {
+  for (uint64_t left = lists.filled & blocks; left; left &= left - 1) {
     const int block = __builtin_ctzll(left), count = lists.count[block];
     const uint16_t* const list = lists.list[block];
     for (int part = 0; part < kParts<T>; ++part) {
@@ -94,9 +108,11 @@ void multiply_blocks(const Tile<T>& tile, const TileFaces<T>& faces, int64_t beg
   }
 }
 
-/// Lists the faces from `begin` on for the `blocks` that are to take them in.
-template <bool kCounting, typename T>
-void list_blocks(int64_t begin, int64_t end, uint64_t blocks, ForwardSpace<T>& space) {
+/// Lists the faces from `begin` on for the `blocks` that are to take them in; in those `counted` they
+/// also count.
+template <typename T>
+void list_blocks(int64_t begin, int64_t end, uint64_t blocks, uint64_t counted,
+                 ForwardSpace<T>& space) {
   BlockLists& lists = space.lists[0];
   lists.clear();
   for (int64_t group = begin; group < end; group += kWord) {
@@ -106,29 +122,37 @@ void list_blocks(int64_t begin, int64_t end, uint64_t blocks, ForwardSpace<T>& s
     for (int i = 0; i < count; ++i) {
       for (uint64_t left = found[i].deep & blocks; left; left &= left - 1) {
         const int block = __builtin_ctzll(left);
+        const T more = T(counted >> block & 1);
         for (int pixel = 0; pixel < kBlockPixels; ++pixel) {
           space.product.at[block][pixel] = Power<T>::kCap;
-          if (kCounting) space.count.at[block][pixel] += T(1);
+          space.count.at[block][pixel] += more;
         }
       }
-      // Where a pixel is at the cap no other face changes it, but it counts.
-      if (!kCounting) blocks &= ~found[i].deep;
+      // Where a pixel is at the cap no other face changes it, but it may count.
+      blocks &= ~found[i].deep | counted;
       sets[i] = found[i].near & ~found[i].deep & blocks;
     }
     lists.append(sets, count, int(group - begin));
   }
 }
 
-/// Multiplies all faces of the tile in at `blocks`.
-template <bool kLinear, bool kCounting, typename T>
-void multiply_faces(const Tile<T>& tile, uint64_t blocks, T most, ForwardSpace<T>& space) {
+/// Multiplies all faces of the tile in at `blocks`; in those `counted` they are also counted.
+template <bool kLinear, typename T>
+void multiply_faces(const Tile<T>& tile, uint64_t blocks, uint64_t counted, T most,
+                    ForwardSpace<T>& space) {
   const int64_t total = space.faces.size();
-  const auto multiply = space.faces.mixed ? multiply_blocks<kLinear, kCounting, true, T>
-                                          : multiply_blocks<kLinear, kCounting, false, T>;
+  const bool mixed = space.faces.mixed;
+  const auto plain =
+      mixed ? multiply_blocks<kLinear, false, true, T> : multiply_blocks<kLinear, false, false, T>;
+  const auto count =
+      mixed ? multiply_blocks<kLinear, true, true, T> : multiply_blocks<kLinear, true, false, T>;
   for (int64_t begin = 0; begin < total && blocks; begin += kListed) {
-    list_blocks<kCounting>(begin, smaller<int64_t>(begin + kListed, total), blocks, space);
-    multiply(tile, space.faces, begin, space.lists[0], space.product, space.count);
-    if (begin + kListed < total) blocks &= ~find_done(space, kCounting, most);
+    const BlockLists& lists = space.lists[0];
+    list_blocks(begin, smaller<int64_t>(begin + kListed, total), blocks, counted, space);
+    plain(tile, space.faces, begin, lists, ~counted, space.product, space.count);
+    if (counted) count(tile, space.faces, begin, lists, counted, space.product, space.count);
+    if (begin + kListed < total)
+      blocks &= ~(find_capped(space, blocks & ~counted) | find_over(space, blocks & counted, most));
   }
 }
 
@@ -165,6 +189,33 @@ void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const 
   copy_tile(view, tile, free, args.uncovered);
 }
 
+/// Fetches the memory of a tile's part of the outputs, which is to be written soon: its rows are too
+/// short for the processor to see by itself what comes next.
+template <typename T>
+LRAST_INLINE void fetch_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view,
+                             const Tile<T>& tile) {
+  constexpr int kLine = 64 / int(sizeof(T));
+  const int64_t origin = (view.index * view.height + tile.y) * view.width + tile.x;
+  for (int y = 0; y < tile.height; ++y)
+    for (int x = 0; x < tile.width; x += kLine) {
+      __builtin_prefetch(args.coverage + origin + int64_t(view.width) * y + x, 1);
+      __builtin_prefetch(args.uncovered + origin + int64_t(view.width) * y + x, 1);
+    }
+}
+
+/// Writes a tile's part of the picture where there are no faces.
+template <typename T>
+void write_empty_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view,
+                      const Tile<T>& tile) {
+  T* const coverage = args.coverage;
+  T* const uncovered = args.uncovered;
+  for (int y = 0; y < tile.height; ++y) {
+    const int64_t begin = (view.index * view.height + tile.y + y) * view.width + tile.x;
+    for (int x = 0; x < tile.width; ++x) coverage[begin + x] = T(0);
+    for (int x = 0; x < tile.width; ++x) uncovered[begin + x] = T(1);
+  }
+}
+
 template <bool kLinear, typename T>
 void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const SoftFront& front,
                   int64_t number, ForwardSpace<T>& space) {
@@ -172,31 +223,27 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   // Early, so that memory takes it in while faces are looked at.
   const TileLast<T, T, int32_t> last(args.last, view, tile);
   if (args.last.key) last.clear();
+  if (front.place_of(number) == front.place_of(number + 1))
+    return write_empty_tile(args, view, tile);
   list_faces(view, front, number, tile, space.faces);
+  fetch_tile(args, view, tile);
   space.lists.resize(1);
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
-  const int64_t num_entries = space.faces.size();
   const double most = view.model.faces_per_pixel;
-  uint64_t crowded = 0;  // blocks in which only the nearest faces count
-  bool counting = false;
-  if (args.last.key && double(num_entries) > most) {
+  // Blocks in which only the nearest faces count, and those where that depends on how many do.
+  uint64_t crowded = 0, counted = 0;
+  if (args.last.key && double(space.faces.size()) > most) {
     count_reaching(space.faces, space.nearest);
     crowded = blocks_above(space.nearest, kSurelyCrowded * most);
-    counting = (blocks_above(space.nearest, most) & ~crowded) != 0;
-    if (counting) memset(&space.count, 0, sizeof(space.count));
+    counted = blocks_above(space.nearest, most) & ~crowded;
+    if (counted) memset(&space.count, 0, sizeof(space.count));
   }
-  if (counting)
-    multiply_faces<kLinear, true>(tile, ~crowded, T(most), space);
-  else
-    multiply_faces<kLinear, false>(tile, ~crowded, T(most), space);
-  if (args.last.key) {
-    if (counting) crowded |= find_done(space, true, T(most));
-    if (crowded) {
-      list_depths(view, front, tile, space.faces, space.nearest.depths);
-      choose_nearest<kLinear>(view, tile, crowded, space.faces, space.nearest, space.product,
-                              last);
-    }
+  multiply_faces<kLinear>(tile, ~crowded, counted, T(most), space);
+  crowded |= find_over(space, counted, T(most));
+  if (crowded) {
+    list_depths(view, front, tile, space.faces, space.nearest.depths);
+    choose_nearest<kLinear>(view, tile, crowded, space.faces, space.nearest, space.product, last);
   }
   write_tile(args, view, tile, space.product, space.free);
 }

@@ -24,11 +24,13 @@ template <typename T, typename Key, typename Face> struct TileLast {
     return x < width && y < height ? origin + stride * y + x : -1;
   }
   void clear() const {
-    for (int y = 0; y < height; ++y)
-      for (int x = 0; x < width; ++x) {
-        last.key[origin + stride * y + x] = T(-INFINITY);
-        last.face[origin + stride * y + x] = -1;
-      }
+    const SoftLast<Key, Face> to = last;  // a copy, which no store below can change
+    const int columns = width, rows = height;
+    for (int y = 0; y < rows; ++y) {
+      const int64_t begin = origin + stride * y;
+      for (int x = 0; x < columns; ++x) to.key[begin + x] = T(-INFINITY);
+      for (int x = 0; x < columns; ++x) to.face[begin + x] = -1;
+    }
   }
 };
 
@@ -133,14 +135,14 @@ void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>&
 /// wait less for each other.
 template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t count) {
   const Pack<T> one(T(1)), none(T(0));
-  const auto at = [&](int64_t i) {
-    return select(less(load(keys + kBlockPixels * i), least), none, one);
+  const auto count_one = [&](int64_t i, Pack<T>& found) {
+    found = select(less(load(keys + kBlockPixels * i), least), found, found + one);
   };
   Pack<T> found[4] = {none, none, none, none};
   int64_t i = 0;
   for (; i + 4 <= count; i += 4)
-    for (int j = 0; j < 4; ++j) found[j] = found[j] + at(i + j);
-  for (; i < count; ++i) found[0] = found[0] + at(i);
+    for (int j = 0; j < 4; ++j) count_one(i + j, found[j]);
+  for (; i < count; ++i) count_one(i, found[0]);
   return (found[0] + found[1]) + (found[2] + found[3]);
 }
 
