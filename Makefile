@@ -4,12 +4,13 @@
 #
 # Variables: PYTHON=python3.12   the Python that .venv is made from
 #            TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
-#                                 another torch than the pinned one: anything pip understands
-#            PYTEST_ARGS="-k camera"
+#                                 another torch than the pinned one: anything pip understands;
+#                                 .venv remembers it
+#            PYTEST_ARGS="-k camera"   for fast-tests and test-all
 #            WORKERS=0           tests one after the other; auto: a process per core, eight at most
 
 PYTHON ?= python3
-TORCH ?= $(shell grep '^torch==' requirements.lock)
+TORCH ?= $(shell cat .venv/.torch 2>/dev/null || grep '^torch==' requirements.lock)
 PYTEST_ARGS ?=
 WORKERS ?= auto
 CONFIG ?= configs/kettle.yaml
@@ -35,12 +36,15 @@ help:
 	@echo 'make demo        set up, then reconstruct the kettle (CONFIG=configs/....yaml for another)'
 	@echo 'make test        set up, then everything CI runs: lint, types, layers, tests, wheel, CUDA compile'
 	@echo 'make test-all    the same with the slow tests'
+	@echo 'make fast-tests  the tests alone; some of them: PYTEST_ARGS="-k camera"'
 	@echo 'make setup       .venv with the pinned packages and the compiled libraries'
 	@echo 'make format      format and fix the Python files'
 	@echo 'make docs        the API reference from the docstrings, build/api/index.html'
 	@echo 'make wheel-test  build the wheel, install it elsewhere, try it from another folder'
 	@echo 'make cuda-check  compile the CUDA kernels for every architecture, list registers and spills'
-	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, times, sanitizers (PYTHON=, WHEELS=folder, OUT=folder, ONLY=parts, MINUTES=)'
+	@echo 'make gpu-check   on a machine with a GPU: build, CUDA tests, times, sanitizers (PYTHON=, WHEELS=folder, OUT=folder, MINUTES=)'
+	@echo '                 ONLY="PART ..." of packages configure build tests operators training peers memcheck racecheck synccheck initcheck'
+	@echo '                 PRETEND=1 without a GPU: tries what can run on the CPU'
 	@echo 'make lock        renew requirements.lock (needs uv)'
 	@echo 'make clean       remove what was built; .venv and logs stay'
 
@@ -73,7 +77,7 @@ fast-tests: build
 	$(PYTEST) $(AT_ONCE) -m "not slow" $(PYTEST_ARGS)
 
 wheel-test: build
-	$(PYTEST) -m "slow or not slow" tests/packaging $(PYTEST_ARGS)
+	$(PYTEST) -m "slow or not slow" tests/packaging
 
 cuda-check: build
 	$(PY) tests/packaging/cuda_check.py
@@ -96,6 +100,7 @@ clean:
 # has come or gone since.
 .venv/.choices: FORCE
 	@mkdir -p .venv
+	@$(if $(filter file,$(origin TORCH)),,printf '%s\n' "$(TORCH)" > .venv/.torch)
 	@printf '%s\n' "$(CURDIR)" "$(TORCH)" "CXX=$(if $(filter default,$(origin CXX)),,$(CXX))" "CI=$(CI)" \
 	  "nvcc=$$(command -v "$${CUDACXX:-nvcc}" || ls /usr/local/cuda/bin/nvcc 2>/dev/null)" > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -126,7 +131,7 @@ endef
 	@$(CHECK_COMPILER)
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv
 	@grep -v '^torch==' requirements.lock > .venv/requirements.txt
-	@echo 'setup: installing the pinned packages into .venv (one to three minutes)'
+	@echo 'setup: installing the pinned packages into .venv (one to three minutes), then come the compiled libraries (one to five, CUDA where nvcc is)'
 	$(PY) -m pip install --quiet 'pip>=22.3'
 	$(PY) -m pip install --quiet --no-deps -r .venv/requirements.txt
 	$(PY) -m pip install $(TORCH)

@@ -32,8 +32,9 @@ MODELS: dict[str, tuple[str, ...]] = {
     "antialias": ("render.coverage=antialias",),
     "soft-0.1": ("render.coverage=soft", "render.sigma=0.1"),
     "soft-0.25": ("render.coverage=soft", "render.sigma=0.25"),
-    "soft-0.5": ("render.coverage=soft", "render.sigma=0.5"),
+    "softras-0.1": ("render.coverage=softras", "render.sigma=0.1"),
     "softras-0.25": ("render.coverage=softras", "render.sigma=0.25"),
+    "pytorch3d-0.1": ("render.coverage=pytorch3d", "render.sigma=0.1"),
     "pytorch3d-0.25": ("render.coverage=pytorch3d", "render.sigma=0.25"),
 }
 SCHEDULE = ("preset=sphere",)
@@ -59,7 +60,7 @@ value of `render.coverage`; made by `benchmarks/coverage_models.py`.
   same but for parts so thin that they hit no centre. `soft` blurs every face by
   `render.sigma` (the number behind it) pixels of the image pyramid's current level, `softras` and
   `pytorch3d` as these systems do it. Their outlines lie outside of the true ones, so the fitted
-  object comes out too small.
+  object comes out smaller than with `contour`.
 """
 
 

@@ -102,7 +102,8 @@ class RenderConfig:
     """
 
     coverage: Literal["contour", "soft", "antialias", "softras", "pytorch3d"] = "contour"
-    sigma: float = 0.25  # of the soft blur, in pixels of the images at their current size
+    # As `coverage_model` has it; a wider blur makes the result smaller.
+    sigma: float = 0.1  # of the soft blur, in pixels of the images at their current size
 
 
 @dataclass(kw_only=True)

@@ -287,7 +287,9 @@ def _missing_paths(config: Config) -> Iterator[tuple[str, str]]:
         "start.mesh": start.mesh if start.kind == "mesh" else "",
     }
     for key, name in used.items():
-        if name and not Path(name).is_file():
+        if name and Path(name).is_dir():
+            yield key, f"names a folder: {name}. Name a mesh file in it"
+        elif name and not Path(name).is_file():
             yield key, f"names a file that does not exist: {name}{_nearest_file_in(name)}"
     if data.kind == "masks" and data.folder and not Path(data.folder).exists():
         yield "data.folder", f"names a folder or file that does not exist: {data.folder}"

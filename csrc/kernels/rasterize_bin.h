@@ -10,7 +10,7 @@
 
 LRAST_BEGIN
 
-constexpr int kTile = 64;  // px; the visibility of a tile fits the fastest cache
+constexpr int kRasterTile = 64;  // px; the visibility of a tile fits the fastest cache
 
 /// What the near plane leaves of a face: a triangle, one of two, or both where rounding has folded
 /// them over each other (see RasterFace).
@@ -190,9 +190,9 @@ inline bool pixel_box(const RasterPoint& a, const RasterPoint& b, const RasterPo
 
 inline void push_to_tiles(const RasterizeFront& front, const PixelBox& box, int32_t entry,
                           TileLists& lists) {
-  const int first_x = box.left / kTile, last_x = (box.right - 1) / kTile;
-  const int last_y = (box.bottom - 1) / kTile;
-  for (int y = box.top / kTile; y <= last_y; ++y)
+  const int first_x = box.left / kRasterTile, last_x = (box.right - 1) / kRasterTile;
+  const int last_y = (box.bottom - 1) / kRasterTile;
+  for (int y = box.top / kRasterTile; y <= last_y; ++y)
     for (int x = first_x; x <= last_x; ++x) lists.push(int64_t(y) * front.tiles_x + x, entry);
 }
 

@@ -44,11 +44,11 @@ RasterizeStatus look_at_faces(const RasterizeArgs<T>& args, int64_t view, FaceRa
 /// What a thread needs to draw a tile; reused because fresh pages are slow.
 template <typename T> struct TileMemory {
   Buffer<int64_t> nearest;
-  Buffer<FaceRecord> records;
+  Buffer<RasterRecord> records;
   Buffer<TileEntry> later;
 
   int64_t* aligned_nearest(int num_layers) {
-    nearest.resize(int64_t(kTile) * Tile<T>::kPitch * num_layers + 8);
+    nearest.resize(int64_t(kRasterTile) * RasterTile<T>::kPitch * num_layers + 8);
     return nearest.data() + (64 - uintptr_t(nearest.data()) % 64) % 64 / sizeof(int64_t);
   }
 };
@@ -61,9 +61,11 @@ void draw_and_resolve(const RasterizeArgs<T>& args, int64_t view, const Rasteriz
   if (args.bary)
     for (int i = 0; i < front.num_lists; ++i) num_faces += front.lists[i]->count(number);
   memory.records.resize(num_faces);
-  const int left = int(number % front.tiles_x) * kTile, top = int(number / front.tiles_x) * kTile;
-  const TileBox box{left, top, smaller(left + kTile, args.width), smaller(top + kTile, args.height)};
-  const Tile<T> tile{box, args.num_layers, front.flat, memory.aligned_nearest(args.num_layers),
+  const int left = int(number % front.tiles_x) * kRasterTile;
+  const int top = int(number / front.tiles_x) * kRasterTile;
+  const RasterBox box{left, top, smaller(left + kRasterTile, args.width),
+                      smaller(top + kRasterTile, args.height)};
+  const RasterTile<T> tile{box, args.num_layers, front.flat, memory.aligned_nearest(args.num_layers),
                      memory.records.data()};
   const auto draw = args.num_layers == 1 ? draw_tile<false, T> : draw_tile<true, T>;
   for (int row = 0; row < kRowsAhead; ++row)
@@ -86,8 +88,8 @@ RasterizeStatus forward_view(const RasterizeArgs<T>& args, int64_t view, const F
                             : num_faces > 0 ? int64_t(range.last_vert) - range.first_vert + 1 : 0;
   if (!place_vertices(args, verts + 4 * int64_t(front.first_vert), num_verts, threads, front))
     return find_refused(args, view, front.first_vert, num_verts);
-  front.tiles_x = (args.width + kTile - 1) / kTile;
-  front.tiles_y = (args.height + kTile - 1) / kTile;
+  front.tiles_x = (args.width + kRasterTile - 1) / kRasterTile;
+  front.tiles_y = (args.height + kRasterTile - 1) / kRasterTile;
   const int64_t num_tiles = int64_t(front.tiles_x) * front.tiles_y;
   front.num_lists = num_chunks(num_faces, threads);
   for (int i = 0; i < front.num_lists; ++i) front.list(i);
@@ -128,7 +130,7 @@ template <typename T> RasterizeStatus forward(const RasterizeArgs<T>& args) {
     Buffer<double> ndc_x;
     ranges.resize(args.num_views);
     results.resize(args.num_views);
-    ndc_x.zero(args.width + kTile);
+    ndc_x.zero(args.width + kRasterTile);
     for (int column = 0; column < args.width; ++column)
       ndc_x[column] = ndc_of_column(column, args.width);
     for (int64_t view = 0; view < args.num_views; ++view) {

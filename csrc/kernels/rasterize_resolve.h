@@ -7,7 +7,7 @@ LRAST_BEGIN
 
 /// Corners and face of each of `lanes`; the other lanes get those of one of them. Neighbours mostly
 /// show few faces: each of these is spread over its lanes.
-inline void spread_records(const FaceRecord* records, const Ints& number, const int32_t* numbers,
+inline void spread_records(const RasterRecord* records, const Ints& number, const int32_t* numbers,
                            unsigned lanes, FragmentCorners<Doubles>& corners, Ints& face) {
   const int32_t first = numbers[__builtin_ctz(lanes)];
   for (int j = 0; j < 3; ++j) {
@@ -18,7 +18,7 @@ inline void spread_records(const FaceRecord* records, const Ints& number, const 
   face = Ints{} + records[first].face;
   for (unsigned rest = lanes & ~equal(number, first); rest;) {
     const int32_t next = numbers[__builtin_ctz(rest)];
-    const FaceRecord& record = records[next];
+    const RasterRecord& record = records[next];
     const unsigned mine = equal(number, next);
     rest &= ~mine;
     for (int j = 0; j < 3; ++j) {
@@ -31,12 +31,12 @@ inline void spread_records(const FaceRecord* records, const Ints& number, const 
 }
 
 /// Fragments of the lanes whose sums leave the range of double; see fragment_rescaled().
-[[gnu::noinline]] inline void resolve_far_lanes(const FaceRecord* records, const int32_t* number,
+[[gnu::noinline]] inline void resolve_far_lanes(const RasterRecord* records, const int32_t* number,
                                                 unsigned lanes, const double* x, double y,
                                                 FragmentOf<Doubles>& out) {
   for (; lanes; lanes &= lanes - 1) {
     const int lane = __builtin_ctz(lanes);
-    const FaceRecord& record = records[number[lane]];
+    const RasterRecord& record = records[number[lane]];
     FragmentCorners<double> corners;
     for (int j = 0; j < 3; ++j) {
       corners.x[j] = record.x[j];
@@ -51,7 +51,7 @@ inline void spread_records(const FaceRecord* records, const Ints& number, const 
 
 /// Face and fragment of kLanes pixels, those of `lanes` with the face number `number` in the tile.
 template <typename T>
-inline void resolve_lanes(const Tile<T>& tile, const Ints& number, unsigned lanes,
+inline void resolve_lanes(const RasterTile<T>& tile, const Ints& number, unsigned lanes,
                           const double* x, double y, Ints& face, FragmentOf<Doubles>& out) {
   int32_t numbers[kLanes];
   store_lanes(number, numbers);
@@ -115,7 +115,7 @@ template <typename Item>  // Always inline: a function that only fetches counts 
 /// The same for a row of a tile in picture view * num_layers + layer.
 template <typename T>
 [[gnu::always_inline]] inline void fetch_row(const RasterizeArgs<T>& args, int64_t picture,
-                                             const TileBox& box, int row) {
+                                             const RasterBox& box, int row) {
   if (row >= box.bottom) return;
   const int64_t at = (picture * args.height + row) * args.width + box.left;
   const int width = box.right - box.left;
@@ -127,9 +127,9 @@ template <typename T>
 
 /// Writes a tile's part of the outputs where only faces are asked for.
 template <typename T>
-void resolve_faces(const RasterizeArgs<T>& args, int64_t view, const Tile<T>& tile) {
+void resolve_faces(const RasterizeArgs<T>& args, int64_t view, const RasterTile<T>& tile) {
   typedef T Out __attribute__((vector_size(kLanes * sizeof(T))));
-  const TileBox& box = tile.box;
+  const RasterBox& box = tile.box;
   for (int row = box.top; row < box.bottom; ++row) {
     const int64_t row_at = (view * args.height + row) * args.width;
     const int64_t* const nearest = tile.nearest + tile.place(box.left, row);
@@ -155,8 +155,8 @@ void resolve_faces(const RasterizeArgs<T>& args, int64_t view, const Tile<T>& ti
 /// Writes a tile's part of one layer of the outputs. `ndc_x` holds the NDC of the picture's columns.
 template <bool kLayered, typename T>
 void resolve_layer(const RasterizeArgs<T>& args, int64_t view, int layer, const double* ndc_x,
-                   const Tile<T>& tile_of_picture) {
-  const Tile<T> tile = tile_of_picture;
+                   const RasterTile<T>& tile_of_picture) {
+  const RasterTile<T> tile = tile_of_picture;
   const RasterizeArgs<T> outputs = args;  // copies, whose members no store below can change
   const int num_layers = kLayered ? tile.num_layers : 1;
   const int left = tile.box.left, right = tile.box.right, bottom = tile.box.bottom;
@@ -164,7 +164,7 @@ void resolve_layer(const RasterizeArgs<T>& args, int64_t view, int layer, const 
     const double y = ndc_of_row(row, outputs.height);
     const int64_t row_at = ((view * num_layers + layer) * outputs.height + row) * outputs.width;
     const int64_t* nearest = tile.nearest + layer +
-                             int64_t(row - tile.box.top) * Tile<T>::kPitch * num_layers;
+                             int64_t(row - tile.box.top) * RasterTile<T>::kPitch * num_layers;
     fetch_row(outputs, view * num_layers + layer, tile.box, row + kRowsAhead);
     for (int column = left; column < right; column += kLanes, nearest += kLanes * num_layers) {
       const Ints number = numbers_in_layer<kLayered>(nearest, num_layers);
@@ -185,7 +185,7 @@ void resolve_layer(const RasterizeArgs<T>& args, int64_t view, int layer, const 
 
 template <typename T>
 void resolve_tile(const RasterizeArgs<T>& args, int64_t view, const double* ndc_x,
-                  const Tile<T>& tile) {
+                  const RasterTile<T>& tile) {
   if (tile.num_layers == 1) return resolve_layer<false>(args, view, 0, ndc_x, tile);
   for (int layer = 0; layer < tile.num_layers; ++layer)
     resolve_layer<true>(args, view, layer, ndc_x, tile);

@@ -7,7 +7,7 @@
 LRAST_BEGIN
 
 /// A tile's pixels, within the picture.
-struct TileBox { int left, top, right, bottom; };
+struct RasterBox { int left, top, right, bottom; };
 
 /// kLanes faces ready to be drawn in one tile.
 struct FaceSetup {
@@ -50,7 +50,7 @@ inline unsigned faces_to_draw(const RasterPointOf<Doubles>* p, const RasterPoint
 
 /// Returns the lanes that have something to draw.
 inline unsigned set_up_faces(const RasterPoint* const (*corners)[3], unsigned lanes, int32_t cull,
-                             const TileBox& tile, FaceSetup& out) {
+                             const RasterBox& tile, FaceSetup& out) {
   RasterPointOf<Doubles> p[3];
   gather_corners(corners, p);
   unsigned turned;
@@ -85,9 +85,10 @@ inline unsigned set_up_faces(const RasterPoint* const (*corners)[3], unsigned la
     out.dx[i] = dx;
     out.dy[i] = dy;
     out.side[i] = dx * to_y - dy * to_x;
-    size = most(size, (magnitude(dx) + magnitude(dy)) * (magnitude(to_x) + magnitude(to_y) + 4.0 * kTile));
+    size = most(size, (magnitude(dx) + magnitude(dy)) *
+                          (magnitude(to_x) + magnitude(to_y) + 4.0 * kRasterTile));
   }
-  // No number on the way to a pixel of the tile exceeds `size`, and fewer than 2 kTile + 20 of
+  // No number on the way to a pixel of the tile exceeds `size`, and fewer than 2 kRasterTile + 20 of
   // them are rounded, each to 2^-53 of itself.
   out.unsure = size * 0x1p-44;
   return lanes;

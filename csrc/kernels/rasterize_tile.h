@@ -5,20 +5,20 @@
 LRAST_BEGIN
 
 /// A face that has fragments in a tile: what their weights and depth are made of.
-struct FaceRecord {
+struct RasterRecord {
   double x[3], y[3], w[3];  // of the corners, clip
   int32_t face;
 };
 
 /// A tile of one view. Its faces are numbered in the order of face numbers, so that these numbers
 /// can take their place in visibility(); where only faces are asked for, they keep their own.
-template <typename T> struct Tile {
-  static constexpr int kPitch = kTile + kLanes;  // a row may be written beyond its end
-  TileBox box;
+template <typename T> struct RasterTile {
+  static constexpr int kPitch = kRasterTile + kLanes;  // a row may be written beyond its end
+  RasterBox box;
   int num_layers;
   bool flat;              // as RasterizeFront
-  int64_t* nearest;        // (kTile, kPitch, num_layers): the largest visibility() first
-  FaceRecord* records;  // by number; only those with fragments are filled in
+  int64_t* nearest;        // (kRasterTile, kPitch, num_layers): the largest visibility() first
+  RasterRecord* records;  // by number; only those with fragments are filled in
 
   int64_t place(int column, int row) const {
     return (int64_t(row - box.top) * kPitch + (column - box.left)) * num_layers;
@@ -56,7 +56,7 @@ constexpr int kSmall = 4;
 /// Returns the lanes that have put a fragment in front (or, layered, into a pixel).
 template <bool kLayered, typename T>
 unsigned draw_small_faces(const FaceSetup& setup, unsigned lanes, const Longs& low,
-                          const Tile<T>& tile) {
+                          const RasterTile<T>& tile) {
   const Doubles left = __builtin_convertvector(setup.left, Doubles);
   const Doubles top = __builtin_convertvector(setup.top, Doubles);
   const Doubles width = __builtin_convertvector(setup.right, Doubles) - left;
@@ -85,7 +85,7 @@ unsigned draw_small_faces(const FaceSetup& setup, unsigned lanes, const Longs& l
         for (unsigned rest = covered; rest; rest &= rest - 1) {
           const int lane = __builtin_ctz(rest);
           int64_t* const at = tile.nearest + place[lane] +
-                              (int64_t(j) * Tile<T>::kPitch + i) * (kLayered ? tile.num_layers : 1);
+                              (int64_t(j) * RasterTile<T>::kPitch + i) * (kLayered ? tile.num_layers : 1);
           if (kLayered) {
             insert_fragment(fragment[lane], at, tile.num_layers);
             drawn |= 1u << lane;
@@ -129,7 +129,7 @@ struct FaceColumns {
 /// Puts those of `lanes` in front. Returns where that has changed something or, layered, might have.
 template <bool kLayered, typename T>
 inline unsigned put_fragments(const FaceColumns& face, const Longs& low, unsigned lanes,
-                              int64_t* place, const Tile<T>& tile) {
+                              int64_t* place, const RasterTile<T>& tile) {
   Doubles key;
   key_at(face.plane, face.x, face.y, key);
   const Longs fragments = visibilities(key, tile.flat, low);
@@ -143,7 +143,7 @@ inline unsigned put_fragments(const FaceColumns& face, const Longs& low, unsigne
 /// Apart from its loop, which a call would rob of its registers.
 template <bool kLayered, typename T>
 [[gnu::noinline]] unsigned draw_unsure(const FaceSetup& setup, int lane, int column, const Longs& low,
-                                       const Tile<T>& tile) {
+                                       const RasterTile<T>& tile) {
   FaceColumns face(setup, lane);
   face.start(setup, lane, column);
   unsigned drawn = 0;
@@ -159,10 +159,10 @@ template <bool kLayered, typename T>
 
 /// Draws one face, kLanes pixels of a row at a time. Returns as draw_small_faces().
 template <bool kLayered, typename T>
-bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& tile_of_picture) {
-  const Tile<T> tile = tile_of_picture;  // a copy, which no store below can change
+bool draw_face(const FaceSetup& setup, int lane, int64_t low, const RasterTile<T>& tile_of_picture) {
+  const RasterTile<T> tile = tile_of_picture;  // a copy, which no store below can change
   const int top = setup.top[lane], bottom = setup.bottom[lane], right = setup.right[lane];
-  const int64_t pitch = int64_t(Tile<T>::kPitch) * (kLayered ? tile.num_layers : 1);
+  const int64_t pitch = int64_t(RasterTile<T>::kPitch) * (kLayered ? tile.num_layers : 1);
   const Longs low_lanes = Longs{} + low;
   FaceColumns face(setup, lane);
   unsigned drawn = 0;
@@ -184,7 +184,7 @@ bool draw_face(const FaceSetup& setup, int lane, int64_t low, const Tile<T>& til
 /// Draws a face of which rounding has folded one half over the other, pixel by pixel.
 template <typename T>
 bool draw_folded(const FaceSetup& setup, int lane, const RasterFace& shape, int32_t number,
-                 const Tile<T>& tile) {
+                 const RasterTile<T>& tile) {
   bool drawn = false;
   for (int row = setup.top[lane]; row < setup.bottom[lane]; ++row)
     for (int column = setup.left[lane]; column < setup.right[lane]; ++column) {
@@ -203,13 +203,14 @@ bool draw_folded(const FaceSetup& setup, int lane, const RasterFace& shape, int3
 /// The least visible fragment in front in each block of a tile. Faces behind it are not seen.
 class Occlusion {
  public:
-  template <typename T> explicit Occlusion(const Tile<T>& tile) : box_(tile.box) {
-    for (int y = 0; y < kTile / kBlock; ++y)
-      for (int x = 0; x < kTile / kBlock; ++x) {
+  template <typename T> explicit Occlusion(const RasterTile<T>& tile) : box_(tile.box) {
+    for (int y = 0; y < kRasterTile / kBlock; ++y)
+      for (int x = 0; x < kRasterTile / kBlock; ++x) {
         int64_t found = INT64_MAX;
         for (int j = 0; j < kBlock; ++j)
           for (int i = 0; i < kBlock; ++i)
-            found = smaller(found, tile.nearest[(y * kBlock + j) * Tile<T>::kPitch + x * kBlock + i]);
+            found = smaller(
+                found, tile.nearest[(y * kBlock + j) * RasterTile<T>::kPitch + x * kBlock + i]);
         least_[y][x] = found;
       }
   }
@@ -229,22 +230,22 @@ class Occlusion {
 
  private:
   static constexpr int kBlock = 8;
-  TileBox box_;
-  int64_t least_[kTile / kBlock][kTile / kBlock];
+  RasterBox box_;
+  int64_t least_[kRasterTile / kBlock][kRasterTile / kBlock];
 };
 
 /// Draws faces into one tile.
 template <bool kLayered, typename T> class TileDrawing {
  public:
   TileDrawing(const RasterizeArgs<T>& args, const RasterizeFront& front, const T* verts,
-              const Tile<T>& tile, Buffer<TileEntry>& later)
+              const RasterTile<T>& tile, Buffer<TileEntry>& later)
       : args_(args), front_(front), verts_(verts), tile_(tile), later_(later) {
-    for (int row = 0; row < kTile; ++row)
-      for (int64_t i = 0; i < int64_t(Tile<T>::kPitch) * tile.num_layers; ++i) {
+    for (int row = 0; row < kRasterTile; ++row)
+      for (int64_t i = 0; i < int64_t(RasterTile<T>::kPitch) * tile.num_layers; ++i) {
         // Where there is no picture, nothing comes in front.
         const bool exists = row < tile.box.bottom - tile.box.top &&
                             i < int64_t(tile.box.right - tile.box.left) * tile.num_layers;
-        tile.nearest[int64_t(row) * Tile<T>::kPitch * tile.num_layers + i] =
+        tile.nearest[int64_t(row) * RasterTile<T>::kPitch * tile.num_layers + i] =
             exists ? kNoFragment : INT64_MAX;
       }
     later_.clear();
@@ -259,7 +260,7 @@ template <bool kLayered, typename T> class TileDrawing {
         later_.push(entries[__builtin_ctz(back)]);
       live &= setup.front;
     }
-    draw_lanes(setup, live, entries);
+    draw_lanes(setup, live, entries, count);
   }
 
   void draw_later() {
@@ -268,7 +269,7 @@ template <bool kLayered, typename T> class TileDrawing {
       for (int64_t i = 0; i < later_.size(); i += kLanes) {
         FaceSetup setup;
         const unsigned live = set_up(&later_[i], lanes_at(i), setup);
-        draw_lanes(setup, live, &later_[i]);
+        draw_lanes(setup, live, &later_[i], lanes_at(i));
       }
       return;
     }
@@ -277,21 +278,24 @@ template <bool kLayered, typename T> class TileDrawing {
       FaceSetup setup;
       unsigned live = set_up(&later_[i], lanes_at(i), setup);
       int64_t nearest[kLanes];
-      store_lanes(visibilities(setup.plane.most, tile_.flat, low_lanes(&later_[i])), nearest);
+      const Longs low = low_lanes(&later_[i], lanes_at(i));
+      store_lanes(visibilities(setup.plane.most, tile_.flat, low), nearest);
       for (unsigned rest = live; rest; rest &= rest - 1) {
         const int lane = __builtin_ctz(rest);
         if (occlusion.hides(setup, lane, nearest[lane])) live &= ~(1u << lane);
       }
-      draw_lanes(setup, live, &later_[i]);
+      draw_lanes(setup, live, &later_[i], lanes_at(i));
     }
   }
 
  private:
   int lanes_at(int64_t i) const { return int(smaller<int64_t>(later_.size() - i, kLanes)); }
 
-  static Longs low_lanes(const TileEntry* entries) {
+  /// Of `count` entries; the last one fills lanes up.
+  static Longs low_lanes(const TileEntry* entries, int count) {
     int64_t low[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) low[lane] = low_bits(entries[lane].number);
+    for (int lane = 0; lane < kLanes; ++lane)
+      low[lane] = low_bits(entries[smaller(lane, count - 1)].number);
     return load_lanes<Longs>(low);
   }
 
@@ -313,7 +317,7 @@ template <bool kLayered, typename T> class TileDrawing {
     return set_up_faces(corners, lanes, args_.cull, tile_.box, setup);
   }
 
-  void draw_lanes(const FaceSetup& setup, unsigned lanes, const TileEntry* entries) {
+  void draw_lanes(const FaceSetup& setup, unsigned lanes, const TileEntry* entries, int count) {
     const Ints width = setup.right - setup.left, height = setup.bottom - setup.top;
     unsigned small = lanes & lane_bits((width <= kSmall) & (height <= kSmall)), folded = 0;
     for (unsigned rest = lanes; rest; rest &= rest - 1) {
@@ -323,7 +327,7 @@ template <bool kLayered, typename T> class TileDrawing {
     }
     small &= ~folded;
     unsigned drawn = 0;
-    if (small) drawn = draw_small_faces<kLayered>(setup, small, low_lanes(entries), tile_);
+    if (small) drawn = draw_small_faces<kLayered>(setup, small, low_lanes(entries, count), tile_);
     for (unsigned rest = lanes & ~small; rest; rest &= rest - 1) {
       const int lane = __builtin_ctz(rest);
       const TileEntry& entry = entries[lane];
@@ -340,7 +344,7 @@ template <bool kLayered, typename T> class TileDrawing {
   }
 
   void record(const TileEntry& entry) {
-    FaceRecord& out = tile_.records[entry.number];
+    RasterRecord& out = tile_.records[entry.number];
     out.face = entry.entry >= 0 ? entry.entry : entry.lists->cut[~entry.entry].face;
     const int32_t* vert = verts_of(out.face);
     for (int i = 0; i < 3; ++i) {
@@ -354,14 +358,14 @@ template <bool kLayered, typename T> class TileDrawing {
   const RasterizeArgs<T>& args_;
   const RasterizeFront& front_;
   const T* verts_;
-  const Tile<T>& tile_;
+  const RasterTile<T>& tile_;
   Buffer<TileEntry>& later_;
 };
 
 /// Draws all faces that the front has sent to the tile number `number`.
 template <bool kLayered, typename T>
 void draw_tile(const RasterizeArgs<T>& args, const RasterizeFront& front, const T* verts,
-               int64_t number, const Tile<T>& tile, Buffer<TileEntry>& later) {
+               int64_t number, const RasterTile<T>& tile, Buffer<TileEntry>& later) {
   TileDrawing<kLayered, T> drawing(args, front, verts, tile, later);
   TileEntry group[kLanes];
   int size = 0;

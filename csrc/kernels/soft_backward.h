@@ -57,8 +57,8 @@ template <int kSides, typename T, typename V> struct SidePoint {
       half[k] = face.half[k];
       to_side2[k] = side_distance2(frames.across[k], frames.along[k], half[k]);
       distance2 = k == 0 ? to_side2[0] : smaller(distance2, to_side2[k]);
-      inner = k == 0 ? frames.across[0] : smaller(inner, frames.across[k]);
     }
+    inner = side_of_outline<kSides>(frames.across);
   }
 
   /// Calls add(side, across, along, at) for what the gradient of z adds to a side's SideSums: two

@@ -29,6 +29,7 @@ def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
         not torch.compiler.is_compiling()
         and type(tensor) in (Tensor, torch.nn.Parameter)
         and tensor.is_cpu
+        and not tensor.is_neg()  # a view whose sign the dispatcher would write out
         and _num_dispatch_modes is not None
         and _transforms_are_active is not None
         and _num_dispatch_modes() == 0
@@ -40,8 +41,21 @@ def runs_eagerly_on_cpu(tensor: Tensor) -> bool:
     )
 
 
+def all_run_eagerly_on_cpu(*tensors: Tensor | None) -> bool:
+    return all(tensor is None or runs_eagerly_on_cpu(tensor) for tensor in tensors)
+
+
 def _in_forward_mode() -> bool:
     return getattr(forward_ad, "_current_level", -1) >= 0
+
+
+def check_is_tensor(op: str, name: str, tensor: object) -> None:
+    """Refuse what is neither a tensor nor None."""
+    if tensor is not None and not isinstance(tensor, Tensor):
+        raise TypeError(
+            f"{op}: {name} must be a torch.Tensor, got {type(tensor).__name__}; "
+            "torch.as_tensor() makes one"
+        )
 
 
 def check_tensors(op: str, **tensors: object) -> None:
@@ -53,29 +67,39 @@ def check_tensors(op: str, **tensors: object) -> None:
     if torch.compiler.is_compiling():
         return
     for name, tensor in tensors.items():
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"{op}: {name} must be a torch.Tensor, got {type(tensor).__name__}; "
-                "torch.as_tensor() makes one"
-            )
+        check_is_tensor(op, name, tensor)
     is_forward = _in_forward_mode()
     if not is_forward and not (_transforms_are_active and _transforms_are_active()):
         return
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
             continue
-        if is_forward and forward_ad.unpack_dual(tensor).tangent is not None:
-            raise RuntimeError(
-                f"{op}: {name} has a forward-mode tangent (torch.func.jvp, jacfwd, hessian, or "
-                "torch.autograd.forward_ad), and there is no forward-mode derivative; use "
-                "backward(), torch.autograd.grad() or torch.autograd.functional.jacobian()"
-            )
+        if is_forward:
+            _check_tangent(op, name, tensor)
         if tensor.requires_grad and torch.is_grad_enabled() and _is_wrapped(tensor):
             raise RuntimeError(
                 f"{op}: {name} is differentiated by torch.func (grad, vjp, jacrev), which cannot "
                 "be done; use backward(), torch.autograd.grad() or "
                 "torch.autograd.functional.jacobian()"
             )
+
+
+def check_gradients(op: str, *grads: Tensor | None) -> None:
+    """Refuse forward-mode derivatives of a backward pass, which torch would take for zero, too."""
+    if torch.compiler.is_compiling() or not _in_forward_mode():
+        return
+    for grad in grads:
+        if grad is not None:
+            _check_tangent(op, "the gradient of its result", grad)
+
+
+def _check_tangent(op: str, name: str, tensor: Tensor) -> None:
+    if forward_ad.unpack_dual(tensor).tangent is not None:
+        raise RuntimeError(
+            f"{op}: {name} has a forward-mode tangent (torch.func.jvp, jacfwd, hessian, or "
+            "torch.autograd.forward_ad), and there is no forward-mode derivative; use "
+            "backward(), torch.autograd.grad() or torch.autograd.functional.jacobian()"
+        )
 
 
 def check_floats(op: str, name: str, tensor: Tensor) -> None:

@@ -214,12 +214,17 @@ def _find_seams(verts: Tensor, topology: "Topology") -> str | None:
 def _find_seams_on_screen(verts_clip: Tensor, topology: "Topology") -> str | None:
     if verts_clip.numel() == 0:
         return None
-    return _find_seams(verts_clip.reshape(-1, *verts_clip.shape[-2:])[0], topology)
+    verts = verts_clip.reshape(-1, *verts_clip.shape[-2:])[0]
+    z = verts[:, 2]
+    # Pictures in the plane have no depth: edges that lie on one another may be far apart.
+    if bool((z == z[0]).all()):
+        return None
+    return _find_seams(verts, topology)
 
 
 def _find_inside_out(verts: Tensor, topology: "Topology") -> str | None:
-    volume = _volume(verts, topology)
-    if not volume < 0:
+    volume = _negative_volume(verts, topology)
+    if volume is None:
         return None
     return (
         f"the mesh is inside out: its volume is {volume:.4g}. Faces must run counter-clockwise "
@@ -233,7 +238,12 @@ def _find_culled_front(verts_clip: Tensor, topology: "Topology") -> str | None:
         return None
     x, y, z, w = verts_clip.reshape(-1, *verts_clip.shape[-2:])[0].double().unbind(1)
     # Seen through a camera, a mesh stays itself or becomes its mirror image if it is in front.
-    if not bool((w > 0).all()) or not _volume(torch.stack((x / w, y / w, -z / w), 1), topology) < 0:
+    if not bool((w > 0).all()):
+        return None
+    # From afar, z / w in single precision no longer knows front from back. w does, being the depth
+    # itself, in other units; an orthographic camera has none, but its z is linear.
+    depth = w if bool(w.min() < w.max()) else z
+    if _negative_volume(torch.stack((x / w, y / w, -depth), 1), topology) is None:
         return None
     return (
         'the mesh is inside out, so that cull="back" removes its faces in front and what is seen '
@@ -242,10 +252,17 @@ def _find_culled_front(verts_clip: Tensor, topology: "Topology") -> str | None:
     )
 
 
-def _volume(verts: Tensor, topology: "Topology") -> float:
-    """Of what is closed and oriented; else 0."""
+# Of the sum of magnitudes: what rounding of single precision may add up to. Without thickness, a
+# mesh has no inside that could be out.
+_LEAST_VOLUME = 1e-5
+
+
+def _negative_volume(verts: Tensor, topology: "Topology") -> float | None:
+    """Of what is closed and oriented, if it is negative beyond rounding."""
     if topology.num_faces == 0 or not (topology.is_closed and topology.is_oriented):
-        return 0.0
+        return None
     corners = verts.double()[topology.faces.long()]
     a, b, c = (corners - corners.mean(dim=(0, 1))).unbind(1)
-    return (a * torch.linalg.cross(b, c)).sum().item() / 6
+    parts = (a * torch.linalg.cross(b, c)).sum(dim=1) / 6
+    volume = parts.sum().item()
+    return volume if volume < -_LEAST_VOLUME * parts.abs().sum().item() else None

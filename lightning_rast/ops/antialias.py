@@ -8,7 +8,12 @@ from torch import Tensor
 
 from lightning_rast.ops._antialias_cpu import antialias_backward_on_cpu, antialias_on_cpu
 from lightning_rast.ops._antialias_inputs import check_antialias_inputs
-from lightning_rast.ops._registry import OPERATORS, runs_eagerly_on_cpu
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    all_run_eagerly_on_cpu,
+    check_gradients,
+    runs_eagerly_on_cpu,
+)
 from lightning_rast.ops.advice import (
     SeenFaces,
     mark_antialiased,
@@ -105,7 +110,7 @@ def antialias(
     record = torch.is_grad_enabled() and (image.requires_grad or verts_clip.requires_grad)
     topology_tensors, face_idx = _topology_tensors(topology), fragments.face_idx
     drawing = (face_ranges, cull, premultiplied)
-    if all(map(runs_eagerly_on_cpu, (image, face_idx, verts_clip))):
+    if all_run_eagerly_on_cpu(image, face_idx, verts_clip, face_ranges):
         if verts_clip.requires_grad:
             warn_about_seams_on_screen(verts_clip, topology)
         if cull == "back":
@@ -218,6 +223,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _autograd_backward(ctx, grad_out: Tensor, _grad_tape: Tensor | None):
+    check_gradients("antialias", grad_out)
     tape, *inputs = ctx.saved_tensors
     image_grad, _, verts_grad = ctx.needs_input_grad[:3]
     grad_image, grad_verts_clip = torch.ops.lightning_rast.antialias_backward(
@@ -259,6 +265,7 @@ class _EagerAntialias(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_out: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        check_gradients("antialias", grad_out)
         tape, image, face_idx, verts_clip = ctx.saved_tensors
         image_grad, verts_grad = ctx.needs_input_grad[:2]
         operator = antialias_backward_on_cpu

@@ -12,6 +12,7 @@ from lightning_rast.ops._contour_cpu import ContourCall, FiveTensors
 from lightning_rast.ops._registry import (
     OPERATORS,
     check_floats,
+    check_gradients,
     check_image_size,
     check_tensors,
     runs_eagerly_on_cpu,
@@ -246,6 +247,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _autograd_backward(ctx, grad_coverage: Tensor, _grad_tape: Tensor | None):
+    check_gradients("contour_coverage", grad_coverage)
     tape, *inputs = ctx.saved_tensors
     grad = torch.ops.lightning_rast.contour_coverage_backward(grad_coverage, tape, *inputs)
     return grad, None, None, None, None, None, None, None, None
@@ -277,6 +279,7 @@ class _EagerCoverage(torch.autograd.Function):
             # Hooks may have saved a copy; a tape tells by itself whether it is whole.
             words = tape.shape[0] if tape.is_contiguous() else 0
             return ctx.call.backward(grad_coverage, tape, words, verts_clip), None
+        check_gradients("contour_coverage", grad_coverage)
         # With create_graph=True, the operator: its own derivative says that there is none.
         operands = (grad_coverage, tape, verts_clip, *ctx.call.tensors)
         return torch.ops.lightning_rast.contour_coverage_backward(*operands), None

@@ -10,7 +10,13 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_faces, check_tensors, raise_status
+from lightning_rast.ops._registry import (
+    OPERATORS,
+    check_faces,
+    check_gradients,
+    check_tensors,
+    raise_status,
+)
 from lightning_rast.ops.advice import RasterFragments, watch_hard_image
 
 
@@ -264,6 +270,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _interpolate_backward(ctx, grad: Tensor):
+    check_gradients("interpolate", grad)
     attrs, faces, face_idx, bary = ctx.saved_tensors
     ops, needed = torch.ops.lightning_rast, ctx.needs_input_grad
     sizes = (_num_rows(attrs, faces), _is_shared(attrs, faces))
@@ -276,6 +283,7 @@ def _interpolate_backward(ctx, grad: Tensor):
 
 
 def _bary_vjp_backward(ctx, grad_bary: Tensor):
+    check_gradients("interpolate", grad_bary)
     grad, attrs, faces, face_idx = ctx.saved_tensors
     ops, needed = torch.ops.lightning_rast, ctx.needs_input_grad
     sizes = (_num_rows(attrs, faces), _is_shared(attrs, faces))
@@ -292,6 +300,7 @@ def _setup_attrs_vjp_context(ctx, inputs, output) -> None:
 
 
 def _attrs_vjp_backward(ctx, grad_attrs: Tensor):
+    check_gradients("interpolate", grad_attrs)
     grad, faces, face_idx, bary = ctx.saved_tensors
     ops, needed = torch.ops.lightning_rast, ctx.needs_input_grad
     return (

@@ -12,13 +12,14 @@ from torch import Tensor
 from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import (
     OPERATORS,
+    all_run_eagerly_on_cpu,
     check_faces,
     check_floats,
+    check_gradients,
     check_image_size,
     check_memory,
     check_tensors,
     raise_status,
-    runs_eagerly_on_cpu,
 )
 from lightning_rast.ops.advice import watch_fragments, watch_hard_image
 
@@ -104,7 +105,7 @@ def rasterize(
         "take fewer layers or views at once, or a smaller picture",
     )
     draw = torch.ops.lightning_rast.rasterize
-    if runs_eagerly_on_cpu(verts_clip) and runs_eagerly_on_cpu(faces):
+    if all_run_eagerly_on_cpu(verts_clip, faces, face_ranges):
         draw = _EagerRasterize.apply if verts_clip.requires_grad else _forward
     bary, depth, face_idx = draw(
         verts_clip, faces, face_ranges, image_size[0], image_size[1], cull, num_layers
@@ -340,6 +341,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _autograd_backward(ctx, grad_bary: Tensor | None, grad_depth: Tensor | None, _grad_face_idx):
+    check_gradients("rasterize", grad_bary, grad_depth)
     grad = None
     if grad_bary is not None or grad_depth is not None:
         grad = torch.ops.lightning_rast.rasterize_backward(

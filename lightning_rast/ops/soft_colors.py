@@ -11,7 +11,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_tensors
+from lightning_rast.ops._registry import OPERATORS, check_gradients, check_tensors
 from lightning_rast.ops.soft_coverage import (
     check_magnitude,
     check_soft_inputs,
@@ -281,6 +281,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _autograd_backward(ctx, grad_image: Tensor, grad_coverage: Tensor, *_):
+    check_gradients("soft_colors", grad_image, grad_coverage)
     grads = torch.ops.lightning_rast.soft_colors_backward(
         grad_image, grad_coverage, *ctx.saved_tensors, *ctx.options
     )

@@ -15,6 +15,7 @@ from lightning_rast.ops._registry import (
     OPERATORS,
     check_faces,
     check_floats,
+    check_gradients,
     check_image_size,
     check_tensors,
     raise_status,
@@ -323,6 +324,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _autograd_backward(ctx, grad_coverage: Tensor, *_):
+    check_gradients("soft_coverage", grad_coverage)
     verts_clip, faces, *results = ctx.saved_tensors
     grad = torch.ops.lightning_rast.soft_coverage_backward(
         grad_coverage, verts_clip, faces, *results, *ctx.options

@@ -7,8 +7,18 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, pad
 
+from lightning_rast.ops._registry import check_is_tensor
+
 _BORDERS = {"repeat": "circular", "clamp": "replicate", "mirror": "replicate"}
 _FILTERS = ("nearest", "bilinear", "mipmap")
+
+
+def check_lookup(op: str, wrap: str, filtering: str) -> None:
+    """Refuse names that `sample_texture` does not know."""
+    if wrap not in _BORDERS:
+        raise ValueError(f"{op}: wrap must be one of {tuple(_BORDERS)}, got {wrap!r}")
+    if filtering not in _FILTERS:
+        raise ValueError(f"{op}: filter must be one of {_FILTERS}, got {filtering!r}")
 
 
 def sample_texture(
@@ -56,6 +66,7 @@ def sample_texture(
     differ from run to run; on the CPU they are the same.
 
     Raises:
+        TypeError: what should be a tensor is none.
         ValueError: a shape, dtype or device does not fit, the texture has no texel, "mipmap" lacks
             derivatives, or another filter got some.
     """
@@ -191,23 +202,27 @@ def _check(
     uv_dx: Tensor | None,
     uv_dy: Tensor | None,
 ) -> None:
+    for name, tensor in {"texture": texture, "uv": uv, "uv_dx": uv_dx, "uv_dy": uv_dy}.items():
+        check_is_tensor("sample_texture", name, tensor)
     if texture.dim() not in (3, 4) or 0 in texture.shape[-3:-1]:
         raise ValueError(
             "sample_texture: texture must be (H, W, C) or (N, H, W, C) with H and W at least 1, "
             f"got {tuple(texture.shape)}"
         )
     if texture.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"sample_texture: texture must be float32 or float64, got {texture.dtype}")
+        remedy = ""
+        if texture.dtype == torch.uint8:
+            remedy = "; an image's bytes become linear colours by linear_from_srgb(x.float() / 255)"
+        raise ValueError(
+            f"sample_texture: texture must be float32 or float64, got {texture.dtype}{remedy}"
+        )
     if uv.dim() < 2 or uv.shape[-1] != 2:
         raise ValueError(f"sample_texture: uv must be (N, ..., 2), got {tuple(uv.shape)}")
     if texture.dim() == 4 and texture.shape[0] != uv.shape[0]:
         raise ValueError(
             f"sample_texture: texture holds {texture.shape[0]} views, uv {uv.shape[0]}"
         )
-    if wrap not in _BORDERS:
-        raise ValueError(f"sample_texture: wrap must be one of {tuple(_BORDERS)}, got {wrap!r}")
-    if filtering not in _FILTERS:
-        raise ValueError(f"sample_texture: filter must be one of {_FILTERS}, got {filtering!r}")
+    check_lookup("sample_texture", wrap, filtering)
     for name, tensor in (("uv", uv), ("uv_dx", uv_dx), ("uv_dy", uv_dy)):
         if tensor is None:
             if filtering == "mipmap":

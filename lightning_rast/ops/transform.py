@@ -12,6 +12,7 @@ from lightning_rast.ops._library import bind, core
 from lightning_rast.ops._registry import (
     OPERATORS,
     check_floats,
+    check_gradients,
     check_tensors,
     raise_status,
     runs_eagerly_on_cpu,
@@ -179,6 +180,7 @@ def _setup_context(ctx, inputs, output) -> None:
 
 
 def _transform_backward(ctx, grad: Tensor):
+    check_gradients("transform_points", grad)
     points, matrices = ctx.saved_tensors
     ops, needed = torch.ops.lightning_rast, ctx.needs_input_grad
     return (
@@ -193,6 +195,7 @@ def _linear_part(matrices: Tensor) -> Tensor:
 
 
 def _points_vjp_backward(ctx, grad_points: Tensor):
+    check_gradients("transform_points", grad_points)
     grad, matrices = ctx.saved_tensors
     ops, needed = torch.ops.lightning_rast, ctx.needs_input_grad
     return (
@@ -203,6 +206,7 @@ def _points_vjp_backward(ctx, grad_points: Tensor):
 
 
 def _matrices_vjp_backward(ctx, grad_matrices: Tensor):
+    check_gradients("transform_points", grad_matrices)
     grad, points = ctx.saved_tensors
     ops, needed = torch.ops.lightning_rast, ctx.needs_input_grad
     return (

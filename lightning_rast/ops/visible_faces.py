@@ -10,7 +10,7 @@ from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from lightning_rast.ops._library import bind, core
-from lightning_rast.ops._registry import OPERATORS, check_image_size, runs_eagerly_on_cpu
+from lightning_rast.ops._registry import OPERATORS, all_run_eagerly_on_cpu, check_image_size
 from lightning_rast.ops.rasterize import _CULL, _check, _raise_status
 
 
@@ -48,7 +48,7 @@ def visible_faces(
     if cull not in _CULL:
         raise ValueError(f'visible_faces: cull must be "none", "back" or "front", got {cull!r}')
     draw = torch.ops.lightning_rast.visible_faces
-    if runs_eagerly_on_cpu(verts_clip) and runs_eagerly_on_cpu(faces):
+    if all_run_eagerly_on_cpu(verts_clip, faces, face_ranges):
         draw = _visible_faces  # the way through the dispatcher takes as long as a small picture
     return VisibleFaces(
         *draw(verts_clip.detach(), faces, face_ranges, image_size[0], image_size[1], cull)

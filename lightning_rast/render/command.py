@@ -10,9 +10,9 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from lightning_rast.render.options import CLAY, Color, TurntableOptions
+from lightning_rast.render.options import CLAY, Color, TurntableOptions, UpAxis
 from lightning_rast.terminal import (
     STOPPED,
     OutputError,
@@ -141,7 +141,10 @@ def _parser() -> argparse.ArgumentParser:
         help="of the cameras above the horizon (20)",
     )
     views.add_argument(
-        "--up", choices=("y", "z"), default="y", help="axis of the file that points up (y)"
+        "--up",
+        choices=get_args(UpAxis),
+        default="y",
+        help="axis of the file that points up (y); --up=-y where y points down",
     )
     lens = views.add_mutually_exclusive_group()
     lens.add_argument(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+UpAxis = Literal["y", "z", "x", "-y", "-z", "-x"]  # "-y": y points down
 Color = tuple[float, float, float]  # sRGB, 0..1
 
 CLAY: Color = (0.83, 0.68, 0.57)
@@ -25,7 +26,7 @@ class TurntableOptions:
     image_size: tuple[int, int] = (512, 512)
     fov_deg: float | None = 30.0
     elevation_deg: float = 20.0
-    up: Literal["y", "z"] = "y"
+    up: UpAxis = "y"
     shading: Literal["smooth", "creased", "flat"] = "creased"
     color: Color | None = None
     background: Color | None = (1.0, 1.0, 1.0)

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lightning_rast.ops import Fragments, fragment_derivatives, interpolate, sample_texture
+from lightning_rast.ops._registry import check_is_tensor
+from lightning_rast.ops.texture import check_lookup
 from lightning_rast.render.shading import linear_from_srgb
 from lightning_rast.scene import Asset, Mesh
 from lightning_rast.scene.appearance import parts_of
@@ -44,6 +46,11 @@ class TextureMap:
     wrap: Literal["repeat", "clamp", "mirror"] = "repeat"
     filter: Literal["nearest", "bilinear", "mipmap"] = "mipmap"
 
+    def __post_init__(self) -> None:
+        check_lookup("TextureMap", self.wrap, self.filter)
+        check_is_tensor("TextureMap", "texture", self.texture)
+        check_is_tensor("TextureMap", "uv", self.uv)
+
     def at(
         self, mesh: Mesh, verts_clip: Float[Tensor, "N V 4"], fragments: Fragments
     ) -> Float[Tensor, "N H W C"]:
@@ -52,6 +59,10 @@ class TextureMap:
         Raises:
             ValueError: a shape, dtype or device does not fit.
         """
+        if self.uv.dim() == 2:
+            _check_belongs("uv", self.uv, mesh.num_verts, "vertices", verts_clip)
+        else:
+            _check_belongs("uv", self.uv, mesh.num_faces, "faces", verts_clip)
         faces = mesh.faces if self.uv.dim() == 2 else None
         uv = interpolate(self.uv, faces, fragments)
         options = {}
@@ -82,19 +93,21 @@ class AssetColors:
             ValueError: a texture cannot be decoded.
         """
         num_faces = asset.mesh.num_faces
-        colors = torch.ones(num_faces, 3, 3, dtype=torch.float64)
+        colors = torch.ones(num_faces, 3, 3, dtype=torch.float64, device="cpu")
         if asset.colors is not None:
             colors = linear_from_srgb(asset.colors[..., :3].double())
         textures = []
         for material, numbers in parts_of(asset):
-            on = torch.zeros(num_faces, dtype=torch.bool)
+            on = torch.zeros(num_faces, dtype=torch.bool, device="cpu")
             on[torch.from_numpy(numbers)] = True
-            tint = linear_from_srgb(torch.tensor(material.color[:3], dtype=torch.float64))
+            color = torch.tensor(material.color[:3], dtype=torch.float64, device="cpu")
+            tint = linear_from_srgb(color)
             colors = torch.where(on[:, None, None], colors * tint, colors)
             if material.texture is None or asset.uvs is None:
                 continue
             # Bytes are looked up in a table: as many powers as there are pixels take seconds.
-            linear = linear_from_srgb(torch.arange(256, dtype=torch.float64) / 255).to(like)
+            levels = torch.arange(256, dtype=torch.float64, device="cpu") / 255
+            linear = linear_from_srgb(levels).to(like)
             pixels = torch.tensor(material.texture.pixels()[..., :3], device=like.device)
             uv = asset.uvs.double().nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
             uv = torch.stack((uv[..., 0], 1 - uv[..., 1]), dim=-1)
@@ -105,9 +118,32 @@ class AssetColors:
     def at(
         self, mesh: Mesh, verts_clip: Float[Tensor, "N V 4"], fragments: Fragments
     ) -> Float[Tensor, "N H W 3"]:
-        """Colours of what the fragments show."""
+        """Colours of what the fragments show.
+
+        Raises:
+            ValueError: the colours are of another mesh, or of another type than `mesh.verts`.
+        """
+        _check_belongs("colours", self.colors, mesh.num_faces, "faces", verts_clip)
+        for on, _ in self.textures:
+            _check_belongs("colours", on, mesh.num_faces, "faces", None)
         color = interpolate(self.colors, None, fragments)
         for on, image in self.textures:
             shown = on[fragments.face_idx.clamp(min=0).long()][..., None]
             color = torch.where(shown, color * image.at(mesh, verts_clip, fragments), color)
         return color
+
+
+def _check_belongs(
+    what: str, values: Tensor, count: int, elements: str, verts_clip: Tensor | None
+) -> None:
+    """Refuse values that are of another mesh, or (with `verts_clip`) of another type than it."""
+    if len(values) != count:
+        raise ValueError(
+            f"these {what} are of a mesh with {len(values)} {elements}, this one has {count}; "
+            "after remesh or weld make them anew"
+        )
+    if verts_clip is not None and values.dtype != verts_clip.dtype:
+        raise ValueError(
+            f"these {what} are {values.dtype}, the mesh and its cameras {verts_clip.dtype}; "
+            "AssetColors.of(asset, mesh.verts) or Tensor.to() make them of the same type"
+        )

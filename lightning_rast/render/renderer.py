@@ -114,6 +114,7 @@ class Renderer:
         Differentiable in `mesh.verts`, `colors`, `camera.K` and `camera.world_to_view`.
 
         Raises:
+            TypeError: `colors` are nothing of the above.
             ValueError: a shape or device does not fit, or a vertex is not finite on the screen.
         """
         self._warn(mesh)
@@ -202,6 +203,12 @@ class Renderer:
     ) -> Tensor:
         if isinstance(colors, Tensor):
             return interpolate(colors, mesh.faces, fragments)
+        if colors is not None and not isinstance(colors, Paint):
+            raise TypeError(
+                "Renderer: colors must be a torch.Tensor (torch.as_tensor() makes one), a "
+                "TextureMap or AssetColors (AssetColors.of(asset, mesh.verts) takes those of a "
+                f"file), got {type(colors).__name__}"
+            )
         if colors is not None:
             return colors.at(mesh, verts_clip, fragments)
         constant = _constant(self.albedo, mesh.verts)

@@ -14,7 +14,7 @@ CoverageKind = Literal["contour", "soft", "antialias", "softras", "pytorch3d"]
 CoverageModel = Callable[[Mesh, Camera], Tensor]
 
 
-def coverage_model(kind: CoverageKind = "contour", *, sigma: float = 0.25) -> CoverageModel:
+def coverage_model(kind: CoverageKind = "contour", *, sigma: float = 0.1) -> CoverageModel:
     """A function of mesh and cameras that returns coverage (N, H, W), 0..1, differentiable in both.
 
     contour: `render_silhouettes`, exact in value and gradient; the fastest.
@@ -27,10 +27,16 @@ def coverage_model(kind: CoverageKind = "contour", *, sigma: float = 0.25) -> Co
         units of the image's shorter side being 2: that of `sigma` pixels is taken, (2 sigma /
         side)^2, so that it means the same for images of all sizes. Their usual 1e-4 is 1.28 pixels
         of 256, 0.64 of 128.
+
+    Raises:
+        ValueError: an unknown kind, or `sigma` is not from 1e-12 to 1e12 pixels.
     """
     if kind not in get_args(CoverageKind):
         known = ", ".join(get_args(CoverageKind))
         raise ValueError(f"coverage model must be one of {known}; got {kind!r}")
+    # Squared, in units of the image, it has to stay within single precision.
+    if not 1e-12 <= sigma <= 1e12:
+        raise ValueError(f"coverage_model: sigma must be 1e-12 to 1e12 pixels, got {sigma}")
     if kind == "contour":
         return render_silhouettes
     if kind == "antialias":

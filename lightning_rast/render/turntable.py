@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lightning_rast.render.options import UpAxis
 from lightning_rast.scene import Camera, Mesh
 from lightning_rast.scene.projection import look_at_rotation
-
-UpAxis = Literal["y", "z"]
 
 _FILL = 0.94  # of the image's height or width, by the object
 # Of the object's radius: no closer, however small it looks from there.
@@ -48,7 +47,7 @@ def turntable_cameras(
     outwards, upwards = _directions(num_views, math.radians(elevation_deg), up)
     axes = look_at_rotation(outwards, torch.zeros_like(outwards), upwards)
     # What the image shows on either side of its middle, for each unit of its height.
-    frame = torch.tensor([width / height, 1.0], dtype=torch.float64) * _FILL
+    frame = torch.tensor([width / height, 1.0], dtype=torch.float64, device="cpu") * _FILL
     if fov_deg is None:
         half_heights = [((verts @ view[:2].mT).abs() / frame).max() for view in axes.unbind()]
         return Camera.orthographic_look_at(
@@ -81,28 +80,40 @@ def _directions(
     num_views: int, elevation: float, up: UpAxis | Sequence[float]
 ) -> tuple[Float[Tensor, "N 3"], Float[Tensor, "N 3"]]:
     """Towards the cameras, and upwards in their images."""
-    azimuth = torch.arange(num_views, dtype=torch.float64) * (2 * math.pi / num_views)
+    azimuth = torch.arange(num_views, dtype=torch.float64, device="cpu") * (2 * math.pi / num_views)
     sine, cosine = azimuth.sin(), azimuth.cos()
     flat, steep = math.cos(elevation), math.sin(elevation)
     level = torch.ones_like(azimuth)
     outwards = torch.stack((flat * sine, steep * level, flat * cosine), dim=1)
     upwards = torch.stack((-steep * sine, flat * level, -steep * cosine), dim=1)
-    turn = _turn_from_y({"y": (0, 1, 0), "z": (0, 0, 1)}[up] if isinstance(up, str) else up)
+    turn = _turn_from_y(_direction(up))
     return outwards @ turn.mT, upwards @ turn.mT
+
+
+def _direction(up: UpAxis | Sequence[float]) -> Sequence[float]:
+    axes = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
+    if isinstance(up, str) and up in get_args(UpAxis):
+        axis = axes[up[-1]]
+        return [-each for each in axis] if up[0] == "-" else axis
+    if isinstance(up, str) or len(up) != 3:
+        raise ValueError(
+            f"turntable_cameras: up must be one of x, y, z, -x, -y, -z or three numbers, got {up!r}"
+        )
+    return up
 
 
 def _turn_from_y(direction: Sequence[float]) -> Float[Tensor, "3 3"]:
     """The rotation that takes y there the short way; about x where there is none."""
-    up = torch.tensor([float(each) for each in direction], dtype=torch.float64)
+    up = torch.tensor([float(each) for each in direction], dtype=torch.float64, device="cpu")
     length = float(up.norm())
     if not 0 < length < math.inf:
         raise ValueError(f"turntable_cameras: up must be a direction, got {list(direction)}")
     x, y, z = (up / length).tolist()
     if y < -1 + 1e-9:
-        return torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))
+        return torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64, device="cpu"))
     rows = [
         [1 - x * x / (1 + y), x, -x * z / (1 + y)],
         [-x, y, -z],
         [-x * z / (1 + y), z, 1 - z * z / (1 + y)],
     ]
-    return torch.tensor(rows, dtype=torch.float64)
+    return torch.tensor(rows, dtype=torch.float64, device="cpu")

@@ -1,5 +1,6 @@
 """`benchmarks/gpu_check.py` without a GPU: it says so; one part that fails does not stop others."""
 
+import math
 import os
 import select
 import shlex
@@ -97,6 +98,28 @@ def test_tests_and_times_keep_within_ten_minutes_and_so_do_the_sanitizers(gpu_ch
     assert sum(part.limit_s for part in checks) - watched <= 600
 
 
+def test_the_limits_of_all_parts_sum_to_what_the_program_says(gpu_check, tmp_path):
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc", "sanitizer"), "")
+    parts = [gpu_check.unpacked(tmp_path, tmp_path), *gpu_check.build_parts(nothing_missing, {})]
+    parts += gpu_check.check_parts(nothing_missing, tmp_path, pretend=False)
+    minutes = math.ceil(sum(part.limit_s for part in parts) / 60)
+    assert f"limits sum to {minutes} minutes" in gpu_check.__doc__
+
+
+def test_no_more_processes_test_than_there_are_cores(gpu_check, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_check.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(gpu_check.importlib.util, "find_spec", lambda _: True)
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc", "sanitizer"), "")
+    tests = next(gpu_check.check_parts(nothing_missing, tmp_path, pretend=False)).command
+    assert tests[tests.index("-n") + 1] == "2"
+
+
+def test_the_help_of_make_names_every_part_and_pretending(gpu_check):
+    told = (ROOT / "Makefile").read_text().partition("\nsetup:")[0]
+    assert all(name in told for name in (*gpu_check.PREPARATIONS, *gpu_check.CHECKS))
+    assert "PRETEND=1" in told
+
+
 def test_parts_end_with_the_minutes_and_the_summary_is_there_before(tmp_path):
     program = """
 import sys, time, gpu_check
@@ -121,6 +144,45 @@ gpu_check.main()
     told = (tmp_path / "summary.md").read_text()
     assert "| third | 0 | skipped: no time is left |" in told
     assert "stopped after" in told
+
+
+def test_a_part_that_there_is_not_is_refused_and_the_others_are_named(tmp_path):
+    program = [sys.executable, str(ROOT / "benchmarks" / "gpu_check.py"), "--pretend"]
+    program += ["--out", str(tmp_path / "out"), "--only", "tets"]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "invalid choice: 'tets'" in done.stderr
+    assert "racecheck" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_names_every_part(gpu_check, tmp_path):
+    program = [sys.executable, str(ROOT / "benchmarks" / "gpu_check.py"), "--help"]
+    told = subprocess.run(program, capture_output=True, text=True).stdout
+    nothing_missing = dict.fromkeys(("torch", "packages", "cmake", "nvcc", "sanitizer"), "")
+    names = [part.name for part in gpu_check.check_parts(nothing_missing, tmp_path, pretend=False)]
+    assert all(name in told for name in ("packages", "configure", "build", *names))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ({"build": "passed", "tests": "passed", "memcheck": "skipped: no sanitizer"}, 0),
+        ({"configure": "passed", "build": "passed"}, 0),
+        ({"tests": "passed", "memcheck": "failed with status 9"}, 1),
+        ({"tests": "stopped after 9 s", "memcheck": "skipped: no time is left"}, 1),
+        ({"tests": "passed", "memcheck": "skipped: no time is left"}, 3),
+        ({"build": "passed", "tests": "skipped: packages are missing"}, 3),
+        ({"configure": "skipped: no CMake"}, 3),
+        ({}, 3),
+    ],
+)
+def test_only_what_was_checked_to_the_end_counts_as_passed(gpu_check, statuses, expected):
+    parts = [
+        gpu_check.Part(name, [], 1, status.partition("skipped: ")[2], status=status)
+        for name, status in statuses.items()
+    ]
+    assert gpu_check.exit_status(parts) == expected
 
 
 def test_wheels_of_packages_that_are_there_stay_packed(gpu_check, tmp_path):

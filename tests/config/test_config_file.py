@@ -181,6 +181,7 @@ def test_changed_keys_are_full_names(config_path):
         ("data.kind=mask", ["data.kind must be one of synthetic, masks, got 'mask'"]),
         ("data.kind=masks", ["data.folder is needed"]),
         ("data.mesh=cub.obj", ["data.mesh names a file that does not exist"]),
+        ("data.mesh=.", ["data.mesh names a folder", "Name a mesh file in it"]),
         ("data.fov_deg=180", ["data.fov_deg must be between 0 and 180"]),
         ("data.image_size=0", ["data.image_size must be between 1 and 4096"]),
         ("data.held_out_every=1", ["data.held_out_every must be 0 (none) or at least 2"]),

@@ -1,6 +1,7 @@
 """Warnings appear once in the bad case, point at the user's line, and stay away in good cases."""
 
 import inspect
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from lightning_rast.ops import (
     contour_coverage,
     visible_faces,
 )
-from lightning_rast.scene import Camera, Mesh, icosphere
+from lightning_rast.scene import Camera, Mesh, cylinder, icosphere
 
 
 class Fragments(NamedTuple):
@@ -345,3 +346,43 @@ def test_a_room_around_the_camera_does_not_warn():
     sphere = icosphere(2)
     room = Mesh(4 * sphere.verts, sphere.faces.flip(1))
     antialiased(room, CAMERAS["perspective"], "back")
+
+
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("distance", [3e3, 3e4])
+def test_culling_does_not_warn_of_meshes_seen_from_afar(distance: float):
+    sphere = icosphere(2)
+    for angle in torch.linspace(0, 6, 8).tolist():
+        eye = [[distance * math.cos(angle), 0.3 * distance, distance * math.sin(angle)]]
+        camera = Camera.look_at(eye, fov_deg=40, image_size=(16, 16))
+        topology = Mesh(sphere.verts, sphere.faces).topology
+        advice.warn_about_culled_front(camera.world_to_clip(sphere.verts), topology)
+
+
+def test_culling_warns_of_meshes_inside_out_from_afar():
+    sphere = icosphere(2)
+    mesh = Mesh(sphere.verts, sphere.faces.flip(1))
+    camera = Camera.look_at([[1e3, 2e3, 2e3]], fov_deg=40, image_size=(16, 16))
+    with pytest.warns(LightningRastWarning, match="inside out"):
+        advice.warn_about_culled_front(camera.world_to_clip(mesh.verts), mesh.topology)
+
+
+@pytest.mark.usefixtures("silence")
+@all_cameras
+def test_closed_meshes_without_thickness_are_not_inside_out(camera: Camera):
+    flat = icosphere(2).verts * torch.tensor([1.0, 1.0, 0.0])
+    for seed in range(16):
+        generator = torch.Generator().manual_seed(seed)
+        turn = torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q
+        mesh = Mesh(flat @ turn, icosphere(2).faces)
+        advice.warn_about_inside_out(mesh.verts, mesh.topology)
+        advice.warn_about_culled_front(camera.world_to_clip(mesh.verts), mesh.topology)
+
+
+@pytest.mark.usefixtures("silence")
+def test_edges_on_one_another_in_the_plane_are_no_seams():
+    solid = cylinder(8)
+    tube = Mesh(solid.verts, solid.faces[:16])  # without its caps, seen along its axis
+    along = tube.verts[:, [0, 2]].requires_grad_()
+    verts_clip = torch.cat((along, torch.zeros(len(along), 1), torch.ones(len(along), 1)), dim=1)
+    contour_coverage(verts_clip[None], tube.topology, (16, 16))

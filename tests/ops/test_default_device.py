@@ -1,10 +1,12 @@
 """Arrays that the library writes to are on the CPU and of its types, whatever torch's defaults."""
 
+import io
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lightning_rast.ops import (
@@ -20,6 +22,8 @@ from lightning_rast.ops import (
 )
 from lightning_rast.ops.surface import level_surface
 from lightning_rast.ops.voxelize import winding_numbers
+from lightning_rast.render import AssetColors
+from lightning_rast.scene import Asset, Material, Texture, cube
 from tests.ops.contour_meshes import icosphere
 from tests.ops.contour_views import seen_from
 
@@ -85,3 +89,21 @@ def test_a_surface_is_of_single_precision_whatever_the_default():
         torch.set_default_dtype(torch.float32)
     assert len(expected[0]) > 0
     assert all(map(torch.equal, actual, expected))
+
+
+def test_the_looks_of_a_file_lie_where_its_mesh_does():
+    mesh, file = cube(), io.BytesIO()
+    Image.new("RGB", (2, 2), (10, 200, 30)).save(file, format="PNG")
+    material = Material(color=(0.5, 0.2, 1.0, 1.0), texture=Texture(file.getvalue(), ".png"))
+    asset = Asset(
+        mesh=mesh,
+        uvs=torch.rand(mesh.num_faces, 3, 2),
+        materials=(material,),
+        material_idx=torch.zeros(mesh.num_faces, dtype=torch.int32),
+    )
+    expected = AssetColors.of(asset, mesh.verts)
+    with torch.device("meta"):
+        actual = AssetColors.of(asset, mesh.verts)
+    assert torch.equal(actual.colors, expected.colors)
+    assert torch.equal(actual.textures[0][0], expected.textures[0][0])
+    assert torch.equal(actual.textures[0][1].texture, expected.textures[0][1].texture)

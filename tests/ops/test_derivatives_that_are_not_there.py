@@ -51,6 +51,17 @@ def test_forward_mode_is_refused(name: str, operator: Callable[[Tensor], Tensor]
 
 
 @named
+def test_forward_mode_of_a_backward_pass_is_refused(
+    name: str, operator: Callable[[Tensor], Tensor]
+):
+    verts = VERTS.clone().requires_grad_()
+    image = operator(verts)
+    ones = torch.ones_like(image)
+    with forward_ad.dual_level(), pytest.raises(RuntimeError, match="forward-mode"):
+        torch.autograd.grad(image, verts, forward_ad.make_dual(ones, ones))
+
+
+@named
 def test_a_call_beside_forward_mode_works(name: str, operator: Callable[[Tensor], Tensor]):
     expected = operator(VERTS)
     with forward_ad.dual_level():

@@ -301,3 +301,16 @@ UV = torch.zeros(2, 3, 4, 2)
 def test_arguments_that_cannot_be_right(texture: Tensor, uv: Tensor, options: dict, message: str):
     with pytest.raises(ValueError, match=message):
         sample_texture(texture, uv, **options)
+
+
+@pytest.mark.parametrize("name", ["texture", "uv", "uv_dx"])
+def test_what_is_no_tensor_is_named(name, unchecked):
+    tensors = {"texture": torch.ones(2, 2, 3), "uv": torch.zeros(1, 4, 2)}
+    tensors |= {"uv_dx": tensors["uv"], "uv_dy": tensors["uv"]}
+    with pytest.raises(TypeError, match=rf"sample_texture: {name} must be a torch\.Tensor, got l"):
+        sample_texture(**tensors | {name: tensors[name].tolist()}, filter="mipmap")
+
+
+def test_bytes_are_refused_with_the_remedy(unchecked):
+    with pytest.raises(ValueError, match=r"linear_from_srgb\(x\.float\(\) / 255\)"):
+        sample_texture(torch.zeros(2, 2, 3, dtype=torch.uint8), torch.zeros(1, 4, 2))

@@ -168,7 +168,9 @@ def test_a_damaged_texture_is_refused_with_a_way_out(render, mesh_path, tmp_path
     assert render(*SMALL, "--color", "clay")[0] == 0
 
 
-@pytest.mark.parametrize("arguments", [["--fov", "60"], ["--orthographic"], ["--up", "z"]])
+@pytest.mark.parametrize(
+    "arguments", [["--fov", "60"], ["--orthographic"], ["--up", "z"], ["--up=-y"]]
+)
 def test_cameras_can_be_chosen(render, tmp_path, arguments):
     assert render(*SMALL, *arguments)[0] == 0
     content = json.loads((tmp_path / "out" / "cameras.json").read_text())

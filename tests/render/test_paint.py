@@ -156,3 +156,42 @@ def test_a_texture_that_cannot_be_decoded_is_refused():
                   material_idx=torch.zeros(2, dtype=torch.int32))  # fmt: skip
     with pytest.raises(ValueError, match="cannot be decoded"):
         AssetColors.of(asset, mesh.verts)
+
+
+@pytest.mark.parametrize("colors", [np.ones((4, 3)), (0.5, 0.5, 0.5), Asset(mesh=quad())])
+def test_what_is_no_paint_is_refused_with_what_makes_some(colors, unchecked):
+    with pytest.raises(TypeError, match=r"as_tensor\(\).*AssetColors\.of\(asset, mesh\.verts\)"):
+        drawn(quad(), FRONT, colors)
+
+
+def test_colours_of_another_mesh_are_refused():
+    colors = AssetColors.of(Asset(mesh=quad()), quad().verts)
+    with pytest.raises(ValueError, match="of a mesh with 2 faces, this one has 32; after remesh"):
+        drawn(cylinder(8), FRONT, colors)
+
+
+@pytest.mark.parametrize(("shape", "elements"), [((4, 2), "vertices"), ((2, 3, 2), "faces")])
+def test_texture_coordinates_of_another_mesh_are_refused(shape, elements):
+    colors = TextureMap(texture=torch.ones(2, 2, 3), uv=torch.zeros(shape))
+    with pytest.raises(ValueError, match=f"these uv are of a mesh with {shape[0]} {elements}, "):
+        drawn(cylinder(8), FRONT, colors)
+
+
+def test_colours_of_another_type_are_refused_with_the_remedy():
+    mesh = quad()
+    colors = AssetColors.of(Asset(mesh=mesh), mesh.verts)
+    with pytest.raises(ValueError, match=r"colours are torch\.float32, .* torch\.float64; Asset"):
+        drawn(mesh.with_verts(mesh.verts.double()), FRONT, colors)
+
+
+@pytest.mark.parametrize("wrong", [{"filter": "linear"}, {"wrap": "tile"}])
+def test_a_texture_map_knows_its_names(wrong, unchecked):
+    with pytest.raises(ValueError, match="TextureMap: .* must be one of .*, got "):
+        TextureMap(texture=torch.ones(2, 2, 3), uv=torch.zeros(4, 2), **wrong)
+
+
+@pytest.mark.parametrize("name", ["texture", "uv"])
+def test_a_texture_map_is_made_of_tensors(name, unchecked):
+    parts = {"texture": torch.ones(2, 2, 3), "uv": torch.zeros(4, 2)}
+    with pytest.raises(TypeError, match=rf"{name} must be a torch\.Tensor, got ndarray"):
+        TextureMap(**parts | {name: parts[name].numpy()})

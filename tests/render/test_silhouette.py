@@ -1,6 +1,7 @@
 """`render_silhouettes`: mesh and camera in, coverage out, gradients back."""
 
 import math
+from inspect import signature
 from typing import get_args
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from lightning_rast.config import RenderConfig
 from lightning_rast.ops import LightningRastWarning, advice, soft_coverage
 from lightning_rast.render import coverage_model, render_silhouettes
 from lightning_rast.render.silhouette import CoverageKind
@@ -141,3 +143,21 @@ def test_seams_are_warned_of_once_where_a_fit_would_open_them(kind, monkeypatch)
     with pytest.warns(LightningRastWarning, match=r"Mesh\.weld") as found:
         look()
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("kind", ["soft", "softras", "pytorch3d"])
+@pytest.mark.parametrize("sigma", [-1.0, 0.0, 1e-30, math.inf, math.nan])
+def test_a_blur_is_checked_in_pixels_when_the_model_is_made(kind, sigma):
+    with pytest.raises(ValueError, match=f"sigma must be .* pixels, got {sigma}"):
+        coverage_model(kind, sigma=sigma)
+
+
+@pytest.mark.parametrize("kind", ["soft", "softras", "pytorch3d"])
+@pytest.mark.parametrize("sigma", [1e-12, 1e12])
+def test_the_extreme_blurs_can_be_computed(kind, sigma):
+    camera = Camera.look_at(EYES, fov_deg=60, image_size=(8, 8))
+    assert coverage_model(kind, sigma=sigma)(icosphere(1), camera).isfinite().all()
+
+
+def test_a_training_and_a_plain_call_have_the_same_blur():
+    assert signature(coverage_model).parameters["sigma"].default == RenderConfig().sigma == 0.1

@@ -88,3 +88,16 @@ def test_nothing_to_turn_is_refused():
         turntable_cameras(Mesh(torch.rand(3, 3), torch.zeros(0, 3, dtype=torch.int32)), 3)
     with pytest.raises(ValueError, match="not finite"):
         turntable_cameras(Mesh(torch.full((3, 3), torch.nan), torch.tensor([[0, 1, 2]])), 3)
+
+
+@pytest.mark.parametrize(("up", "direction"), [("x", (1, 0, 0)), ("-y", (0, -1, 0))])
+def test_each_axis_can_point_up_or_down(up, direction):
+    camera = turntable_cameras(cube(), 4, up=up)
+    expected = turntable_cameras(cube(), 4, up=direction)
+    assert torch.equal(camera.world_to_view, expected.world_to_view)
+
+
+@pytest.mark.parametrize("up", ["w", (0, 1), (0, 1, 0, 0)])
+def test_what_is_no_axis_nor_three_numbers_does_not_point_up(up, unchecked):
+    with pytest.raises(ValueError, match="up must be one of .*-z or three numbers, got "):
+        turntable_cameras(cube(), 4, up=up)
