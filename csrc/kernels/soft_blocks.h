@@ -9,7 +9,7 @@ LRAST_BEGIN
 
 constexpr int kWord = 64;     // faces whose sets of blocks are turned round together
 constexpr int kListed = 512;  // faces listed at once; with lists they fit the second cache
-static_assert(kListed % kWord == 0, "whole words");
+static_assert(kListed % kWord == 0 && kWord == kBlocks, "whole words, in squares");
 
 /// From 64 words to those of which bit j of word i was bit i of word j.
 inline void transpose(uint64_t* words) {
@@ -30,9 +30,73 @@ inline void transpose(uint64_t* words) {
   step(1, 0x5555555555555555u);
 }
 
+constexpr int kAtOnce = 8;
+
+/// Lists the bits of a word that is not 0, counted from `first` on; up to kAtOnce numbers more are
+/// written over.
+template <typename Number> LRAST_INLINE void list_bits(uint64_t left, Number first, Number* out) {
+  // Some at a time without asking how many are left.
+  do {
+    for (int i = 0; i < kAtOnce; ++i) {
+      out[i] = Number(first + __builtin_ctzll(left | uint64_t(1) << (kWord - 1)));
+      left &= left - 1;
+      // Gathering the numbers in a vector register first takes longer than storing each.
+      __asm__ volatile("" ::: "memory");
+    }
+    out += kAtOnce;
+  } while (left);
+}
+
+/// The faces of a tile by the blocks that they may reach.
+struct BlockSets {
+  Buffer<uint64_t> words;   // (groups of 64 faces, blocks): a bit per face
+  Buffer<FaceBlocks> any;   // (groups of 64 faces,): blocks that one of them may reach, or covers
+
+  template <typename T> void fill(const TileFaces<T>& faces) {
+    const int64_t total = faces.size(), groups = (total + kWord - 1) / kWord;
+    words.resize(kWord * groups);
+    any.resize(groups);
+    for (int64_t group = 0; group < groups; ++group) {
+      uint64_t* const sets = words.data() + kWord * group;
+      const FaceBlocks* const from = faces.blocks.data() + kWord * group;
+      const int count = int(smaller<int64_t>(kWord, total - kWord * group));
+      FaceBlocks found{0, 0};
+      for (int i = 0; i < count; ++i) {
+        sets[i] = from[i].near;
+        found.near |= from[i].near;
+        found.deep |= from[i].deep;
+      }
+      for (int i = count; i < kWord; ++i) sets[i] = 0;
+      transpose(sets);
+      any[group] = found;
+    }
+  }
+  /// Blocks that more than so many faces may reach.
+  uint64_t blocks_above(int most) const {
+    int64_t reaching[kBlocks] = {};
+    for (int64_t i = 0; i < words.size(); i += kBlocks)
+      for (int block = 0; block < kBlocks; ++block)
+        reaching[block] += __builtin_popcountll(words[i + block]);
+    uint64_t blocks = 0;
+    for (int block = 0; block < kBlocks; ++block)
+      blocks |= uint64_t(reaching[block] > most) << block;
+    return blocks;
+  }
+  /// Lists all faces that may reach a block; returns how many.
+  int64_t list(int block, Buffer<int32_t>& out) const {
+    int64_t count = 0;
+    for (int64_t i = 0; i < any.size(); ++i) {
+      const uint64_t set = words[kWord * i + block];
+      if (!set) continue;
+      list_bits(set, int32_t(kWord * i), out.reserve(count + kWord + kAtOnce) + count);
+      count += __builtin_popcountll(set);
+    }
+    return count;
+  }
+};
+
 /// For each block of a tile, those of some faces that it has to look at, in their order.
 struct BlockLists {
-  static constexpr int kAtOnce = 8;
   uint16_t list[kBlocks][kListed + 32];  // rows apart so that they share no lines of a cache
   int32_t count[kBlocks];
   uint64_t filled;  // blocks with any face
@@ -42,28 +106,15 @@ struct BlockLists {
     filled = 0;
   }
 
-  /// Lists up to 64 faces from number `first` on, given their sets of blocks; these are lost.
-  void append(uint64_t* sets, int faces, int first) {
-    uint64_t any = 0;
-    for (int i = 0; i < faces; ++i) any |= sets[i];
-    for (int i = faces; i < kWord; ++i) sets[i] = 0;
-    transpose(sets);
-    filled |= any;
-    for (; any; any &= any - 1) {
-      const int block = __builtin_ctzll(any);
-      uint16_t* out = list[block] + count[block];
-      uint64_t left = sets[block];
-      count[block] += __builtin_popcountll(left);
-      // Some at a time without asking how many are left: what is too much is written over.
-      do {
-        for (int i = 0; i < kAtOnce; ++i) {
-          out[i] = uint16_t(first + __builtin_ctzll(left | uint64_t(1) << (kWord - 1)));
-          left &= left - 1;
-          // Gathering the numbers in a vector register first takes longer than storing each.
-          __asm__ volatile("" ::: "memory");
-        }
-        out += kAtOnce;
-      } while (left);
+  /// Lists for `blocks` the faces of a group of `sets`, by their numbers from `first` on.
+  void append(const BlockSets& sets, int64_t group, uint64_t blocks, int first) {
+    const uint64_t* const words = sets.words.data() + kWord * group;
+    uint64_t left = sets.any[group].near & blocks;
+    filled |= left;
+    for (; left; left &= left - 1) {
+      const int block = __builtin_ctzll(left);
+      list_bits(words[block], uint16_t(first), list[block] + count[block]);
+      count[block] += __builtin_popcountll(words[block]);
     }
   }
 };

@@ -1,6 +1,6 @@
 // csrc/kernels/soft_nearest.h: pixels in which only the nearest faces count (CPU).
 #pragma once
-#include "soft_window.h"
+#include "soft_blocks.h"
 
 LRAST_BEGIN
 
@@ -56,69 +56,62 @@ PackMask<T> among_nearest(const BlockLast<T>& last, int part, Pack<T> key, int32
   return less(Pack<T>(T(0)), load(chosen));
 }
 
-/// Scratch of choose_nearest(). A face has a row of pixels in each block that it reaches, and the
-/// rows of a block follow each other.
-template <typename T> struct NearestSpace {
-  Buffer<TileDepth<T>> depths;  // of the tile's faces
-  Buffer<T> keys, odds;         // (rows, pixels); keys are -inf where a face does not count
-  Buffer<int32_t> numbers;      // (rows,)
-  int64_t begin[kBlocks], end[kBlocks];  // rows
-  int64_t reaching[kBlocks];             // faces that may reach a block
-};
-
-/// So many rows are filled at once, or those of a single block: 2 MB of floats, which caches hold.
-constexpr int64_t kMostRows = 1 << 14;
-
-/// Fills `reaching`.
-template <typename T> void count_reaching(const TileFaces<T>& faces, NearestSpace<T>& space) {
-  memset(space.reaching, 0, sizeof(space.reaching));
-  for (int64_t i = 0; i < faces.blocks.size(); ++i)
-    for (uint64_t left = faces.blocks[i].near; left; left &= left - 1)
-      ++space.reaching[__builtin_ctzll(left)];
-}
-
-/// Blocks that more than so many faces may reach.
-template <typename T> uint64_t blocks_above(const NearestSpace<T>& space, double faces) {
-  uint64_t blocks = 0;
-  for (int block = 0; block < kBlocks; ++block)
-    blocks |= uint64_t(double(space.reaching[block]) > faces) << block;
-  return blocks;
-}
-
-/// Fills a face's rows in `blocks`.
-template <bool kLinear, int kSides, typename T>
-__attribute__((flatten)) void list_keys(const Tile<T>& tile, const FaceRecord<T>& face,
-                                        const TileDepth<T>& depth,
-                                        uint64_t blocks, NearestSpace<T>& space) {
-  using Two = Twin<Pack<T>>;
-  const FaceConstants<kSides, T> constants(tile, face);
-  for (uint64_t left = blocks; left;) {
-      const BlockPair pair(left);
-      const int* const at = pair.at;
-      const int64_t row[2] = {space.end[at[0]], space.end[at[1]]};
-      unsigned any[2] = {0, 0};
-      for (int part = 0; part < kParts<T>; ++part) {
-        Two x, y;
-        block_pixels(at, part, x, y);
-        const SideFrames<kSides, Two> frames = constants.at(x, y);
-        const Two z = face_exponent<kLinear, kSides, T>(constants, frames);
-        const MaskOf<Two> counts = less(Two(constants.end), z);
-        const Two key = select(counts, key_at(depth, frames.across, x, y), Two(T(-INFINITY)));
-        const auto put = [&](int i, Pack<T> key, Pack<T> z, PackMask<T> counts) {
-          const int64_t place = kBlockPixels * row[i] + part * Pack<T>::kLanes;
-          any[i] |= bits_of(counts);
-          store(key, space.keys.data() + place);
-          store(odds_for_cap<kLinear>(z, constants.fade, counts), space.odds.data() + place);
-        };
-        put(0, key.first, z.first, counts.first);
-        if (pair.two) put(1, key.second, z.second, counts.second);
-      }
-      // A row without any pixel is overwritten by the next.
-      for (int i = 0; i < 1 + int(pair.two); ++i) {
-        space.numbers[row[i]] = face.face;
-        space.end[at[i]] += any[i] != 0;
-      }
+/// Depths of up to sixteen faces of a tile, given by their places among its faces.
+template <typename T>
+void place_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
+                  const TileFaces<T>& faces, const int32_t* places, int count,
+                  TileDepth<T>* depths) {
+  int32_t numbers[kGroup];
+  alignas(64) double over[3][kGroup], under[3][kGroup];  // of the keys of corners
+  unsigned whole = 0;
+  for (int i = 0; i < count; ++i) {
+    numbers[i] = faces.record(places[i]).face;
+    const int32_t* const face = view.faces + 3 * int64_t(numbers[i]);
+    bool seen = true;
+    for (int k = 0; k < 3; ++k) {
+      seen = seen && !is_hidden(front.screen[face[k]]);
+      const T* const clip = view.verts + 4 * int64_t(face[k]);
+      over[k][i] = front.perspective ? 1.0 : -double(clip[2]);
+      under[k][i] = double(clip[3]);
     }
+    whole |= unsigned(seen) << i;
+    if (!seen)
+      depths[places[i]] =
+          depth_in_tile<T>(depth_of_face(view, front, numbers[i]), front.perspective,
+                           tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
+  }
+  if (!whole) return;
+  for (int i = count; i < kGroup; ++i)
+    for (int k = 0; k < 3; ++k) over[k][i] = under[k][i] = 1.0;
+  GroupCorners corners;
+  corners.read(front, numbers, count);
+  // As make_soft_depth(), a lane per face.
+  alignas(64) T weights[3][kGroup], values[3][kGroup];
+  const Doubles scale_x(view.model.scale_x), scale_y(view.model.scale_y);
+  for (int first = 0; first < kGroup; first += Doubles::kLanes) {
+    const auto corner = [&](const double(*of)[kGroup], int k) { return load(of[k % 3] + first); };
+    Doubles length[3], longest(0.0);
+    for (int k = 0; k < 3; ++k) {
+      const Doubles x = (corner(corners.x, k + 1) - corner(corners.x, k)) * scale_x;
+      const Doubles y = (corner(corners.y, k + 1) - corner(corners.y, k)) * scale_y;
+      length[k] = root(x * x + y * y);
+      longest = larger(longest, length[k]);
+    }
+    for (int k = 0; k < 3; ++k) {
+      store_rounded(length[k] / longest, weights[k] + first);
+      store_rounded(corner(over, k + 2) / corner(under, k + 2), values[k] + first);
+    }
+  }
+  for (; whole; whole &= whole - 1) {
+    const int i = __builtin_ctz(whole);
+    TileDepth<T>& depth = depths[places[i]];
+    for (int k = 0; k < 3; ++k) {
+      depth.weight[k] = weights[k][i];
+      depth.value[k] = values[k][i];
+    }
+    depth.whole = true;
+    depth.perspective = front.perspective;
+  }
 }
 
 /// Depths of the faces of a tile.
@@ -126,9 +119,53 @@ template <typename T>
 void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
                  const TileFaces<T>& faces, Buffer<TileDepth<T>>& depths) {
   depths.resize(faces.size());
-  for (int64_t i = 0; i < depths.size(); ++i)
-    depths[i] = depth_in_tile<T>(depth_of_face(view, front, faces.record(i).face),
-                                 front.perspective, tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
+  int32_t places[kGroup];
+  for (int64_t first = 0; first < faces.size(); first += kGroup) {
+    const int count = int(smaller<int64_t>(kGroup, faces.size() - first));
+    for (int i = 0; i < count; ++i) places[i] = int32_t(first + i);
+    place_depths(view, front, tile, faces, places, count, depths.data());
+  }
+}
+
+/// Scratch of choose_nearest(). A row is a face at the pixels of a pack, in some of which it counts.
+template <typename T> struct NearestSpace {
+  Buffer<TileDepth<T>> depths;   // of the tile's faces, where known
+  Buffer<unsigned char> known;
+  Buffer<int32_t> reaching;      // faces that may reach a block
+  Buffer<int32_t> places;        // (rows,): of the faces
+  Buffer<T> odds, keys;          // (rows, pixels); odds are negative where a face does not count
+};
+
+/// Appends rows of listed faces, those without any pixel to be overwritten by the next; also
+/// multiplies them in at `product` and counts them in `found`.
+template <bool kLinear, bool kMixed, int kCount, typename T>
+LRAST_INLINE void list_odds(const Tile<T>& tile, const TileFaces<T>& faces, const int32_t* list,
+                            Pack<T> x, Pack<T> y, int32_t* places, T* rows, int64_t& count,
+                            Pack<T>& product, Pack<T>& found) {
+  const Pack<T> end(-tile.reach), fade(tile.fade), one(T(1)), none(T(0)), nowhere(T(-1));
+  Pack<T> z[kCount], odds[kCount];
+  for (int i = 0; i < kCount; ++i)
+    z[i] = exponent_of<kLinear, kMixed>(tile, faces.record(list[i]), x, y);
+  for (int i = 0; i < kCount; ++i) odds[i] = odds_for_cap<kLinear>(z[i], fade, less(end, z[i]));
+  for (int i = 0; i < kCount; ++i) {
+    const PackMask<T> counts = less(end, z[i]);
+    product = with_face<T>(product, odds[i]);
+    found = found + select(counts, one, none);
+    store(select(counts, odds[i], nowhere), rows + Pack<T>::kLanes * count);
+    places[count] = list[i];
+    count += bits_of(counts) != 0;
+  }
+}
+
+/// The keys of a row, -inf where it does not count.
+template <typename T>
+LRAST_INLINE Pack<T> keys_of(const FaceRecord<T>& face, const TileDepth<T>& depth, Pack<T> odds,
+                             Pack<T> x, Pack<T> y) {
+  Pack<T> across[3];
+  for (int k = 0; k < 3; ++k)
+    across[k] = linear_at(x, y, Pack<T>(face.across_x(k)), Pack<T>(face.across_y(k)),
+                          Pack<T>(face.across_0(k)));
+  return select(less(odds, Pack<T>(T(0))), Pack<T>(T(-INFINITY)), key_at(depth, across, x, y));
 }
 
 /// How many keys are `least` or more. Sums of whole numbers are the same in any order: four at once
@@ -136,7 +173,7 @@ void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>&
 template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t count) {
   const Pack<T> one(T(1)), none(T(0));
   const auto count_one = [&](int64_t i, Pack<T>& found) {
-    found = select(less(load(keys + kBlockPixels * i), least), found, found + one);
+    found = select(less(load(keys + Pack<T>::kLanes * i), least), found, found + one);
   };
   Pack<T> found[4] = {none, none, none, none};
   int64_t i = 0;
@@ -146,28 +183,29 @@ template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t c
   return (found[0] + found[1]) + (found[2] + found[3]);
 }
 
-/// The last of the `wanted` nearest faces of each lane, by bisection of the keys' range; -inf and
-/// -1 where no more faces than that have a key. Returns whether numbers decide in any lane.
+/// The last of the `wanted` nearest faces of each lane, of which `found` count, by bisection of the
+/// keys' range; -inf and -1 where no more count than that. Returns whether numbers decide in any
+/// lane.
 template <typename T>
-bool find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T* last_key,
+bool find_last(const T* keys, const int32_t* places, const TileFaces<T>& faces, int64_t count,
+               T wanted, Pack<T> found, Pack<T> low, Pack<T> top, T* last_key,
                int32_t* last_face) {
   constexpr int kLanes = Pack<T>::kLanes;
-  constexpr T kInfinity = T(INFINITY);
-  const Pack<T> infinity(kInfinity), none(-kInfinity), limit(wanted);
-  Pack<T> low = infinity, high = none;
-  for (int64_t i = 0; i < count; ++i) {
-    const Pack<T> key = load(keys + kBlockPixels * i);
-    low = smaller(low, select(less(none, key), key, infinity));
-    high = larger(high, key);
-  }
-  // At least `wanted` keys are >= low; fewer are >= high, unless all of these are equal.
-  Pack<T> at_low = count_from(low, keys, count), at_high = count_from(high, keys, count);
-  const PackMask<T> over = less(limit, at_low), top = less(at_high, limit);
-  low = select(top, low, high);
-  at_low = select(top, at_low, at_high);
-  unsigned open = bits_of(both(over, top));
-  while (open) {
-    const Pack<T> middle = low + (high - low) * Pack<T>(T(0.5));
+  constexpr T kInfinity = T(INFINITY), kHalf = T(0.5);
+  const Pack<T> none(-kInfinity), limit(wanted), half(kHalf);
+  // More than `wanted` keys are >= low until as many are; fewer are >= high.
+  constexpr T kSlack = sizeof(T) == 4 ? T(0x1p-21) : T(0x1p-50), kLeast = T(1e-37), kNone = T(0);
+  Pack<T> high = (top + magnitude(top) * Pack<T>(kSlack)) + Pack<T>(kLeast);
+  Pack<T> at_low = found, at_high(kNone);
+  const PackMask<T> over = less(limit, found);
+  unsigned open = bits_of(over);
+  for (int turn = 1; open; ++turn) {
+    // Keys are rather even: what their numbers say is near, and every now and then the middle, for
+    // where they are not.
+    const Pack<T> share = turn % 4 ? (at_low - limit + half) / (at_low - at_high) : half;
+    Pack<T> middle = low + (high - low) * share;
+    const PackMask<T> inside = both(less(low, middle), less(middle, high));
+    middle = select(inside, middle, low + (high - low) * half);
     const Pack<T> reached = count_from(middle, keys, count);
     const PackMask<T> fewer = less(reached, limit);
     // Between neighbouring numbers there is none: `low` itself is shared by several faces.
@@ -175,12 +213,13 @@ bool find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T
     low = select(fewer, low, middle);
     at_low = select(fewer, at_low, reached);
     high = select(fewer, middle, high);
+    at_high = select(fewer, reached, at_high);
     open &= between & bits_of(less(limit, at_low));
   }
   // All keys >= low count: the largest of the others tells them apart.
   Pack<T> below = none;
   for (int64_t i = 0; i < count; ++i) {
-    const Pack<T> key = load(keys + kBlockPixels * i);
+    const Pack<T> key = load(keys + kLanes * i);
     below = select(less(key, low), larger(below, key), below);
   }
   store(select(over, below, none), last_key);
@@ -193,74 +232,111 @@ bool find_last(const T* keys, const int32_t* numbers, int64_t count, T wanted, T
     // Unless too many share `low`: the first of these.
     last_key[lane] = lows[lane];
     T left = wanted;
-    for (int64_t i = 0; i < count; ++i) left -= keys[kBlockPixels * i + lane] > lows[lane] ? 1 : 0;
+    for (int64_t i = 0; i < count; ++i) left -= keys[kLanes * i + lane] > lows[lane] ? 1 : 0;
     for (int64_t i = 0; i < count && left > T(0); ++i) {
-      if (keys[kBlockPixels * i + lane] != lows[lane]) continue;
-      last_face[lane] = numbers[i];
+      if (keys[kLanes * i + lane] != lows[lane]) continue;
+      last_face[lane] = faces.record(places[i]).face;
       left -= T(1);
     }
   }
   return tied != 0;
 }
 
-/// Finds the last faces of a block's pixels from its rows, and the product of these faces.
+/// Makes the depths of some faces known.
 template <typename T>
-void choose_in_block(int block, int faces_per_pixel, const NearestSpace<T>& space, T* product,
-                     const TileLast<T, T, int32_t>& last) {
-  const int64_t begin = space.begin[block], count = space.end[block] - begin;
-  const int32_t* numbers = space.numbers.data() + begin;
-  BlockLast<T> block_last;
-  for (int part = 0; part < kParts<T>; ++part) {
-    const int first = part * Pack<T>::kLanes;
-    const T* keys = space.keys.data() + kBlockPixels * begin + first;
-    const T* odds = space.odds.data() + kBlockPixels * begin + first;
-    block_last.ties = find_last(keys, numbers, count, T(faces_per_pixel), block_last.key + first,
-                                block_last.face + first);
-    Pack<T> p(T(1));
-    for (int64_t i = 0; i < count; ++i) {
-      const Pack<T> key = load(keys + kBlockPixels * i);
-      const PackMask<T> chosen = both(less(Pack<T>(T(-INFINITY)), key),
-                                      among_nearest(block_last, part, key, numbers[i]));
-      p = with_face<T>(p, select(chosen, load(odds + kBlockPixels * i), Pack<T>(T(0))));
-    }
-    store(p, product + first);
+void know_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
+                 const TileFaces<T>& faces, int64_t count, NearestSpace<T>& space) {
+  int32_t unknown[kGroup];
+  int waiting = 0;
+  const auto place = [&] {
+    if (waiting) place_depths(view, front, tile, faces, unknown, waiting, space.depths.data());
+    waiting = 0;
+  };
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t face = space.places[i];
+    if (space.known[face]) continue;
+    space.known[face] = 1;
+    unknown[waiting++] = face;
+    if (waiting == kGroup) place();
   }
-  for (int lane = 0; lane < kBlockPixels; ++lane) {
-    const int64_t place = last.place(block, lane);
-    if (place < 0) continue;
-    last.last.key[place] = block_last.key[lane];
-    last.last.face[place] = block_last.face[lane];
-  }
+  place();
 }
 
-/// The same for a set of blocks.
+/// Finds the last faces of a pack of a block's pixels, if there are any, and the product of the
+/// faces that count.
+template <bool kLinear, bool kMixed, typename T>
+bool choose_in_pack(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
+                    int block, int part, int64_t reaching, const TileFaces<T>& faces,
+                    NearestSpace<T>& space, TilePixels<T>& products, BlockLast<T>& last) {
+  constexpr int kLanes = Pack<T>::kLanes;
+  const int first = part * kLanes;
+  const int32_t* const list = space.reaching.data();
+  int32_t* const places = space.places.data();
+  T* const odds = space.odds.data();
+  T* const keys = space.keys.data();
+  Pack<T> x, y, product(T(1)), found(T(0));
+  block_pixels(block, part, x, y);
+  int64_t count = 0, i = 0;
+  for (; i + kTogether <= reaching; i += kTogether)
+    list_odds<kLinear, kMixed, kTogether>(tile, faces, list + i, x, y, places, odds, count,
+                                          product, found);
+  for (; i < reaching; ++i)
+    list_odds<kLinear, kMixed, 1>(tile, faces, list + i, x, y, places, odds, count, product,
+                                  found);
+  const T wanted = T(view.model.faces_per_pixel);
+  if (!bits_of(less(Pack<T>(wanted), found))) {
+    store(product, products.at[block] + first);
+    return false;
+  }
+  know_depths(view, front, tile, faces, count, space);
+  constexpr T kInfinity = T(INFINITY);
+  const Pack<T> infinity(kInfinity), none(-kInfinity);
+  Pack<T> low = infinity, top = none;
+  for (i = 0; i < count; ++i) {
+    const Pack<T> key = keys_of(faces.record(places[i]), space.depths[places[i]],
+                                load(odds + kLanes * i), x, y);
+    low = smaller(low, select(less(none, key), key, infinity));
+    top = larger(top, key);
+    store(key, keys + kLanes * i);
+  }
+  last.ties = find_last(keys, places, faces, count, wanted, found, low, top, last.key + first,
+                        last.face + first);
+  Pack<T> p(T(1));
+  for (i = 0; i < count; ++i) {
+    const Pack<T> key = load(keys + kLanes * i);
+    const PackMask<T> chosen =
+        both(less(none, key), among_nearest(last, part, key, faces.record(places[i]).face));
+    p = with_face<T>(p, select(chosen, load(odds + kLanes * i), Pack<T>(T(0))));
+  }
+  store(p, products.at[block] + first);
+  return true;
+}
+
+/// Finds the last faces of the pixels of `blocks`, and the products of the faces that count.
 template <bool kLinear, typename T>
-void choose_nearest(const SoftView<T>& view, const Tile<T>& tile, uint64_t blocks,
-                    const TileFaces<T>& faces, NearestSpace<T>& space, TilePixels<T>& product,
+void choose_nearest(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
+                    uint64_t blocks, const TileFaces<T>& faces, const BlockSets& sets,
+                    NearestSpace<T>& space, TilePixels<T>& product,
                     const TileLast<T, T, int32_t>& last) {
-  while (blocks) {
-    uint64_t batch = 0;
-    int64_t total = 0;
-    do {
-      const int block = __builtin_ctzll(blocks);
-      space.begin[block] = space.end[block] = total;
-      total += space.reaching[block];
-      batch |= blocks & -blocks;
-      blocks &= blocks - 1;
-    } while (blocks && total + space.reaching[__builtin_ctzll(blocks)] <= kMostRows);
-    space.keys.resize(kBlockPixels * total);
-    space.odds.resize(kBlockPixels * total);
-    space.numbers.resize(total);
-    for (int64_t i = 0; i < faces.blocks.size(); ++i) {
-      const uint64_t reached = faces.blocks[i].near & batch;
-      if (!reached) continue;
-      const FaceRecord<T>& face = faces.record(i);
-      const auto list = face.sides == 3 ? list_keys<kLinear, 3, T> : list_keys<kLinear, 4, T>;
-      list(tile, face, space.depths[i], reached, space);
-    }
-    for (uint64_t left = batch; left; left &= left - 1) {
-      const int block = __builtin_ctzll(left);
-      choose_in_block(block, view.model.faces_per_pixel, space, product.at[block], last);
+  space.depths.resize(faces.size());
+  space.known.zero(faces.size());
+  const auto choose =
+      faces.mixed ? choose_in_pack<kLinear, true, T> : choose_in_pack<kLinear, false, T>;
+  for (; blocks; blocks &= blocks - 1) {
+    const int block = __builtin_ctzll(blocks);
+    const int64_t reaching = sets.list(block, space.reaching);
+    space.places.resize(reaching + 1);
+    space.odds.resize((reaching + 1) * Pack<T>::kLanes);
+    space.keys.resize((reaching + 1) * Pack<T>::kLanes);
+    BlockLast<T> found;
+    for (int part = 0; part < kParts<T>; ++part) {
+      if (!choose(view, front, tile, block, part, reaching, faces, space, product, found)) continue;
+      for (int lane = part * Pack<T>::kLanes; lane < (part + 1) * Pack<T>::kLanes; ++lane) {
+        const int64_t place = last.place(block, lane);
+        if (place < 0) continue;
+        last.last.key[place] = found.key[lane];
+        last.last.face[place] = found.face[lane];
+      }
     }
   }
 }

@@ -68,6 +68,21 @@ LRAST_INLINE V face_exponent(const FaceConstants<kSides, T>& face,
   return soft_exponent<kLinear>(outline_distance2<kSides>(frames.across, frames.along, half),
                                 side_of_outline<kSides>(frames.across));
 }
+/// A face's exponents at a pack of pixels; kMixed: it may have four sides.
+template <bool kLinear, bool kMixed, typename T>
+LRAST_INLINE Pack<T> exponent_of(const Tile<T>& tile, const FaceRecord<T>& face, Pack<T> x,
+                                 Pack<T> y) {
+  if (kMixed && face.sides == 4) {
+    const FaceConstants<4, T> constants(tile, face);
+    return face_exponent<kLinear, 4, T>(constants, constants.at(x, y));
+  }
+  const FaceConstants<3, T> constants(tile, face);
+  return face_exponent<kLinear, 3, T>(constants, constants.at(x, y));
+}
+// The processor looks ahead over few faces, of which each is a long chain of operations that wait for
+// each other: so many are taken side by side.
+constexpr int kTogether = 4;
+
 template <bool kLinear, int kSides, typename T, typename V>
 LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
                                        const SideFrames<kSides, V>& frames) {
