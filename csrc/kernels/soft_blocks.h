@@ -30,21 +30,38 @@ inline void transpose(uint64_t* words) {
   step(1, 0x5555555555555555u);
 }
 
-constexpr int kAtOnce = 8;
+/// Up to so many numbers beyond its own list_bits() writes over.
+constexpr int kWrittenOver = 16;
 
-/// Lists the bits of a word that is not 0, counted from `first` on; up to kAtOnce numbers more are
-/// written over.
-template <typename Number> LRAST_INLINE void list_bits(uint64_t left, Number first, Number* out) {
+/// Lists the bits of a word that is not 0, counted from `first` on.
+LRAST_INLINE void list_bits(uint64_t left, int32_t first, int32_t* out) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (int part = 0; part < kWord; part += 16) {
+    const __mmask16 some = __mmask16(left >> part);
+    const __m512i numbers = _mm512_add_epi32(lanes, _mm512_set1_epi32(first + part));
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(some, numbers));
+    out += __builtin_popcount(some);
+  }
+#else
   // Some at a time without asking how many are left.
   do {
-    for (int i = 0; i < kAtOnce; ++i) {
-      out[i] = Number(first + __builtin_ctzll(left | uint64_t(1) << (kWord - 1)));
+    for (int i = 0; i < 8; ++i) {
+      out[i] = first + __builtin_ctzll(left | uint64_t(1) << (kWord - 1));
       left &= left - 1;
       // Gathering the numbers in a vector register first takes longer than storing each.
       __asm__ volatile("" ::: "memory");
     }
-    out += kAtOnce;
+    out += 8;
   } while (left);
+#endif
+}
+
+/// Fills a list of faces up, with one that counts nowhere, until they come in such numbers as they are
+/// taken in; returns how many these are.
+LRAST_INLINE int fill_up(int32_t* list, int count, int32_t nobody) {
+  for (int i = 0; i < kTogether - 1; ++i) list[count + i] = nobody;
+  return (count + kTogether - 1) / kTogether * kTogether;
 }
 
 /// The faces of a tile by the blocks that they may reach.
@@ -82,22 +99,21 @@ struct BlockSets {
       blocks |= uint64_t(reaching[block] > most) << block;
     return blocks;
   }
-  /// Lists all faces that may reach a block; returns how many.
-  int64_t list(int block, Buffer<int32_t>& out) const {
-    int64_t count = 0;
+  /// Lists all faces that may reach a block.
+  void list(int block, Buffer<int32_t>& out) const {
+    out.clear();
     for (int64_t i = 0; i < any.size(); ++i) {
       const uint64_t set = words[kWord * i + block];
       if (!set) continue;
-      list_bits(set, int32_t(kWord * i), out.reserve(count + kWord + kAtOnce) + count);
-      count += __builtin_popcountll(set);
+      list_bits(set, int32_t(kWord * i), out.reserve(kWord + kWrittenOver));
+      out.resize(out.size() + __builtin_popcountll(set));
     }
-    return count;
   }
 };
 
 /// For each block of a tile, those of some faces that it has to look at, in their order.
 struct BlockLists {
-  uint16_t list[kBlocks][kListed + 32];  // rows apart so that they share no lines of a cache
+  int32_t list[kBlocks][kListed + kWrittenOver];  // rows apart so that they share no lines of a cache
   int32_t count[kBlocks];
   uint64_t filled;  // blocks with any face
 
@@ -106,14 +122,14 @@ struct BlockLists {
     filled = 0;
   }
 
-  /// Lists for `blocks` the faces of a group of `sets`, by their numbers from `first` on.
-  void append(const BlockSets& sets, int64_t group, uint64_t blocks, int first) {
+  /// Lists for `blocks` the faces of a group of `sets`.
+  void append(const BlockSets& sets, int64_t group, uint64_t blocks) {
     const uint64_t* const words = sets.words.data() + kWord * group;
     uint64_t left = sets.any[group].near & blocks;
     filled |= left;
     for (; left; left &= left - 1) {
       const int block = __builtin_ctzll(left);
-      list_bits(words[block], uint16_t(first), list[block] + count[block]);
+      list_bits(words[block], int32_t(kWord * group), list[block] + count[block]);
       count[block] += __builtin_popcountll(words[block]);
     }
   }

@@ -28,35 +28,34 @@ template <typename T> uint64_t find_capped(const ForwardSpace<T>& space, uint64_
   return found;
 }
 
-/// Multiplies `count` listed faces in at a pack of pixels.
-template <bool kLinear, bool kMixed, int kCount, typename T>
-LRAST_INLINE void multiply_in(const Tile<T>& tile, const TileFaces<T>& faces, int64_t begin,
-                              const uint16_t* list, Pack<T> x, Pack<T> y, Pack<T>& product) {
+/// Multiplies kTogether listed faces in at a pack of pixels.
+template <bool kLinear, bool kMixed, typename T>
+LRAST_INLINE void multiply_in(const Tile<T>& tile, const TileFaces<T>& faces, const int32_t* list,
+                              Pack<T> x, Pack<T> y, Pack<T>& product) {
   const Pack<T> end(-tile.reach), fade(tile.fade);
-  Pack<T> z[kCount], odds[kCount];
-  for (int i = 0; i < kCount; ++i)
-    z[i] = exponent_of<kLinear, kMixed>(tile, faces.record(begin + list[i]), x, y);
-  for (int i = 0; i < kCount; ++i) odds[i] = odds_for_cap<kLinear>(z[i], fade, less(end, z[i]));
-  for (int i = 0; i < kCount; ++i) product = with_face<T>(product, odds[i]);
+  Pack<T> z[kTogether], odds[kTogether];
+  for (int i = 0; i < kTogether; ++i)
+    z[i] = exponent_of<kLinear, kMixed>(tile, faces.record(list[i]), x, y);
+  for (int i = 0; i < kTogether; ++i)
+    odds[i] = odds_for_cap<kLinear>(z[i], fade, less(end, z[i]));
+  for (int i = 0; i < kTogether; ++i) product = with_face<T>(product, odds[i]);
 }
 
-/// Multiplies the listed faces from `begin` on in; kMixed: some of these may have four sides.
+/// Multiplies the listed faces in; kMixed: some may have four sides.
 template <bool kLinear, bool kMixed, typename T>
-void multiply_blocks(const Tile<T>& tile, const TileFaces<T>& faces, int64_t begin,
-                     const BlockLists& lists, TilePixels<T>& products) {
+void multiply_blocks(const Tile<T>& tile, const TileFaces<T>& faces, BlockLists& lists,
+                     TilePixels<T>& products) {
   for (uint64_t left = lists.filled; left; left &= left - 1) {
-    const int block = __builtin_ctzll(left), count = lists.count[block];
-    const uint16_t* const list = lists.list[block];
+    const int block = __builtin_ctzll(left);
+    int32_t* const list = lists.list[block];
+    const int count = fill_up(list, lists.count[block], faces.nobody());
     for (int part = 0; part < kParts<T>; ++part) {
       const int first = part * Pack<T>::kLanes;
       Pack<T> x, y;
       block_pixels(block, part, x, y);
       Pack<T> product = load(products.at[block] + first);
-      int i = 0;
-      for (; i + kTogether <= count; i += kTogether)
-        multiply_in<kLinear, kMixed, kTogether>(tile, faces, begin, list + i, x, y, product);
-      for (; i < count; ++i)
-        multiply_in<kLinear, kMixed, 1>(tile, faces, begin, list + i, x, y, product);
+      for (int i = 0; i < count; i += kTogether)
+        multiply_in<kLinear, kMixed>(tile, faces, list + i, x, y, product);
       store(product, products.at[block] + first);
     }
   }
@@ -73,7 +72,7 @@ void list_blocks(int64_t first_group, int64_t end_group, uint64_t& blocks, Forwa
     for (uint64_t left = deep; left; left &= left - 1)
       for (T& product : space.product.at[__builtin_ctzll(left)]) product = Power<T>::kCap;
     blocks &= ~deep;
-    lists.append(space.sets, group, blocks, int(kWord * (group - first_group)));
+    lists.append(space.sets, group, blocks);
   }
 }
 
@@ -86,7 +85,7 @@ void multiply_faces(const Tile<T>& tile, uint64_t blocks, ForwardSpace<T>& space
                                           : multiply_blocks<kLinear, false, T>;
   for (int64_t group = 0; group < groups && blocks; group += kStep) {
     list_blocks(group, smaller(group + kStep, groups), blocks, space);
-    multiply(tile, space.faces, kWord * group, space.lists[0], space.product);
+    multiply(tile, space.faces, space.lists[0], space.product);
     if (group + kStep < groups) blocks &= ~find_capped(space, blocks);
   }
 }
@@ -124,17 +123,17 @@ void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const 
   copy_tile(view, tile, free, args.uncovered);
 }
 
-/// Fetches the memory of a tile's part of the outputs, which is to be written soon: its rows are too
-/// short for the processor to see by itself what comes next.
-template <typename T>
-LRAST_INLINE void fetch_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view,
-                             const Tile<T>& tile) {
+/// Fetches the memory of a tile's part of two pictures, which is to be written soon: its rows are
+/// too short for the processor to see by itself what comes next.
+template <typename T, typename U>
+LRAST_INLINE void fetch_tile(const SoftView<T>& view, const Tile<T>& tile, const T* one,
+                             const U* other) {
   constexpr int kLine = 64 / int(sizeof(T));
   const int64_t origin = (view.index * view.height + tile.y) * view.width + tile.x;
   for (int y = 0; y < tile.height; ++y)
     for (int x = 0; x < tile.width; x += kLine) {
-      __builtin_prefetch(args.coverage + origin + int64_t(view.width) * y + x, 1);
-      __builtin_prefetch(args.uncovered + origin + int64_t(view.width) * y + x, 1);
+      __builtin_prefetch(one + origin + int64_t(view.width) * y + x, 1);
+      __builtin_prefetch(other + origin + int64_t(view.width) * y + x, 1);
     }
 }
 
@@ -155,13 +154,13 @@ template <bool kLinear, typename T>
 void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const SoftFront& front,
                   int64_t number, ForwardSpace<T>& space) {
   const Tile<T> tile = make_tile(view, number);
-  // Early, so that memory takes it in while faces are looked at.
   const TileLast<T, T, int32_t> last(args.last, view, tile);
-  if (args.last.key) last.clear();
-  if (front.place_of(number) == front.place_of(number + 1))
+  if (front.place_of(number) == front.place_of(number + 1)) {
     return write_empty_tile(args, view, tile);
+  }
   list_faces(view, front, number, tile, space.faces);
-  fetch_tile(args, view, tile);
+  space.faces.add_nobody();
+  fetch_tile(view, tile, args.coverage, args.uncovered);
   space.lists.resize(1);
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);

@@ -229,13 +229,34 @@ void over_tiles(const TileBox& face, int tiles_x, TileBand band, Body&& body) {
     }
 }
 
+/// The same over all tiles of a view of this many in a row; `here` is 1, or 0 for a tile that the face
+/// does not reach. Most faces reach up to 2 x 2 tiles: all four are called for, because a processor
+/// cannot guess which it will be.
+template <typename Body> LRAST_INLINE void over_all_tiles(const TileBox& face, int tiles_x, Body&& body) {
+  const int32_t more_x = face.last_x - face.first_x, more_y = face.last_y - face.first_y;
+  const int64_t tile = int64_t(face.first_y) * tiles_x + face.first_x;
+  if (uint32_t(more_x) <= 1 && uint32_t(more_y) <= 1) {
+    body(tile, int64_t(1));
+    body(tile + 1, int64_t(more_x));
+    body(tile + tiles_x, int64_t(more_y));
+    body(tile + tiles_x + 1, int64_t(more_x & more_y));
+    return;
+  }
+  for (int y = 0; y <= more_y; ++y)
+    for (int x = 0; x <= more_x; ++x) body(tile + int64_t(y) * tiles_x + x, int64_t(1));
+}
+/// Tiles beyond the last that this may call for.
+inline int64_t tiles_beyond(int tiles_x) { return tiles_x + 1; }
+
 /// Counts the faces of all tiles: front.tile_begin.
 template <typename T> void count_in_tiles(const SoftView<T>& view, SoftFront& front) {
   const int64_t num_tiles = view.num_tiles();
-  front.tile_begin.zero(num_tiles + 1);
-  for (int64_t i = 0; i < view.num_faces; ++i)
-    over_tiles(front.boxes[i], view.tiles_x(), {0, num_tiles},
-               [&](int64_t tile) { ++front.tile_begin[tile + 1]; });
+  const int tiles_x = view.tiles_x();
+  front.tile_begin.zero(num_tiles + 1 + tiles_beyond(tiles_x));
+  int64_t* const counts = front.tile_begin.data() + 1;
+  const TileBox* const boxes = front.boxes.data();
+  for (int64_t i = 0, count = view.num_faces; i < count; ++i)
+    over_all_tiles(boxes[i], tiles_x, [&](int64_t tile, int64_t here) { counts[tile] += here; });
   for (int64_t tile = 0; tile < num_tiles; ++tile)
     front.tile_begin[tile + 1] += front.tile_begin[tile];
 }
@@ -255,24 +276,38 @@ void sort_into_tiles(const SoftView<T>& view, SoftFront& front, TileBand band, b
   const int tiles_x = view.tiles_x();
   front.first_place = front.tile_begin[band.begin];
   const int64_t total = front.tile_begin[band.end] - front.first_place;
-  front.tile_faces.resize(total);
-  front.cursor.resize(band.end - band.begin);
+  const int64_t beyond = tiles_beyond(tiles_x);
+  // One place more, for the faces of tiles that they do not reach.
+  front.tile_faces.resize(total + 1);
+  front.cursor.resize(band.end - band.begin + beyond);
   for (int64_t tile = band.begin; tile < band.end; ++tile)
     front.cursor[tile - band.begin] = front.place_of(tile);
+  for (int64_t i = 0; i < beyond; ++i) front.cursor[band.end - band.begin + i] = total;
   if (for_gradient) {
     front.face_begin.resize(view.num_faces + 1);
-    front.face_places.resize(total);
+    front.face_places.resize(total + 1);
   }
+  int64_t* const cursor = front.cursor.data();
+  int32_t* const tile_faces = front.tile_faces.data();
+  const TileBox* const boxes = front.boxes.data();
   int64_t next = 0;
+  const auto put = [&](int64_t i, int64_t tile, int64_t here) {
+    const int64_t place = cursor[tile];
+    tile_faces[here ? place : total] = int32_t(i);
+    cursor[tile] = place + here;
+    if (!for_gradient) return;
+    front.face_places[next] = place;
+    next += here;
+  };
   for (int64_t i = 0; i < view.num_faces; ++i) {
     if (for_gradient) front.face_begin[i] = next;
-    over_tiles(front.boxes[i], tiles_x, band, [&](int64_t tile) {
-      const int64_t place = front.cursor[tile - band.begin]++;
-      front.tile_faces[place] = int32_t(i);
-      if (for_gradient) front.face_places[next++] = place;
-    });
+    if (band.begin == 0 && band.end == view.num_tiles())
+      over_all_tiles(boxes[i], tiles_x, [&](int64_t tile, int64_t here) { put(i, tile, here); });
+    else
+      over_tiles(boxes[i], tiles_x, band, [&](int64_t tile) { put(i, tile - band.begin, 1); });
   }
   if (for_gradient) front.face_begin[view.num_faces] = next;
+  front.tile_faces.resize(total);
 }
 
 /// Depth of a face that counts.
