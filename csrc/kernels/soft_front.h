@@ -17,6 +17,7 @@ struct TileBox { int32_t first_x, first_y, last_x, last_y; };
 /// Faces of one view; kept between calls because fresh pages are slow.
 struct SoftFront {
   Buffer<ScreenPoint> screen;   // (V,)
+  Buffer<double> keys;          // (V,): depth keys, NaN of hidden vertices; if only some faces count
   Buffer<SoftFace> faces;       // (F,)
   Buffer<TileBox> boxes;        // (F,): what sorting reads
   Buffer<int64_t> tile_begin;   // (tiles + 1,): sums of the numbers of faces
@@ -88,6 +89,18 @@ template <typename T> SoftStatus place_vertices(const SoftView<T>& view, SoftFro
     front.perspective |= front.cursor[i] > 0;
   }
   return {SoftStatus::kOk, 0, 0};
+}
+
+/// Depth keys of all vertices.
+template <typename T> void place_keys(const SoftView<T>& view, SoftFront& front) {
+  front.keys.resize(view.num_verts);
+  const int chunks = num_chunks(view.num_verts, view.threads);
+  parallel_chunks(view.num_verts, chunks, view.threads, [&](int, int64_t begin, int64_t end) {
+    for (int64_t v = begin; v < end; ++v)
+      front.keys[v] = is_hidden(front.screen[v])
+                          ? double(NAN)
+                          : depth_key(load_clip(view.verts + 4 * v), front.perspective);
+  });
 }
 
 inline int32_t farthest_corner(const ScreenPoint* screen, const int32_t* face) {
@@ -328,6 +341,7 @@ template <typename T> SoftStatus prepare_view(const SoftView<T>& view, SoftFront
   SoftStatus status = place_vertices(view, front);
   if (status.code == SoftStatus::kOk) status = set_up_faces(view, front);
   if (status.code == SoftStatus::kOk) count_in_tiles(view, front);
+  if (status.code == SoftStatus::kOk && view.model.faces_per_pixel > 0) place_keys(view, front);
   return status;
 }
 

@@ -67,31 +67,29 @@ void place_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>
                   const TileFaces<T>& faces, const int32_t* places, int count,
                   TileDepth<T>* depths) {
   int32_t numbers[kGroup];
-  alignas(64) double over[3][kGroup], under[3][kGroup];  // of the keys of corners
   unsigned whole = 0;
   for (int i = 0; i < count; ++i) {
     numbers[i] = faces.record(places[i]).face;
     const int32_t* const face = view.faces + 3 * int64_t(numbers[i]);
-    bool seen = true;
+    TileDepth<T>& depth = depths[places[i]];
+    double sum = 0.0;
     for (int k = 0; k < 3; ++k) {
-      seen = seen && !is_hidden(front.screen[face[k]]);
-      const T* const clip = view.verts + 4 * int64_t(face[k]);
-      over[k][i] = front.perspective ? 1.0 : -double(clip[2]);
-      under[k][i] = double(clip[3]);
+      const double key = front.keys[face[k == 0 ? 2 : k - 1]];
+      depth.value[k] = T(key);
+      sum += key;
     }
-    whole |= unsigned(seen) << i;
-    if (!seen)
-      depths[places[i]] =
-          depth_in_tile<T>(depth_of_face(view, front, numbers[i]), front.perspective,
-                           tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
+    whole |= unsigned(sum == sum) << i;
+  }
+  for (unsigned cut = ~whole & ((2u << (count - 1)) - 1); cut; cut &= cut - 1) {
+    const int i = __builtin_ctz(cut);
+    depths[places[i]] = depth_in_tile<T>(depth_of_face(view, front, numbers[i]), front.perspective,
+                                         tile.x + 0.5 * kTile, tile.y + 0.5 * kTile);
   }
   if (!whole) return;
-  for (int i = count; i < kGroup; ++i)
-    for (int k = 0; k < 3; ++k) over[k][i] = under[k][i] = 1.0;
   GroupCorners corners;
   corners.read(front, numbers, count);
   // As make_soft_depth(), a lane per face.
-  alignas(64) T weights[3][kGroup], values[3][kGroup];
+  alignas(64) T weights[3][kGroup];
   const Doubles scale_x(view.model.scale_x), scale_y(view.model.scale_y);
   for (int first = 0; first < kGroup; first += Doubles::kLanes) {
     const auto corner = [&](const double(*of)[kGroup], int k) { return load(of[k % 3] + first); };
@@ -102,18 +100,12 @@ void place_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>
       length[k] = root(x * x + y * y);
       longest = larger(longest, length[k]);
     }
-    for (int k = 0; k < 3; ++k) {
-      store_rounded(length[k] / longest, weights[k] + first);
-      store_rounded(corner(over, k + 2) / corner(under, k + 2), values[k] + first);
-    }
+    for (int k = 0; k < 3; ++k) store_rounded(length[k] / longest, weights[k] + first);
   }
   for (; whole; whole &= whole - 1) {
     const int i = __builtin_ctz(whole);
     TileDepth<T>& depth = depths[places[i]];
-    for (int k = 0; k < 3; ++k) {
-      depth.weight[k] = weights[k][i];
-      depth.value[k] = values[k][i];
-    }
+    for (int k = 0; k < 3; ++k) depth.weight[k] = weights[k][i];
     depth.whole = true;
     depth.perspective = front.perspective;
   }
@@ -135,7 +127,7 @@ void list_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>&
 /// Scratch of choose_nearest(). A row is a face at the pixels of a pack, in some of which it counts.
 template <typename T> struct NearestSpace {
   Buffer<TileDepth<T>> depths;   // of the tile's faces, where known
-  Buffer<unsigned char> known;
+  Buffer<uint64_t> known;        // (groups of 64 faces,)
   Buffer<int32_t> reaching;      // faces that may reach a block
   Buffer<int32_t> places;        // (rows,): of the faces
   Buffer<T> odds, keys;          // (rows, pixels); odds are negative where a face does not count
@@ -188,53 +180,44 @@ template <typename T> Pack<T> count_from(Pack<T> least, const T* keys, int64_t c
   return (found[0] + found[1]) + (found[2] + found[3]);
 }
 
-/// The last of the `wanted` nearest faces of each lane, of which `found` count, by bisection of the
-/// keys' range; -inf and -1 where no more count than that. Returns whether numbers decide in any
-/// lane.
+/// Keys so that `wanted` keys of each lane that has more are no less, by bisection of their range from
+/// `low` to `top`; `at_low` says how many, and is more than `wanted` where that many share one.
 template <typename T>
-bool find_last(const T* keys, const int32_t* places, const TileFaces<T>& faces, int64_t count,
-               T wanted, Pack<T> found, Pack<T> low, Pack<T> top, T* last_key,
-               int32_t* last_face) {
-  constexpr int kLanes = Pack<T>::kLanes;
-  constexpr T kInfinity = T(INFINITY), kHalf = T(0.5);
-  const Pack<T> none(-kInfinity), limit(wanted), half(kHalf);
-  // More than `wanted` keys are >= low until as many are; fewer are >= high.
-  constexpr T kSlack = sizeof(T) == 4 ? T(0x1p-21) : T(0x1p-50), kLeast = T(1e-37), kNone = T(0);
-  Pack<T> high = (top + magnitude(top) * Pack<T>(kSlack)) + Pack<T>(kLeast);
-  Pack<T> at_low = found, at_high(kNone);
-  const PackMask<T> over = less(limit, found);
-  unsigned open = bits_of(over);
+void find_threshold(const T* keys, int64_t count, Pack<T> wanted, Pack<T> top, Pack<T>& low,
+                    Pack<T>& at_low) {
+  constexpr T kSlack = sizeof(T) == 4 ? T(0x1p-21) : T(0x1p-50), kLeast = T(1e-37);
+  constexpr T kHalf = T(0.5), kNone = T(0);
+  const Pack<T> half(kHalf);
+  Pack<T> high = (top + magnitude(top) * Pack<T>(kSlack)) + Pack<T>(kLeast), at_high(kNone);
+  unsigned open = bits_of(less(wanted, at_low));
   for (int turn = 1; open; ++turn) {
     // Keys are rather even: what their numbers say is near, and every now and then the middle, for
     // where they are not.
-    const Pack<T> share = turn % 4 ? (at_low - limit + half) / (at_low - at_high) : half;
+    const Pack<T> share = turn % 4 ? (at_low - wanted + half) / (at_low - at_high) : half;
     Pack<T> middle = low + (high - low) * share;
     const PackMask<T> inside = both(less(low, middle), less(middle, high));
     middle = select(inside, middle, low + (high - low) * half);
     const Pack<T> reached = count_from(middle, keys, count);
-    const PackMask<T> fewer = less(reached, limit);
+    const PackMask<T> fewer = less(reached, wanted);
     // Between neighbouring numbers there is none: `low` itself is shared by several faces.
     const unsigned between = bits_of(less(low, middle)) & bits_of(less(middle, high));
     low = select(fewer, low, middle);
     at_low = select(fewer, at_low, reached);
     high = select(fewer, middle, high);
     at_high = select(fewer, reached, at_high);
-    open &= between & bits_of(less(limit, at_low));
+    open &= between & bits_of(less(wanted, at_low));
   }
-  // All keys >= low count: the largest of the others tells them apart.
-  Pack<T> below = none;
-  for (int64_t i = 0; i < count; ++i) {
-    const Pack<T> key = load(keys + kLanes * i);
-    below = select(less(key, low), larger(below, key), below);
-  }
-  store(select(over, below, none), last_key);
-  const unsigned tied = bits_of(over) & bits_of(less(limit, at_low));
+}
+
+/// Where too many faces share the last key, which is `low`: the first of these count, by number.
+template <typename T>
+void find_tied(unsigned tied, const T* keys, const int32_t* places, const TileFaces<T>& faces,
+               int64_t count, T wanted, Pack<T> low, T* last_key, int32_t* last_face) {
+  constexpr int kLanes = Pack<T>::kLanes;
   alignas(64) T lows[kLanes];
   store(low, lows);
-  for (int lane = 0; lane < kLanes; ++lane) {
-    last_face[lane] = -1;
-    if (!(tied >> lane & 1)) continue;
-    // Unless too many share `low`: the first of these.
+  for (; tied; tied &= tied - 1) {
+    const int lane = __builtin_ctz(tied);
     last_key[lane] = lows[lane];
     T left = wanted;
     for (int64_t i = 0; i < count; ++i) left -= keys[kLanes * i + lane] > lows[lane] ? 1 : 0;
@@ -244,25 +227,25 @@ bool find_last(const T* keys, const int32_t* places, const TileFaces<T>& faces, 
       left -= T(1);
     }
   }
-  return tied != 0;
 }
 
-/// Makes the depths of some faces known.
+/// Makes the depths of the faces known that may reach a block.
 template <typename T>
-void know_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
-                 const TileFaces<T>& faces, int64_t count, NearestSpace<T>& space) {
+void know_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile, int block,
+                 const TileFaces<T>& faces, const BlockSets& sets, NearestSpace<T>& space) {
   int32_t unknown[kGroup];
   int waiting = 0;
   const auto place = [&] {
     if (waiting) place_depths(view, front, tile, faces, unknown, waiting, space.depths.data());
     waiting = 0;
   };
-  for (int64_t i = 0; i < count; ++i) {
-    const int32_t face = space.places[i];
-    if (space.known[face]) continue;
-    space.known[face] = 1;
-    unknown[waiting++] = face;
-    if (waiting == kGroup) place();
+  for (int64_t group = 0; group < sets.any.size(); ++group) {
+    const uint64_t set = sets.words[kWord * group + block];
+    for (uint64_t left = set & ~space.known[group]; left; left &= left - 1) {
+      unknown[waiting++] = int32_t(kWord * group + __builtin_ctzll(left));
+      if (waiting == kGroup) place();
+    }
+    space.known[group] |= set;
   }
   place();
 }
@@ -271,7 +254,7 @@ void know_depths(const SoftView<T>& view, const SoftFront& front, const Tile<T>&
 /// faces that count.
 template <bool kLinear, bool kMixed, typename T>
 bool choose_in_pack(const SoftView<T>& view, const SoftFront& front, const Tile<T>& tile,
-                    int block, int part, const TileFaces<T>& faces,
+                    int block, int part, const TileFaces<T>& faces, const BlockSets& sets,
                     NearestSpace<T>& space, TilePixels<T>& products, BlockLast<T>& last) {
   constexpr int kLanes = Pack<T>::kLanes;
   const int first = part * kLanes;
@@ -284,30 +267,48 @@ bool choose_in_pack(const SoftView<T>& view, const SoftFront& front, const Tile<
   int64_t count = 0;
   for (int64_t i = 0; i < space.reaching.size(); i += kTogether)
     list_odds<kLinear, kMixed>(tile, faces, list + i, x, y, places, odds, count, product, found);
-  const T wanted = T(view.model.faces_per_pixel);
-  if (!bits_of(less(Pack<T>(wanted), found))) {
+  const Pack<T> wanted(T(view.model.faces_per_pixel));
+  const PackMask<T> over = less(wanted, found);
+  if (!bits_of(over)) {
     store(product, products.at[block] + first);
     return false;
   }
-  know_depths(view, front, tile, faces, count, space);
-  constexpr T kInfinity = T(INFINITY);
-  const Pack<T> infinity(kInfinity), none(-kInfinity);
-  Pack<T> low = infinity, top = none;
+  know_depths(view, front, tile, block, faces, sets, space);
+  constexpr T kInfinity = T(INFINITY), kLowest = sizeof(T) == 4 ? T(-0x1.fffffep127) : T(-0x1.fffffffffffffp1023), kNone = T(0);
+  const Pack<T> infinity(kInfinity), nowhere(-kInfinity), none(kNone);
+  Pack<T> low = infinity, top = nowhere;
   for (int64_t i = 0; i < count; ++i) {
     const Pack<T> key = keys_of(faces.record(places[i]), space.depths[places[i]],
                                 load(odds + kLanes * i), x, y);
-    low = smaller(low, select(less(none, key), key, infinity));
+    low = smaller(low, select(less(nowhere, key), key, infinity));
     top = larger(top, key);
     store(key, keys + kLanes * i);
   }
-  last.ties = find_last(keys, places, faces, count, wanted, found, low, top, last.key + first,
-                        last.face + first);
-  Pack<T> p(T(1));
+  find_threshold(keys, count, wanted, top, low, found);
+  // All keys >= low count: the largest of the others tells them apart.
+  const Pack<T> least = select(over, low, Pack<T>(kLowest));
+  Pack<T> below = nowhere, p(T(1));
   for (int64_t i = 0; i < count; ++i) {
     const Pack<T> key = load(keys + kLanes * i);
-    const PackMask<T> chosen =
-        both(less(none, key), among_nearest(last, part, key, faces.record(places[i]).face));
-    p = with_face<T>(p, select(chosen, load(odds + kLanes * i), Pack<T>(T(0))));
+    const PackMask<T> other = less(key, least);
+    below = select(other, larger(below, key), below);
+    const PackMask<T> chosen = without(less(nowhere, key), other);
+    p = with_face<T>(p, select(chosen, load(odds + kLanes * i), none));
+  }
+  store(below, last.key + first);
+  for (int lane = 0; lane < kLanes; ++lane) last.face[first + lane] = -1;
+  const unsigned tied = bits_of(over) & bits_of(less(wanted, found));
+  if (tied) {
+    find_tied(tied, keys, places, faces, count, T(view.model.faces_per_pixel), low,
+              last.key + first, last.face + first);
+    last.ties = true;
+    p = Pack<T>(T(1));
+    for (int64_t i = 0; i < count; ++i) {
+      const Pack<T> key = load(keys + kLanes * i);
+      const PackMask<T> chosen =
+          both(less(nowhere, key), among_nearest(last, part, key, faces.record(places[i]).face));
+      p = with_face<T>(p, select(chosen, load(odds + kLanes * i), none));
+    }
   }
   store(p, products.at[block] + first);
   return true;
@@ -320,7 +321,7 @@ void choose_nearest(const SoftView<T>& view, const SoftFront& front, const Tile<
                     NearestSpace<T>& space, TilePixels<T>& product,
                     const TileLast<T, T, int32_t>& last) {
   space.depths.resize(faces.size());
-  space.known.zero(faces.size());
+  space.known.zero(sets.any.size());
   const auto choose =
       faces.mixed ? choose_in_pack<kLinear, true, T> : choose_in_pack<kLinear, false, T>;
   for (; blocks; blocks &= blocks - 1) {
@@ -334,7 +335,8 @@ void choose_nearest(const SoftView<T>& view, const SoftFront& front, const Tile<
     space.keys.resize(rows * Pack<T>::kLanes);
     BlockLast<T> found;
     for (int part = 0; part < kParts<T>; ++part) {
-      if (!choose(view, front, tile, block, part, faces, space, product, found)) continue;
+      if (!choose(view, front, tile, block, part, faces, sets, space, product, found))
+        continue;
       for (int lane = part * Pack<T>::kLanes; lane < (part + 1) * Pack<T>::kLanes; ++lane) {
         const int64_t place = last.place(block, lane);
         if (place < 0) continue;

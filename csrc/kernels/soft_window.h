@@ -123,7 +123,7 @@ struct BlockBox {
       out[i] = int32_t(uint32_t(smaller(larger(pixels[i] - corner[i % 2], 0), kTile - 1)) / kBlock);
   }
   bool fits_window() const {
-    return last_x - first_x < kBlock && last_y - first_y < kBlock;
+    return larger(last_x - first_x, last_y - first_y) < kBlock;
   }
   uint64_t blocks() const {
     static_assert(kBlocksX == 8, "a row is a byte");
@@ -198,10 +198,12 @@ struct GroupBoxes {
       const SoftFace& face = front.faces[numbers[smaller(i, count - 1)]];
       const BlockBox box(tile, face);
       at[i] = box;
-      if (face.sides != 3 || !box.fits_window()) continue;
-      fitting |= 1u << i;
-      columns = larger(columns, box.last_x - box.first_x + 1);
-      rows = larger(rows, box.last_y - box.first_y + 1);
+      // Without a branch, which a processor would often guess wrong.
+      const unsigned fits = unsigned(face.sides == 3) & unsigned(box.fits_window());
+      const int32_t counts = -int32_t(fits);
+      fitting |= fits << i;
+      columns = larger(columns, (box.last_x - box.first_x + 1) & counts);
+      rows = larger(rows, (box.last_y - box.first_y + 1) & counts);
     }
     fitting &= (2u << (count - 1)) - 1;
   }
