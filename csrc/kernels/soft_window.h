@@ -122,9 +122,6 @@ struct BlockBox {
     for (int i = 0; i < 4; ++i)
       out[i] = int32_t(uint32_t(smaller(larger(pixels[i] - corner[i % 2], 0), kTile - 1)) / kBlock);
   }
-  bool fits_window() const {
-    return larger(last_x - first_x, last_y - first_y) < kBlock;
-  }
   uint64_t blocks() const {
     static_assert(kBlocksX == 8, "a row is a byte");
     const uint64_t row = (uint64_t(2) << last_x) - (uint64_t(1) << first_x);
@@ -194,16 +191,20 @@ struct GroupBoxes {
 
   template <typename T>
   GroupBoxes(const SoftFront& front, const int32_t* numbers, int count, const Tile<T>& tile) {
+    int32_t three[kGroup];
     for (int i = 0; i < kGroup; ++i) {
       const SoftFace& face = front.faces[numbers[smaller(i, count - 1)]];
-      const BlockBox box(tile, face);
-      at[i] = box;
-      // Without a branch, which a processor would often guess wrong.
-      const unsigned fits = unsigned(face.sides == 3) & unsigned(box.fits_window());
-      const int32_t counts = -int32_t(fits);
-      fitting |= fits << i;
-      columns = larger(columns, (box.last_x - box.first_x + 1) & counts);
-      rows = larger(rows, (box.last_y - box.first_y + 1) & counts);
+      at[i] = BlockBox(tile, face);
+      three[i] = face.sides == 3;
+    }
+    // Without branches, which a processor would often guess wrong.
+    for (int i = 0; i < kGroup; ++i) {
+      const BlockBox& box = at[i];
+      const int32_t wide = box.last_x - box.first_x, high = box.last_y - box.first_y;
+      const int32_t fits = three[i] & int32_t(larger(wide, high) < kBlock);
+      fitting |= unsigned(fits) << i;
+      columns = larger(columns, (wide + 1) & -fits);
+      rows = larger(rows, (high + 1) & -fits);
     }
     fitting &= (2u << (count - 1)) - 1;
   }
