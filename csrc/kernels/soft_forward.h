@@ -123,17 +123,17 @@ void write_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, const 
   copy_tile(view, tile, free, args.uncovered);
 }
 
-/// Fetches the memory of a tile's part of two pictures, which is to be written soon: its rows are
-/// too short for the processor to see by itself what comes next.
-template <typename T, typename U>
-LRAST_INLINE void fetch_tile(const SoftView<T>& view, const Tile<T>& tile, const T* one,
-                             const U* other) {
+/// Fetches the memory of a tile's part of the outputs, which is to be written soon: its rows are too
+/// short for the processor to see by itself what comes next.
+template <typename T>
+LRAST_INLINE void fetch_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view,
+                             const Tile<T>& tile) {
   constexpr int kLine = 64 / int(sizeof(T));
   const int64_t origin = (view.index * view.height + tile.y) * view.width + tile.x;
   for (int y = 0; y < tile.height; ++y)
     for (int x = 0; x < tile.width; x += kLine) {
-      __builtin_prefetch(one + origin + int64_t(view.width) * y + x, 1);
-      __builtin_prefetch(other + origin + int64_t(view.width) * y + x, 1);
+      __builtin_prefetch(args.coverage + origin + int64_t(view.width) * y + x, 1);
+      __builtin_prefetch(args.uncovered + origin + int64_t(view.width) * y + x, 1);
     }
 }
 
@@ -160,7 +160,7 @@ void forward_tile(const SoftCoverageArgs<T>& args, const SoftView<T>& view, cons
   }
   list_faces(view, front, number, tile, space.faces);
   space.faces.add_nobody();
-  fetch_tile(view, tile, args.coverage, args.uncovered);
+  fetch_tile(args, view, tile);
   space.lists.resize(1);
   for (int block = 0; block < kBlocks; ++block)
     for (int i = 0; i < kBlockPixels; ++i) space.product.at[block][i] = T(1);
