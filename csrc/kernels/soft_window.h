@@ -80,8 +80,13 @@ LRAST_INLINE Pack<T> exponent_of(const Tile<T>& tile, const FaceRecord<T>& face,
   return face_exponent<kLinear, 3, T>(constants, constants.at(x, y));
 }
 // The processor looks ahead over few faces, of which each is a long chain of operations that wait for
-// each other: so many are taken side by side.
+// each other: so many are taken side by side. Fewer where fused multiply-adds are imitated, because
+// lists are filled up to such numbers.
+#if defined(__SSE4_1__) && !defined(__FMA__)
+constexpr int kTogether = 2;
+#else
 constexpr int kTogether = 4;
+#endif
 
 template <bool kLinear, int kSides, typename T, typename V>
 LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
