@@ -31,14 +31,14 @@ from lightning_rast.ops.soft_coverage import Semantics
 CASES = [(5, 128), (4, 512)]  # smallest faces of the benchmark's, and largest
 # Parts of names, first match.
 PHASES = {
-    "faces set up": ("set_up_faces", "prepare_view", "place_vertices"),
-    "sorting into tiles": ("count_in_tiles", "sort_into_tiles"),
+    "faces set up": ("set_up_faces", "prepare_view", "place_vertices", "place_keys"),
+    "sorting into tiles": ("count_in_tiles", "sort_into_tiles", "over_bands"),
     "faces placed in tiles": ("list_faces", "place_group"),
     "blocks in reach": ("look_by",),
-    "lists of blocks": ("list_blocks",),
+    "lists of blocks": ("list_blocks", "BlockSets"),
     "loop over pairs": ("multiply_blocks",),
-    "nearest chosen": ("list_keys", "list_depths", "choose_", "find_last", "count_from"),
-    "picture written": ("write_tile", "copy_tile"),
+    "nearest chosen": ("choose_", "find_threshold", "find_tied", "count_from", "_depths"),
+    "picture written": ("write_tile", "copy_tile", "clear_last"),
 }
 
 

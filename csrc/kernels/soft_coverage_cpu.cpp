@@ -15,6 +15,7 @@ template <typename T> SoftStatus forward_view(const SoftCoverageArgs<T>& args, S
   SoftFront& front = own_front;  // other threads must not resolve it themselves
   const SoftStatus status = prepare_view(view, front);
   if (status.code != SoftStatus::kOk) return status;
+  if (args.last.key) clear_last(view, args.last);
   const auto nothing = [](TileBand) {};
   const auto tile_forward = [&](int64_t tile) {
     static thread_local ForwardSpace<T> space;

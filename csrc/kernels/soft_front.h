@@ -17,6 +17,7 @@ struct TileBox { int32_t first_x, first_y, last_x, last_y; };
 /// Faces of one view; kept between calls because fresh pages are slow.
 struct SoftFront {
   Buffer<ScreenPoint> screen;   // (V,)
+  Buffer<double> keys;          // (V,): depth keys, NaN of hidden vertices; if only some faces count
   Buffer<SoftFace> faces;       // (F,)
   Buffer<TileBox> boxes;        // (F,): what sorting reads
   Buffer<int64_t> tile_begin;   // (tiles + 1,): sums of the numbers of faces
@@ -88,6 +89,18 @@ template <typename T> SoftStatus place_vertices(const SoftView<T>& view, SoftFro
     front.perspective |= front.cursor[i] > 0;
   }
   return {SoftStatus::kOk, 0, 0};
+}
+
+/// Depth keys of all vertices.
+template <typename T> void place_keys(const SoftView<T>& view, SoftFront& front) {
+  front.keys.resize(view.num_verts);
+  const int chunks = num_chunks(view.num_verts, view.threads);
+  parallel_chunks(view.num_verts, chunks, view.threads, [&](int, int64_t begin, int64_t end) {
+    for (int64_t v = begin; v < end; ++v)
+      front.keys[v] = is_hidden(front.screen[v])
+                          ? double(NAN)
+                          : depth_key(load_clip(view.verts + 4 * v), front.perspective);
+  });
 }
 
 inline int32_t farthest_corner(const ScreenPoint* screen, const int32_t* face) {
@@ -229,13 +242,34 @@ void over_tiles(const TileBox& face, int tiles_x, TileBand band, Body&& body) {
     }
 }
 
+/// The same over all tiles of a view of this many in a row; `here` is 1, or 0 for a tile that the face
+/// does not reach. Most faces reach up to 2 x 2 tiles: all four are called for, because a processor
+/// cannot guess which it will be.
+template <typename Body> LRAST_INLINE void over_all_tiles(const TileBox& face, int tiles_x, Body&& body) {
+  const int32_t more_x = face.last_x - face.first_x, more_y = face.last_y - face.first_y;
+  const int64_t tile = int64_t(face.first_y) * tiles_x + face.first_x;
+  if (uint32_t(more_x) <= 1 && uint32_t(more_y) <= 1) {
+    body(tile, int64_t(1));
+    body(tile + 1, int64_t(more_x));
+    body(tile + tiles_x, int64_t(more_y));
+    body(tile + tiles_x + 1, int64_t(more_x & more_y));
+    return;
+  }
+  for (int y = 0; y <= more_y; ++y)
+    for (int x = 0; x <= more_x; ++x) body(tile + int64_t(y) * tiles_x + x, int64_t(1));
+}
+/// Tiles beyond the last that this may call for.
+inline int64_t tiles_beyond(int tiles_x) { return tiles_x + 1; }
+
 /// Counts the faces of all tiles: front.tile_begin.
 template <typename T> void count_in_tiles(const SoftView<T>& view, SoftFront& front) {
   const int64_t num_tiles = view.num_tiles();
-  front.tile_begin.zero(num_tiles + 1);
-  for (int64_t i = 0; i < view.num_faces; ++i)
-    over_tiles(front.boxes[i], view.tiles_x(), {0, num_tiles},
-               [&](int64_t tile) { ++front.tile_begin[tile + 1]; });
+  const int tiles_x = view.tiles_x();
+  front.tile_begin.zero(num_tiles + 1 + tiles_beyond(tiles_x));
+  int64_t* const counts = front.tile_begin.data() + 1;
+  const TileBox* const boxes = front.boxes.data();
+  for (int64_t i = 0, count = view.num_faces; i < count; ++i)
+    over_all_tiles(boxes[i], tiles_x, [&](int64_t tile, int64_t here) { counts[tile] += here; });
   for (int64_t tile = 0; tile < num_tiles; ++tile)
     front.tile_begin[tile + 1] += front.tile_begin[tile];
 }
@@ -255,24 +289,38 @@ void sort_into_tiles(const SoftView<T>& view, SoftFront& front, TileBand band, b
   const int tiles_x = view.tiles_x();
   front.first_place = front.tile_begin[band.begin];
   const int64_t total = front.tile_begin[band.end] - front.first_place;
-  front.tile_faces.resize(total);
-  front.cursor.resize(band.end - band.begin);
+  const int64_t beyond = tiles_beyond(tiles_x);
+  // One place more, for the faces of tiles that they do not reach.
+  front.tile_faces.resize(total + 1);
+  front.cursor.resize(band.end - band.begin + beyond);
   for (int64_t tile = band.begin; tile < band.end; ++tile)
     front.cursor[tile - band.begin] = front.place_of(tile);
+  for (int64_t i = 0; i < beyond; ++i) front.cursor[band.end - band.begin + i] = total;
   if (for_gradient) {
     front.face_begin.resize(view.num_faces + 1);
-    front.face_places.resize(total);
+    front.face_places.resize(total + 1);
   }
+  int64_t* const cursor = front.cursor.data();
+  int32_t* const tile_faces = front.tile_faces.data();
+  const TileBox* const boxes = front.boxes.data();
   int64_t next = 0;
+  const auto put = [&](int64_t i, int64_t tile, int64_t here) {
+    const int64_t place = cursor[tile];
+    tile_faces[here ? place : total] = int32_t(i);
+    cursor[tile] = place + here;
+    if (!for_gradient) return;
+    front.face_places[next] = place;
+    next += here;
+  };
   for (int64_t i = 0; i < view.num_faces; ++i) {
     if (for_gradient) front.face_begin[i] = next;
-    over_tiles(front.boxes[i], tiles_x, band, [&](int64_t tile) {
-      const int64_t place = front.cursor[tile - band.begin]++;
-      front.tile_faces[place] = int32_t(i);
-      if (for_gradient) front.face_places[next++] = place;
-    });
+    if (band.begin == 0 && band.end == view.num_tiles())
+      over_all_tiles(boxes[i], tiles_x, [&](int64_t tile, int64_t here) { put(i, tile, here); });
+    else
+      over_tiles(boxes[i], tiles_x, band, [&](int64_t tile) { put(i, tile - band.begin, 1); });
   }
   if (for_gradient) front.face_begin[view.num_faces] = next;
+  front.tile_faces.resize(total);
 }
 
 /// Depth of a face that counts.
@@ -293,6 +341,7 @@ template <typename T> SoftStatus prepare_view(const SoftView<T>& view, SoftFront
   SoftStatus status = place_vertices(view, front);
   if (status.code == SoftStatus::kOk) status = set_up_faces(view, front);
   if (status.code == SoftStatus::kOk) count_in_tiles(view, front);
+  if (status.code == SoftStatus::kOk && view.model.faces_per_pixel > 0) place_keys(view, front);
   return status;
 }
 

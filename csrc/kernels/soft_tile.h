@@ -91,6 +91,14 @@ template <typename T> struct TileFaces {
     blocks.resize(count);
     bytes_.resize((count + kGroup) * kStride + kLine);
   }
+  /// Number of a record after the last, which counts nowhere, once add_nobody() has written it.
+  int32_t nobody() const { return int32_t(size()); }
+  void add_nobody() {
+    FaceRecord<T>& none = at(nobody());
+    memset(&none, 0, sizeof(none));
+    for (T& across_0 : none.number[2]) across_0 = T(-INFINITY);
+    none.sides = 3;
+  }
 
   static constexpr int kLine = 64;  // of a cache
   /// Bytes from one record to the next.

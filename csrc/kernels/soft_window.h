@@ -68,6 +68,26 @@ LRAST_INLINE V face_exponent(const FaceConstants<kSides, T>& face,
   return soft_exponent<kLinear>(outline_distance2<kSides>(frames.across, frames.along, half),
                                 side_of_outline<kSides>(frames.across));
 }
+/// A face's exponents at a pack of pixels; kMixed: it may have four sides.
+template <bool kLinear, bool kMixed, typename T>
+LRAST_INLINE Pack<T> exponent_of(const Tile<T>& tile, const FaceRecord<T>& face, Pack<T> x,
+                                 Pack<T> y) {
+  if (kMixed && face.sides == 4) {
+    const FaceConstants<4, T> constants(tile, face);
+    return face_exponent<kLinear, 4, T>(constants, constants.at(x, y));
+  }
+  const FaceConstants<3, T> constants(tile, face);
+  return face_exponent<kLinear, 3, T>(constants, constants.at(x, y));
+}
+// The processor looks ahead over few faces, of which each is a long chain of operations that wait for
+// each other: so many are taken side by side. Fewer where fused multiply-adds are imitated, because
+// lists are filled up to such numbers.
+#if defined(__SSE4_1__) && !defined(__FMA__)
+constexpr int kTogether = 2;
+#else
+constexpr int kTogether = 4;
+#endif
+
 template <bool kLinear, int kSides, typename T, typename V>
 LRAST_INLINE FaceChance<V> face_chance(const FaceConstants<kSides, T>& face,
                                        const SideFrames<kSides, V>& frames) {
@@ -106,9 +126,6 @@ struct BlockBox {
     int32_t* const out = &first_x;
     for (int i = 0; i < 4; ++i)
       out[i] = int32_t(uint32_t(smaller(larger(pixels[i] - corner[i % 2], 0), kTile - 1)) / kBlock);
-  }
-  bool fits_window() const {
-    return last_x - first_x < kBlock && last_y - first_y < kBlock;
   }
   uint64_t blocks() const {
     static_assert(kBlocksX == 8, "a row is a byte");
@@ -179,14 +196,20 @@ struct GroupBoxes {
 
   template <typename T>
   GroupBoxes(const SoftFront& front, const int32_t* numbers, int count, const Tile<T>& tile) {
+    int32_t three[kGroup];
     for (int i = 0; i < kGroup; ++i) {
       const SoftFace& face = front.faces[numbers[smaller(i, count - 1)]];
-      const BlockBox box(tile, face);
-      at[i] = box;
-      if (face.sides != 3 || !box.fits_window()) continue;
-      fitting |= 1u << i;
-      columns = larger(columns, box.last_x - box.first_x + 1);
-      rows = larger(rows, box.last_y - box.first_y + 1);
+      at[i] = BlockBox(tile, face);
+      three[i] = face.sides == 3;
+    }
+    // Without branches, which a processor would often guess wrong.
+    for (int i = 0; i < kGroup; ++i) {
+      const BlockBox& box = at[i];
+      const int32_t wide = box.last_x - box.first_x, high = box.last_y - box.first_y;
+      const int32_t fits = three[i] & int32_t(larger(wide, high) < kBlock);
+      fitting |= unsigned(fits) << i;
+      columns = larger(columns, (wide + 1) & -fits);
+      rows = larger(rows, (high + 1) & -fits);
     }
     fitting &= (2u << (count - 1)) - 1;
   }
