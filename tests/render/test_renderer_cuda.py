@@ -1,35 +1,14 @@
 """`Renderer` on a GPU: nothing waits for the device, so that a graph can capture it."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 import torch
 
-from lightning_rast.ops import contour_cuda
-from lightning_rast.ops._library import has_cuda
 from lightning_rast.render import Lights, Renderer, TextureMap
 from lightning_rast.scene import Camera, Mesh, icosphere
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture(autouse=True)
-def enough_room() -> Iterator[None]:
-    contour_cuda.reserve_contour_pieces(10_000)
-    yield
-    assert not contour_cuda.contour_overflowed()
-    contour_cuda.reserve_contour_pieces(0)
-
-
-@pytest.fixture
-def host_that_waits_raises() -> Iterator[Callable[[], None]]:
-    yield lambda: torch.cuda.set_sync_debug_mode("error")
-    torch.cuda.set_sync_debug_mode("default")
+pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("enough_room")]
 
 
 def scene() -> tuple[Mesh, Camera]:
@@ -40,14 +19,15 @@ def scene() -> tuple[Mesh, Camera]:
 
 
 @pytest.mark.parametrize("supersampling", [1, 2])
-def test_no_host_waits_for_the_images_or_their_gradients(host_that_waits_raises, supersampling):
+def test_no_host_waits_for_the_images_or_their_gradients(never_waiting, supersampling):
+    torch.cuda.set_sync_debug_mode("default")  # what is done once is no part of the claim
     mesh, camera = scene()
     renderer = Renderer(lights=Lights(), background=0.5, supersampling=supersampling)
     renderer(mesh, camera)  # looks at the mesh once, and loads the kernels
     verts = mesh.verts.clone().requires_grad_()
     pose = camera.world_to_view.clone().requires_grad_()
     moved = replace(camera, world_to_view=pose)
-    host_that_waits_raises()
+    torch.cuda.set_sync_debug_mode("error")
     rendering = renderer(mesh.with_verts(verts), moved)
     (rendering.color.sum() + rendering.normals.sum() + rendering.depth.sum()).backward()
     torch.cuda.set_sync_debug_mode("default")
@@ -56,13 +36,14 @@ def test_no_host_waits_for_the_images_or_their_gradients(host_that_waits_raises,
 
 
 @pytest.mark.parametrize("supersampling", [1, 2])
-def test_no_host_waits_for_textured_images(host_that_waits_raises, supersampling):
+def test_no_host_waits_for_textured_images(never_waiting, supersampling):
+    torch.cuda.set_sync_debug_mode("default")  # what is done once is no part of the claim
     mesh, camera = scene()
     texture = TextureMap(texture=torch.rand(8, 8, 3).cuda(), uv=mesh.verts[:, :2].contiguous())
     renderer = Renderer(outputs=("color",), supersampling=supersampling)
     renderer(mesh, camera, texture)
     verts = mesh.verts.clone().requires_grad_()
-    host_that_waits_raises()
+    torch.cuda.set_sync_debug_mode("error")
     renderer(mesh.with_verts(verts), camera, texture).color.sum().backward()
     torch.cuda.set_sync_debug_mode("default")
     assert verts.grad.isfinite().all()
