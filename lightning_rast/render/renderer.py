@@ -137,8 +137,10 @@ class Renderer:
         images: dict[str, Tensor] = {}
         if set(self.outputs) != {"face_idx"}:
             draw = self._antialiased if self.antialias else self._at_centres
-            images = self._mean_of_samples(draw(mesh, self._of_samples(camera), colors, verts_clip))
-        if "face_idx" in self.outputs and "face_idx" not in images:
+            images = draw(mesh, self._of_samples(camera), colors, verts_clip)
+        if "color" in images:
+            images["color"] = self._over_background(images["color"], images["coverage"])
+        if "face_idx" in self.outputs and ("face_idx" not in images or self.supersampling > 1):
             images["face_idx"] = visible_faces(verts_clip, mesh.faces, camera.image_size).face_idx
         return Rendering(**{name: images[name] for name in self.outputs})
 
@@ -149,38 +151,27 @@ class Renderer:
         height, width = camera.image_size
         return camera.resized((height * self.supersampling, width * self.supersampling))
 
-    def _mean_of_samples(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Of all but face numbers, which have none. The colour, premultiplied so far, gets its
-        background."""
-        if self.supersampling > 1:
-            images = {
-                name: _block_means(image, self.supersampling)
-                for name, image in images.items()
-                if name != "face_idx"
-            }
-        if "color" in images:
-            images["color"] = self._over_background(images["color"], images["coverage"])
-        return images
-
     def _at_centres(
         self, mesh: Mesh, camera: Camera, colors: Colors, verts_clip: Tensor
     ) -> dict[str, Tensor]:
         fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
         images = self._surface(mesh, camera, colors, verts_clip, fragments)
         images["coverage"] = (fragments.face_idx >= 0).to(verts_clip.dtype)
+        images = {name: _means(image, self.supersampling) for name, image in images.items()}
         return images | {"face_idx": fragments.face_idx}
 
     def _antialiased(
         self, mesh: Mesh, camera: Camera, colors: Colors, verts_clip: Tensor
     ) -> dict[str, Tensor]:
         coverage = contour_coverage(verts_clip, mesh.topology, camera.image_size)
+        images = {"coverage": _means(coverage, self.supersampling)}
         if set(self.outputs) <= {"coverage", "face_idx"}:
-            return {"coverage": coverage}
+            return images
         fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
         filled = fill_thin_parts(fragments, coverage, verts_clip, mesh.topology)
-        images = self._surface(mesh, camera, colors, verts_clip, filled)
-        images = _blended(images, filled, verts_clip, mesh)
-        return images | {"coverage": coverage, "face_idx": fragments.face_idx}
+        surface = self._surface(mesh, camera, colors, verts_clip, filled)
+        images |= _blended(surface, filled, verts_clip, mesh, self.supersampling)
+        return images | {"face_idx": fragments.face_idx}
 
     def _warn(self, mesh: Mesh) -> None:
         if self.antialias and mesh.verts.requires_grad:
@@ -286,22 +277,29 @@ def _depth(mesh: Mesh, camera: Camera, fragments: Fragments) -> Tensor:
 
 
 def _blended(
-    images: dict[str, Tensor], fragments: Fragments, verts_clip: Tensor, mesh: Mesh
+    images: dict[str, Tensor],
+    fragments: Fragments,
+    verts_clip: Tensor,
+    mesh: Mesh,
+    supersampling: int,
 ) -> dict[str, Tensor]:
-    """Antialiased, all in one pass, side by side as channels."""
+    """Antialiased and averaged, all in one pass, side by side as channels."""
     shape = fragments.face_idx.shape
     channels = [image.reshape(*shape, -1) for image in images.values()]
     joined = torch.cat(channels, dim=-1)
     blended = antialias(joined, fragments, verts_clip, mesh.topology, premultiplied=True)
+    blended = _means(blended, supersampling)
     parts = blended.split([image.shape[-1] for image in channels], dim=-1)
     return {
-        name: part.reshape(image.shape)
+        name: part.reshape(*part.shape[:3], *image.shape[3:])
         for (name, image), part in zip(images.items(), parts, strict=True)
     }
 
 
-def _block_means(image: Tensor, side: int) -> Tensor:
-    """(N, H side, W side, ...) to (N, H, W, ...)."""
+def _means(image: Tensor, side: int) -> Tensor:
+    """Of blocks of pixels: (N, H side, W side, ...) to (N, H, W, ...)."""
+    if side == 1:
+        return image
     channels = image.reshape(*image.shape[:3], -1).movedim(3, 1)
     means = avg_pool2d(channels, side).movedim(1, 3)
     return means.reshape(*means.shape[:3], *image.shape[3:])
