@@ -5,3 +5,4 @@ floors are imported by name.
 """
 
 __version__ = "0.1.0"
+__all__ = ["__version__"]

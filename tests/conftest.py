@@ -44,17 +44,40 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda") is None:
+        return
+    from lightning_rast.ops._library import has_cuda
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    if not has_cuda():
+        pytest.skip("built without CUDA")
+
+
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Each device that this machine and this build can use."""
-    if request.param == "cuda":
-        from lightning_rast.ops._library import has_cuda
-
-        if not torch.cuda.is_available():
-            pytest.skip("no CUDA device")
-        if not has_cuda():
-            pytest.skip("built without CUDA")
     return torch.device(request.param)
+
+
+@pytest.fixture
+def never_waiting() -> Iterator[None]:
+    """An operation that makes the host wait for the GPU raises."""
+    torch.cuda.set_sync_debug_mode("error")
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.fixture
+def enough_room() -> Iterator[None]:
+    """For the contour pieces of a test's pictures on a GPU; none may be left out."""
+    from lightning_rast.ops import contour_cuda
+
+    contour_cuda.reserve_contour_pieces(100_000)
+    yield
+    assert not contour_cuda.contour_overflowed()
+    contour_cuda.reserve_contour_pieces(0)
 
 
 @pytest.fixture(scope="session")

@@ -54,10 +54,11 @@ template <typename T> struct BlendedPixel {
   int8_t sky;     // neighbour that shows the background beyond the outline, kSky if that is 0
                   // anyway, -1 if there is none
   int8_t across;  // neighbour that shows the other side of the crossing, -1 if there is none
-  int8_t unused[6];
+  int8_t inner;   // neighbour that shows more of the pixel's own surface, -1 if there is none
+  int8_t unused[5];
   T coverage;
   T scale;        // by which weights were multiplied to make their sum `coverage`
-  T weight[9];
+  T weight[9];    // before fade()
 };
 /// A visible piece of an outline: d coverage / d edge, as TapePiece.
 template <typename T> struct OutlineSpan { int32_t edge, unused; T top, bottom; };

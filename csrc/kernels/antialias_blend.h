@@ -1,147 +1,17 @@
 // csrc/kernels/antialias_blend.h: colours of pixels that outlines and intersections pass (CPU, CUDA).
 #pragma once
-#include <string.h>
-
-#include "../core/pixel_union.h"
-#include "antialias_picture.h"
+#include "antialias_gradient.h"
+#include "antialias_sides.h"
 
 LRAST_BEGIN
-
-LRAST_HD int row_of(int neighbor) { return neighbor / 3 - 1; }
-LRAST_HD int column_of(int neighbor) { return neighbor % 3 - 1; }
-
-/// A pixel and its neighbours: the faces that they show, and the planes of those.
-template <typename View> struct PixelWindow {
-  using T = typename View::Number;
-  static constexpr int32_t kOutside = -2;
-  const View& view;
-  int row, column;
-  int32_t face[9];
-  FaceKey key[9];
-  bool known[9];
-
-  LRAST_HD PixelWindow(const View& view, int row, int column)
-      : view(view), row(row), column(column) {
-    for (int j = 0; j < 9; ++j) {
-      const int r = row + row_of(j), c = column + column_of(j);
-      const bool inside = r >= 0 && r < view.height && c >= 0 && c < view.width;
-      face[j] = inside ? view.face_at(r, c) : kOutside;
-      known[j] = false;
-    }
-  }
-  /// Plane of the face that neighbour j shows, around the centre of this pixel.
-  LRAST_HD const FaceKey& key_of(int j) {
-    if (!known[j]) {
-      key[j] = view.key_of(face[j], row, column);
-      known[j] = true;
-    }
-    return key[j];
-  }
-  LRAST_HD const T* colour(int j) const {
-    const int64_t pixel = int64_t(row + row_of(j)) * view.width + column + column_of(j);
-    return view.image + pixel * view.channels;
-  }
-};
-
-/// The middle of a piece, its key, and the normal towards the surface that ends there.
-struct PieceMiddle {
-  double x, y, key, normal_x, normal_y;  // in the pixel's own frame
-};
-
-template <typename View>
-LRAST_HD_LONG PieceMiddle middle_of(const PixelWindow<View>& window, const Piece& piece) {
-  const ContourEdge& e = window.view.edges[piece.edge];
-  const double x = 0.5 * (piece.x0 + piece.x1), y = 0.5 * (piece.y0 + piece.y1);
-  const double to_right = piece.weight > 0 ? 1.0 : -1.0;
-  return {x, y, key_on_edge(window.view, piece.edge, window.column + x, window.row + y),
-          to_right * (e.y1 - e.y0), -to_right * (e.x1 - e.x0)};
-}
-
-/// Neighbours that show the surface at an edge and what lies beyond it, or -1.
-struct PieceSides { int near, beyond; };
-
-/// A piece is visible if a pixel beyond it shows something farther away. Both colours come from the
-/// pixel that is nearest to the middle of the piece, among those whose surface, extended to there by
-/// its plane, lies at its depth, or behind it. A surface bends away at a fold, by as much as its
-/// plane falls on the way; of those in front by more, the nearest will do if there is no better.
-template <typename View>
-LRAST_HD_LONG PieceSides find_sides(PixelWindow<View>& window, const PieceMiddle& middle) {
-  constexpr double kReach = 1.3;  // px, to the centre of a pixel that stands for a side
-  constexpr double kSlack = 0.25; // px, by which a surface may be off
-  // Keys of a face parallel to the picture are equal but for rounding.
-  const double rounding = 0x1p-40 * fabs(middle.key);
-  PieceSides sides{-1, -1};
-  double near_distance = kReach, beyond_distance = kReach;
-  bool at_depth = false;
-  for (int j = 0; j < 9; ++j) {
-    if (window.face[j] < 0) continue;
-    const double dx = column_of(j) + 0.5 - middle.x, dy = row_of(j) + 0.5 - middle.y;
-    const double distance = sqrt(dx * dx + dy * dy);
-    if (distance >= kReach) continue;
-    const bool is_near = dx * middle.normal_x + dy * middle.normal_y > 0.0;
-    const FaceKey& key = window.key_of(j);
-    const double lead = key_at(key, middle.x - 0.5, middle.y - 0.5) - middle.key;
-    if (!is_near) {
-      if (!(lead < -rounding) || distance >= beyond_distance) continue;
-      beyond_distance = distance;
-      sides.beyond = j;
-      continue;
-    }
-    const double slope = sqrt(key.x * key.x + key.y * key.y);
-    const bool here = lead <= (distance + kSlack) * slope + rounding;
-    if (!(lead >= -kSlack * slope - rounding) || here < at_depth) continue;
-    if (here == at_depth && distance >= near_distance) continue;
-    at_depth = here;
-    near_distance = distance;
-    sides.near = j;
-  }
-  return sides;
-}
-
-/// The longest visible piece of the outline in a pixel.
-template <typename Chunk>
-LRAST_HD const Piece& longest_of_outline(const PixelPieces& pixel, const Chunk& chunk) {
-  double longest = -1.0;
-  int64_t found = pixel.begin;
-  for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
-    const double dy = chunk.visible[i].dy, dx = dy * chunk.pieces[i].dx_dy;
-    if (!(dx * dx + dy * dy > longest)) continue;
-    longest = dx * dx + dy * dy;
-    found = i;
-  }
-  return chunk.pieces[found];
-}
-
-/// The neighbour most nearly in direction (x, y) that shows the object, or the background; -1 if
-/// there is none.
-template <typename View>
-LRAST_HD_LONG int find_towards(const PixelWindow<View>& window, double x, double y, bool object) {
-  int found = -1;
-  double best = 0.0;
-  for (int j = 0; j < 9; ++j) {
-    if (window.face[j] == PixelWindow<View>::kOutside || (window.face[j] >= 0) != object) continue;
-    const double dx = column_of(j), dy = row_of(j);
-    const double along = (x * dx + y * dy) / sqrt(dx * dx + dy * dy);
-    if (found >= 0 && !(along > best)) continue;
-    found = j;
-    best = along;
-  }
-  return found;
-}
-
-/// The neighbour that shows the object at a piece of the outline, or -1.
-template <typename View>
-LRAST_HD int find_rim(PixelWindow<View>& window, const PieceMiddle& middle) {
-  const int near = find_sides(window, middle).near;
-  if (near >= 0) return near;
-  return window.face[kOwn] >= 0 ? kOwn : find_towards(window, middle.normal_x, middle.normal_y, true);
-}
 
 /// Borders of what is visible in a pixel, with the neighbours that show the two sides. Pieces with a
 /// side that shows nowhere are left out.
 template <typename View, typename Chunk>
 LRAST_HD void find_borders(PixelWindow<View>& window, const PixelPieces& pixel, bool outline,
                            Chunk& chunk) {
+  const Piece& longest = outline ? longest_of_outline(pixel, chunk) : longest_of(pixel, chunk);
+  const Direction inwards = across(window, longest, longest.weight > 0);
   for (int64_t i = pixel.begin; i < pixel.begin + pixel.count; ++i) {
     const Piece& piece = chunk.pieces[i];
     const double height = piece.y1 - piece.y0;
@@ -152,9 +22,13 @@ LRAST_HD void find_borders(PixelWindow<View>& window, const PixelPieces& pixel, 
     if (on_outline) {
       if (!outline) continue;
       if (pixel.count > 1 || window.face[kOwn] < 0)
-        sides.near = find_rim(window, middle_of(window, piece));
+        sides.near = find_rim(window, middle_of(window, piece), inwards);
     } else {
-      sides = find_sides(window, middle_of(window, piece));
+      sides = find_sides(window, middle_of(window, piece), inwards);
+      // Where chains of contour edges cross at an outline, there are folds of much less than a pixel.
+      const bool is_fold = !outline || sides.near != kOwn || sides.beyond < 0 ||
+                           !is_same_surface(window, kOwn, sides.beyond);
+      if (!is_fold) continue;
     }
     if (sides.near < 0 || sides.beyond < 0) continue;
     const bool near_is_right = piece.weight > 0;
@@ -213,14 +87,25 @@ LRAST_HD double weigh_neighbors(PixelWindow<View>& window, const PixelPieces* pi
   double scale = one_rim ? 0.0 : scale_weights(weight, coverage);
   if (scale > 0.0) return scale;
   int rim = kOwn;
-  if (!object)
-    rim = one_rim && chunk.borders.size() > 0
-              ? smaller(chunk.borders[0].left, chunk.borders[0].right)
-              : find_rim(window, middle_of(window, longest_of_outline(*pixel, chunk)));
+  if (!object && one_rim && chunk.borders.size() > 0) {
+    rim = smaller(chunk.borders[0].left, chunk.borders[0].right);
+  } else if (!object) {
+    const Piece& piece = longest_of_outline(*pixel, chunk);
+    rim = find_rim(window, middle_of(window, piece), across(window, piece, piece.weight > 0));
+  }
   for (int j = 0; j < 9; ++j) weight[j] = 0.0;
   if (rim >= 0) weight[rim] = coverage;
   chunk.borders.clear();
   return rim >= 0 ? 1.0 : 0.0;
+}
+
+/// Of the weights, how much of each neighbour's colour shows.
+LRAST_HD void share_out(const double* weight, int inner, double* share) {
+  for (int j = 0; j < 9; ++j) share[j] = weight[j];
+  if (inner < 0) return;
+  const Fade of_own = fade(weight[kOwn]);
+  share[kOwn] = of_own.own;
+  share[inner] += of_own.inner;
 }
 
 template <typename View>
@@ -341,9 +226,12 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
     scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
     if (scale == 0.0) return chunk.faces.resize(num_crossings);
   }
+  // Intersections are left alone: there, other surfaces look like a continuation.
+  const bool fades = object && !crossing && weight[kOwn] > 0.0 && weight[kOwn] < 1.0;
+  const int inner = fades ? find_inner(window, pixel, sky >= 0, chunk) : -1;
   double share[kSky + 1] = {};
   if (only >= 0) share[only] = coverage;
-  else for (int j = 0; j < kSky; ++j) share[j] = weight[j];
+  else share_out(weight, inner, share);
   if (sky >= 0) share[sky] += 1.0 - coverage;
   if (view.out) write_colour(window, share, view.out + index * view.channels);
   if (!view.record) return;
@@ -352,6 +240,7 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
   blended.pixel = int32_t(index);
   blended.sky = int8_t(sky);
   blended.across = int8_t(chunk.faces.size() > num_crossings ? crossing->across : -1);
+  blended.inner = int8_t(inner);
   blended.coverage = T(coverage);
   blended.scale = T(scale);
   for (int j = 0; j < 9; ++j) blended.weight[j] = T(weight[j]);

@@ -16,6 +16,19 @@ LRAST_HD const T* pixel_colour(const T* image, int64_t pixel, int width, int cha
   return image + (pixel + (neighbor / 3 - 1) * int64_t(width) + (neighbor % 3 - 1)) * channels;
 }
 
+/// Colours of a pixel's own surface, of which `weight` is visible. A border through the centre leaves
+/// half of a pixel: there the colour at the centre must have faded out for that of the neighbour
+/// farther inside, because a pixel whose centre is hidden has only that. A picture that jumped there
+/// would have a gradient that misses the jumps.
+struct Fade { double own, inner, d_own, d_inner; };
+
+LRAST_HD Fade fade(double weight) {
+  if (weight <= 0.5) return {0.0, weight, 0.0, 1.0};
+  if (weight >= 1.0) return {weight, 0.0, 1.0, 0.0};
+  const double own = weight * (2.0 * weight - 1.0);
+  return {own, weight - own, 4.0 * weight - 1.0, 2.0 - 4.0 * weight};
+}
+
 template <typename T>
 LRAST_HD_LONG PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, const T* image,
                                    const T* grad_out, const BlendedPixel<T>& pixel) {
@@ -23,11 +36,15 @@ LRAST_HD_LONG PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, co
   double along[9], mean = 0.0;  // grad . colour of each neighbour
   for (int j = 0; j < 9; ++j) {
     along[j] = 0.0;
-    if (pixel.weight[j] == T(0) && j != pixel.sky) continue;
+    if (pixel.weight[j] == T(0) && j != pixel.sky && j != pixel.inner) continue;
     const T* const colour = pixel_colour(image, pixel.pixel, args.width, args.num_channels, j);
     for (int c = 0; c < args.num_channels; ++c) along[j] += double(grad[c]) * double(colour[c]);
-    mean += along[j] * (pixel.weight[j] / pixel.coverage);
   }
+  if (pixel.inner >= 0) {
+    const Fade of_own = fade(pixel.weight[kOwn]);
+    along[kOwn] = of_own.d_own * along[kOwn] + of_own.d_inner * along[pixel.inner];
+  }
+  for (int j = 0; j < 9; ++j) mean += along[j] * (pixel.weight[j] / pixel.coverage);
   PixelGrads out;
   for (int j = 0; j < 9; ++j)
     out.weight[j] = pixel.weight[j] > T(0) ? pixel.scale * (along[j] - mean) : 0.0;
@@ -38,7 +55,10 @@ LRAST_HD_LONG PixelGrads grads_of_pixel(const AntialiasBackwardArgs<T>& args, co
 
 /// How much of neighbour j's colour a blended pixel shows.
 template <typename T> LRAST_HD double share_of(const BlendedPixel<T>& pixel, int j) {
-  return pixel.weight[j] + (j == pixel.sky ? 1.0 - pixel.coverage : 0.0);
+  double share = pixel.weight[j] + (j == pixel.sky ? 1.0 - pixel.coverage : 0.0);
+  if (pixel.inner < 0 || (j != kOwn && j != pixel.inner)) return share;
+  const Fade of_own = fade(pixel.weight[kOwn]);
+  return j == kOwn ? of_own.own + (share - pixel.weight[kOwn]) : share + of_own.inner;
 }
 
 /// Calls visit(vert, gradient) for what a screen gradient at a contour edge's end means for the

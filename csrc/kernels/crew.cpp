@@ -1,7 +1,7 @@
 // csrc/kernels/crew.cpp
 // Not OpenMP: a team of its threads starts and ends together, so that a call waits for a thread to
-// wake up although its work is done (0.05 to 0.1 ms, as much as a gradient takes), a child of fork()
-// hangs, and macOS has none. docs/decisions/threads.md
+// wake up although its work is done (at times as long as a gradient takes), a child of fork() hangs,
+// and macOS has none. docs/decisions/threads.md
 #include "crew.h"
 
 #include <signal.h>
@@ -24,8 +24,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // How long a member that has no more to do looks for the next call before it sleeps, and the caller
-// for the end of the others' last tasks. Calls of a training step follow each other in less, and
-// waking up takes half as long. Meanwhile the core is anybody's.
+// for the end of the others' last tasks. Calls of a training step follow each other in less.
+// Meanwhile the core is anybody's.
 constexpr std::chrono::microseconds kLinger(200), kPatience(50);
 
 // One word tells it all: the number of the call, seats that are free in it, members at work.

@@ -71,12 +71,18 @@ def cosine_rows() -> list[list[object]]:
 
 
 def channel_rows() -> list[list[object]]:
-    """The same by what the picture shows: "cosine, ratio of lengths"."""
-    rows: list[list[object]] = [["scene", "faces", "colour", "masks", "depth", "normals"]]
+    """The same by what the picture shows: "cosine, ratio of lengths". Last, normals with several
+    antialiased samples per pixel."""
+    kinds = ["colour", "masks", "depth", "normals", "normals, 2 x 2", "normals, 4 x 4"]
+    rows: list[list[object]] = [["scene", "faces", *kinds]]
     for name, make in antialias_channels.SCENES.items():
         for level in (4, 6):
             parts = make(level)
-            found = antialias_channels.cosines(parts, 48, count=16, samples=24)
-            cells = [f"{cosine:.3f}, {ratio:.2f}" for cosine, ratio in found.values()]
+            found, *supersampled = (
+                antialias_channels.cosines(parts, 48, count=16, samples=24, finer=finer)
+                for finer in (1, 2, 4)
+            )
+            pairs = [*found.values(), *(finer["normals"] for finer in supersampled)]
+            cells = [f"{cosine:.3f}, {ratio:.2f}" for cosine, ratio in pairs]
             rows.append([name, len(parts.faces), *cells])
     return rows

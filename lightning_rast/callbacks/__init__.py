@@ -18,3 +18,24 @@ from lightning_rast.callbacks.scalar_layout import ScalarLayout as ScalarLayout
 from lightning_rast.callbacks.scalars import Scalars as Scalars
 from lightning_rast.callbacks.turntable import Turntable as Turntable
 from lightning_rast.callbacks.viewer import Viewer as Viewer
+
+__all__ = [
+    "AtomicCheckpointIO",
+    "CheckpointSaver",
+    "Completion",
+    "Divergence",
+    "Evaluation",
+    "FinalScores",
+    "Images",
+    "MeshExport",
+    "MeshLog",
+    "Metrics",
+    "ProgressDisplay",
+    "ReportPage",
+    "RunText",
+    "ScalarLayout",
+    "Scalars",
+    "Turntable",
+    "Viewer",
+    "opened_logger",
+]

@@ -11,7 +11,9 @@ from lightning_rast.module import ReconstructionModule
 
 
 class Evaluation(pl.Callback):
-    """Mean and least IoU (`box_iou`) over the training and the held-out views, not downscaled.
+    """Mean and least IoU (`box_iou`) over the training and the held-out views.
+
+    At the full size that is trained on, whatever the pyramid's level; image files may be larger.
 
     Written as scalars, and kept in `trainer.callback_metrics` for others to show.
     """

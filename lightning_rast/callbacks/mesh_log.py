@@ -1,6 +1,7 @@
 """The mesh, to be turned around in TensorBoard's Mesh tab."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytorch_lightning as pl
@@ -19,6 +20,7 @@ from lightning_rast.callbacks.event_file import add_summary, event_writer
 from lightning_rast.callbacks.moments import is_due
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 from lightning_rast.scene import Mesh
+from lightning_rast.scene.upwards import turn_from_y, upwards
 
 # The viewer keeps vertex numbers in 16 bits: beyond that it connects the wrong vertices.
 MAX_VERTS = 65_536
@@ -30,7 +32,8 @@ class MeshLog(pl.Callback):
     """The 3D mesh: at the start, every n steps, and at the end.
 
     Every event holds all vertices and faces (1 MB for 41,000 vertices), so n should be large.
-    What the viewer cannot show is logged as a coarser copy.
+    What the viewer cannot show is logged as a coarser copy. It takes y for up: what is up in most
+    of the training images is turned there, in what is logged alone.
     """
 
     def __init__(self, *, every_n_steps: int) -> None:
@@ -54,15 +57,21 @@ class MeshLog(pl.Callback):
     @outlives_write_failure
     def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writer = event_writer(trainer)
-        module, _ = parts(trainer, pl_module)
+        module, datamodule = parts(trainer, pl_module)
         if writer is None or len(module.faces) == 0:
             return
         mesh = module.mesh()
         shown = clustered(mesh, max_verts=MAX_VERTS)
         text = description(mesh, shown)
-        add_summary(writer, _summary(shown, text), step=trainer.global_step)
+        up = upwards(datamodule.train_views.cameras.to_opengl())
+        add_summary(writer, _summary(_upright(shown, up), text), step=trainer.global_step)
         if shown.num_faces != mesh.num_faces:  # the Mesh tab shows no descriptions
             writer.add_text(_TAG, text, trainer.global_step)
+
+
+def _upright(mesh: Mesh, up: Sequence[float]) -> Mesh:
+    """What has `up` upwards, turned so that y is."""
+    return mesh.with_verts((mesh.verts.double() @ turn_from_y(up)).to(mesh.verts.dtype))
 
 
 def description(mesh: Mesh, shown: Mesh) -> str:

@@ -1,5 +1,6 @@
 """Shows how far training is and how well it fits."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -20,15 +21,15 @@ _SECONDS_BETWEEN_DRAWINGS = 0.25
 _MARKS, _SECONDS_BETWEEN_MARKS = 12, 0.25
 _NUM_PLAIN_LINES, _SECONDS_BETWEEN_LINES = 10, 60.0
 _BAR_PARTS = 1000
-_LEAST_WIDTH = 100  # of a terminal, for all that there is to tell beside the bar
+_LEAST_BAR = 12  # columns, beside what there is to tell
 
 
 class ProgressDisplay(pl.Callback):
     """A bar with step, loss, IoU and time left on a terminal; elsewhere a line every tenth, and
     every minute where a tenth takes longer.
 
-    IoU is the held-out views' mean, as last measured; the training views' if there are no
-    others.
+    IoU is the held-out views' mean, as last measured, in the size that is trained on (which may
+    be less than that of the files); the training views' if there are no others.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -126,29 +127,41 @@ class ProgressDisplay(pl.Callback):
             self._bar.stop()
             self._bar = None
 
-    def _iou(self, trainer: pl.Trainer) -> list[str]:
+    def _iou(self, trainer: pl.Trainer, *, with_size: bool = True) -> list[str]:
         """The newest IoU in words, if there is one."""
+        _, datamodule = parts(trainer, trainer.lightning_module)
+        size = f" at {max(datamodule.train_views.image_size)} px" if with_size else ""
         for name, words in (("heldout", "held-out IoU"), ("train", "IoU")):
             iou = trainer.callback_metrics.get(f"{name}/iou_mean")
             if iou is not None:
-                return [f"{words} {float(iou):.4f}"]
+                return [f"{words} {float(iou):.4f}{size}"]
         return []
 
     def _status(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> str:
+        """All that there is to tell, or as much of it as has room beside the bar."""
+        room = math.inf if self._bar is None else self.console.width - _LEAST_BAR
+        texts = ("  ".join(self._told(trainer, outputs, left_out)) for left_out in range(4))
+        shorter = ""
+        for shorter in texts:
+            if len(shorter) <= room:
+                break
+        return shorter
+
+    def _told(self, trainer: pl.Trainer, outputs: Mapping[str, Any], left_out: int) -> list[str]:
+        """left_out: 1 the loss, 2 the time of a step as well, 3 what size the IoU is at as well."""
         module, _ = parts(trainer, trainer.lightning_module)
         step = trainer.global_step
-        is_narrow = self._bar is not None and self.console.width < _LEAST_WIDTH
         found = [module.place]
-        if "loss" in outputs and not is_narrow:
+        if "loss" in outputs and left_out < 1:
             found.append(f"loss {float(outputs['loss'].detach()):.2e}")
-        found.extend(self._iou(trainer))
+        found.extend(self._iou(trainer, with_size=left_out < 3))
         began, first_step, first_progress = self._marks[0]
         spent = time.perf_counter() - began
-        if step > first_step and not is_narrow:
+        if step > first_step and left_out < 2:
             found.append(f"{1e3 * spent / (step - first_step):.3g} ms/step")
         if (gained := module.progress - first_progress) > 0:
             found.append(f"{duration(spent / gained * (1 - module.progress))} left")
-        return "  ".join(found)
+        return found
 
 
 def duration(seconds: float) -> str:

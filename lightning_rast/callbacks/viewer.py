@@ -146,11 +146,12 @@ class Viewer(pl.Callback):
 
 def _status(trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any) -> str:
     """In Markdown."""
-    module, _ = parts(trainer, pl_module)
+    module, datamodule = parts(trainer, pl_module)
+    size = max(datamodule.train_views.image_size)
     lines = [module.place, f"{len(module.verts):,} vertices, {len(module.faces):,} faces"]
     if outputs and "loss" in outputs:
         lines.append(f"loss {float(outputs['loss'].detach()):.2e}")
     for name, words in (("heldout", "held-out IoU"), ("train", "training IoU")):
         if (iou := trainer.callback_metrics.get(f"{name}/iou_mean")) is not None:
-            lines.append(f"{words} {float(iou):.4f}")
+            lines.append(f"{words} {float(iou):.4f} at {size} px")
     return "  \n".join(lines)

@@ -14,3 +14,17 @@ from lightning_rast.data.synthetic import synthetic_views as synthetic_views
 from lightning_rast.data.synthetic import view_directions as view_directions
 from lightning_rast.data.views import Views as Views
 from lightning_rast.data.views import split_held_out as split_held_out
+
+__all__ = [
+    "Views",
+    "ViewsError",
+    "fitted_sphere",
+    "load_mask_views",
+    "load_views",
+    "orbit_cameras",
+    "read_calibration",
+    "recognise",
+    "split_held_out",
+    "synthetic_views",
+    "view_directions",
+]

@@ -19,3 +19,24 @@ from lightning_rast.evaluation.surfaces import compare_surfaces as compare_surfa
 from lightning_rast.evaluation.surfaces import distances_to_surface as distances_to_surface
 from lightning_rast.evaluation.surfaces import surface_samples as surface_samples
 from lightning_rast.evaluation.volumes import volume_iou as volume_iou
+
+__all__ = [
+    "Scores",
+    "SeenScores",
+    "Spread",
+    "SurfaceScores",
+    "better_hull",
+    "chamfer_l1",
+    "compare_seen",
+    "compare_surfaces",
+    "distances_to_surface",
+    "folds",
+    "native_ious",
+    "score_mesh",
+    "silhouettes_of",
+    "spreads",
+    "surface_samples",
+    "times_seen",
+    "view_ious",
+    "volume_iou",
+]

@@ -31,3 +31,29 @@ from lightning_rast.ops.thin_parts import fill_thin_parts as fill_thin_parts
 from lightning_rast.ops.transform import transform_points as transform_points
 from lightning_rast.ops.visible_faces import VisibleFaces as VisibleFaces
 from lightning_rast.ops.visible_faces import visible_faces as visible_faces
+
+__all__ = [
+    "ContourCapacityWarning",
+    "ContourPieces",
+    "Fragments",
+    "LightningRastWarning",
+    "SoftColors",
+    "VisibleFaces",
+    "antialias",
+    "contour_coverage",
+    "contour_overflowed",
+    "contour_pieces",
+    "cpu_isa",
+    "fill_thin_parts",
+    "fragment_derivatives",
+    "interpolate",
+    "mark_antialiased",
+    "mask_distance",
+    "rasterize",
+    "reserve_contour_pieces",
+    "sample_texture",
+    "soft_colors",
+    "soft_coverage",
+    "transform_points",
+    "visible_faces",
+]

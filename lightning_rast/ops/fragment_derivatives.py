@@ -79,7 +79,8 @@ def _rows(table: Tensor, index: Tensor) -> Tensor:
     Indexing would do, but torch sums its gradient in an order that depends on the threads.
     """
     numbers = torch.arange(table.shape[-2], dtype=torch.int32, device=table.device)
-    first = table.new_tensor((1.0, 0.0, 0.0)).expand(*index.shape, 3)
+    # (1, 0, 0), made by the device: copying numbers from the host would make it wait.
+    first = torch.eye(1, 3, dtype=table.dtype, device=table.device).expand(*index.shape, 3)
     same = numbers[:, None].expand(-1, 3)
     return torch.ops.lightning_rast.interpolate(table, same, index, first)
 

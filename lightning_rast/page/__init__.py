@@ -9,3 +9,15 @@ from lightning_rast.page.gather import gathered as gathered
 from lightning_rast.page.gather import read_metrics as read_metrics
 from lightning_rast.page.page import page_html as page_html
 from lightning_rast.page.page import written_page as written_page
+
+__all__ = [
+    "Baseline",
+    "Curves",
+    "Facts",
+    "gathered",
+    "page_html",
+    "read_curves",
+    "read_metrics",
+    "scored_views",
+    "written_page",
+]

@@ -20,6 +20,24 @@ if TYPE_CHECKING:
     from lightning_rast.render.silhouette import render_silhouettes as render_silhouettes
     from lightning_rast.render.turntable import turntable_cameras as turntable_cameras
 
+__all__ = [
+    "AssetColors",
+    "CoverageModel",
+    "Lights",
+    "Paint",
+    "Renderer",
+    "Rendering",
+    "TextureMap",
+    "coverage_model",
+    "linear_from_srgb",
+    "render_silhouettes",
+    "save_gif",
+    "save_png",
+    "shaded_preview",
+    "srgb_from_linear",
+    "turntable_cameras",
+]
+
 # `python -m lightning_rast.render` imports this file first: with PyTorch, which takes seconds, even
 # --help would be slow. So names are looked up when they are used.
 _HOMES = {

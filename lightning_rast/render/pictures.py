@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float, Int32, UInt8, UInt16
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from lightning_rast.render.options import CLAY, Color
 from lightning_rast.render.paint import Paint
@@ -38,10 +37,15 @@ def shaded_preview(
     Raises:
         ValueError: a vertex is not finite.
     """
-    renderer = Renderer(outputs=("coverage", "color"), shading="creased", albedo=albedo_of(color))
+    renderer = Renderer(
+        outputs=("coverage", "color"),
+        shading="creased",
+        albedo=albedo_of(color),
+        supersampling=2,
+    )
     height, width = camera.image_size
     frames = np.full((len(camera), height, width, 3), 255, dtype=np.uint8)
-    for views, rendering in supersampled(renderer, mesh, camera, 2):
+    for views, rendering in in_groups(renderer, mesh, camera):
         frames[views] = color_pictures(rendering, background=WHITE)
     return frames
 
@@ -52,27 +56,16 @@ def albedo_of(color: Color) -> Color:
     return red, green, blue
 
 
-def supersampled(
-    renderer: Renderer, mesh: Mesh, camera: Camera, factor: int, colors: Paint | None = None
+def in_groups(
+    renderer: Renderer, mesh: Mesh, camera: Camera, colors: Paint | None = None
 ) -> Iterator[tuple[slice, Rendering]]:
-    """Some views at a time: which, and their images averaged over `factor` x `factor` samples.
-
-    The face numbers of several samples have no average: those need a factor of 1.
-    """
+    """What the renderer makes, some views at a time so that memory suffices: which, and images."""
     height, width = camera.image_size
-    at_once = max(1, _SAMPLES_AT_ONCE // (height * width * factor**2))
-    larger = camera.resized((height * factor, width * factor))
+    at_once = max(1, _SAMPLES_AT_ONCE // (height * width * renderer.supersampling**2))
     for start in range(0, len(camera), at_once):
         views = slice(start, min(start + at_once, len(camera)))
         with torch.no_grad():
-            rendering = renderer(mesh, larger[views], colors)
-        if factor > 1:
-            images = {
-                name: _averaged(image, factor)
-                for name, image in vars(rendering).items()
-                if image is not None
-            }
-            rendering = Rendering(**images)
+            rendering = renderer(mesh, camera[views], colors)
         yield views, rendering
 
 
@@ -219,9 +212,3 @@ def _write(path: Path, save: Callable[[Path], None]) -> None:
         os.replace(unfinished, path)  # noqa: PTH105
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _averaged(image: Tensor, factor: int) -> Tensor:
-    channels = image.reshape(*image.shape[:3], -1).movedim(3, 1)
-    averaged = avg_pool2d(channels, factor).movedim(1, 3)
-    return averaged if image.ndim == 4 else averaged[..., 0]

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from lightning_rast.ops import (
     Fragments,
@@ -16,6 +17,7 @@ from lightning_rast.ops import (
     fill_thin_parts,
     interpolate,
     rasterize,
+    visible_faces,
 )
 from lightning_rast.ops.advice import warn_about_inside_out, warn_about_seams
 from lightning_rast.render.paint import Paint
@@ -34,18 +36,20 @@ class Rendering:
     """Images of N views, row 0 at the top; None where not asked for.
 
     coverage: how much of the pixel the mesh covers, 0..1; of an image that is not antialiased,
-        whether it covers the centre: 0 or 1.
+        whether it covers the centre: 0 or 1, or how many of several samples it covers.
     depth: distance from the camera along its optical axis (z in view coordinates), in world units,
         of perspective and orthographic cameras alike; 0 on the background.
     normals: of length 1, in the world's frame, on the side that the faces' winding says, even
-        where the other one is seen; 0 on the background.
+        where the other one is seen; 0 on the background. Means of several are shorter where the
+        surface turns within the pixel.
     color: linear (`srgb_from_linear` makes it fit for a file).
     face_idx: the face that is seen at the pixel's centre, -1 where there is none. No gradient.
         Parts too thin to hit a centre have none.
 
-    Where outlines are antialiased, a pixel holds the surface's depth, normal or colour times
-    `coverage`, plus the background times the rest, and depth and normals divided by `coverage` are
-    the surface's own again: also where a part or a gap is too thin for a pixel's centre to hit it.
+    Where outlines are antialiased or samples averaged, a pixel holds the surface's depth, normal or
+    colour times `coverage`, plus the background times the rest, and depth and normals divided by
+    `coverage` are the surface's own again, of several samples their mean: antialiased, also where a
+    part or a gap is too thin for a pixel's centre to hit it.
     """
 
     coverage: Float[Tensor, "N H W"] | None = None
@@ -72,9 +76,14 @@ class Renderer:
     albedo: linear colour of the surface where a call brings none.
     background: of `color`, linear: one number per channel, or one for all. With 0 the image is
         premultiplied by `coverage`, ready to be put over another.
+    supersampling: every pixel is the mean of so many samples in each direction, antialiased or not,
+        and so are gradients; time and memory grow with the square. `face_idx` stays that of the
+        pixel's centre, and antialiased coverage, which is exact, keeps its value. For losses on
+        normals or lit colours: near outlines these turn so fast that the gradient of a single
+        sample is a guess.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or `supersampling` is not a whole number of at least 1.
     """
 
     outputs: tuple[Output, ...] = OUTPUTS
@@ -85,6 +94,7 @@ class Renderer:
     antialias: bool = True
     albedo: tuple[float, ...] = (0.7, 0.7, 0.7)
     background: float | tuple[float, ...] = 0.0
+    supersampling: int = 1
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.outputs if name not in OUTPUTS]
@@ -98,6 +108,11 @@ class Renderer:
         if self.weighting not in weightings:
             raise ValueError(
                 f"weighting must be one of {', '.join(weightings)}; got {self.weighting!r}"
+            )
+        if type(self.supersampling) is not int or self.supersampling < 1:
+            raise ValueError(
+                "supersampling must be a whole number of at least 1, of samples per pixel and "
+                f"side; got {self.supersampling!r}"
             )
 
     def __call__(
@@ -118,41 +133,54 @@ class Renderer:
             ValueError: a shape or device does not fit, or a vertex is not finite on the screen.
         """
         self._warn(mesh)
-        images = (self._averaged if self.antialias else self._at_centres)(mesh, camera, colors)
+        verts_clip = camera.world_to_clip(mesh.verts)
+        images: dict[str, Tensor] = {}
+        if set(self.outputs) != {"face_idx"}:
+            draw = self._antialiased if self.antialias else self._at_centres
+            images = self._mean_of_samples(draw(mesh, self._of_samples(camera), colors, verts_clip))
+        if "face_idx" in self.outputs and "face_idx" not in images:
+            images["face_idx"] = visible_faces(verts_clip, mesh.faces, camera.image_size).face_idx
         return Rendering(**{name: images[name] for name in self.outputs})
 
-    def _at_centres(
-        self, mesh: Mesh, camera: Camera, colors: Tensor | Paint | None
-    ) -> dict[str, Tensor]:
-        verts_clip = camera.world_to_clip(mesh.verts)
-        fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
-        coverage = (fragments.face_idx >= 0).to(verts_clip.dtype)
-        images = self._surface(mesh, camera, colors, verts_clip, fragments)
-        if "color" in images:
-            images["color"] = self._over_background(images["color"], coverage)
-        return images | {"coverage": coverage, "face_idx": fragments.face_idx}
+    def _of_samples(self, camera: Camera) -> Camera:
+        """Whose pixels are the samples."""
+        if self.supersampling == 1:
+            return camera
+        height, width = camera.image_size
+        return camera.resized((height * self.supersampling, width * self.supersampling))
 
-    def _averaged(
-        self, mesh: Mesh, camera: Camera, colors: Tensor | Paint | None
-    ) -> dict[str, Tensor]:
-        verts_clip = camera.world_to_clip(mesh.verts)
-        wanted = set(self.outputs)
-        images: dict[str, Tensor] = {}
-        if wanted != {"face_idx"}:
-            images["coverage"] = contour_coverage(verts_clip, mesh.topology, camera.image_size)
-        if wanted == {"coverage"}:
-            return images
-        fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
-        images["face_idx"] = fragments.face_idx
-        if wanted <= {"coverage", "face_idx"}:
-            return images
-        coverage = images["coverage"]
-        fragments = fill_thin_parts(fragments, coverage, verts_clip, mesh.topology)
-        surface = self._surface(mesh, camera, colors, verts_clip, fragments)
-        images |= _antialiased(surface, fragments, verts_clip, mesh)
+    def _mean_of_samples(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Of all but face numbers, which have none. The colour, premultiplied so far, gets its
+        background."""
+        if self.supersampling > 1:
+            images = {
+                name: _block_means(image, self.supersampling)
+                for name, image in images.items()
+                if name != "face_idx"
+            }
         if "color" in images:
-            images["color"] = self._over_background(images["color"], coverage)
+            images["color"] = self._over_background(images["color"], images["coverage"])
         return images
+
+    def _at_centres(
+        self, mesh: Mesh, camera: Camera, colors: Colors, verts_clip: Tensor
+    ) -> dict[str, Tensor]:
+        fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
+        images = self._surface(mesh, camera, colors, verts_clip, fragments)
+        images["coverage"] = (fragments.face_idx >= 0).to(verts_clip.dtype)
+        return images | {"face_idx": fragments.face_idx}
+
+    def _antialiased(
+        self, mesh: Mesh, camera: Camera, colors: Colors, verts_clip: Tensor
+    ) -> dict[str, Tensor]:
+        coverage = contour_coverage(verts_clip, mesh.topology, camera.image_size)
+        if set(self.outputs) <= {"coverage", "face_idx"}:
+            return {"coverage": coverage}
+        fragments = rasterize(verts_clip, mesh.faces, camera.image_size)
+        filled = fill_thin_parts(fragments, coverage, verts_clip, mesh.topology)
+        images = self._surface(mesh, camera, colors, verts_clip, filled)
+        images = _blended(images, filled, verts_clip, mesh)
+        return images | {"coverage": coverage, "face_idx": fragments.face_idx}
 
     def _warn(self, mesh: Mesh) -> None:
         if self.antialias and mesh.verts.requires_grad:
@@ -257,10 +285,10 @@ def _depth(mesh: Mesh, camera: Camera, fragments: Fragments) -> Tensor:
     return interpolate(z, mesh.faces, fragments)[..., 0]
 
 
-def _antialiased(
+def _blended(
     images: dict[str, Tensor], fragments: Fragments, verts_clip: Tensor, mesh: Mesh
 ) -> dict[str, Tensor]:
-    """All images in one pass, side by side as channels."""
+    """Antialiased, all in one pass, side by side as channels."""
     shape = fragments.face_idx.shape
     channels = [image.reshape(*shape, -1) for image in images.values()]
     joined = torch.cat(channels, dim=-1)
@@ -270,3 +298,10 @@ def _antialiased(
         name: part.reshape(image.shape)
         for (name, image), part in zip(images.items(), parts, strict=True)
     }
+
+
+def _block_means(image: Tensor, side: int) -> Tensor:
+    """(N, H side, W side, ...) to (N, H, W, ...)."""
+    channels = image.reshape(*image.shape[:3], -1).movedim(3, 1)
+    means = avg_pool2d(channels, side).movedim(1, 3)
+    return means.reshape(*means.shape[:3], *image.shape[3:])

@@ -11,6 +11,7 @@ from torch import Tensor
 from lightning_rast.render.options import UpAxis
 from lightning_rast.scene import Camera, Mesh
 from lightning_rast.scene.projection import look_at_rotation
+from lightning_rast.scene.upwards import turn_from_y
 
 _FILL = 0.94  # of the image's height or width, by the object
 # Of the object's radius: no closer, however small it looks from there.
@@ -86,7 +87,7 @@ def _directions(
     level = torch.ones_like(azimuth)
     outwards = torch.stack((flat * sine, steep * level, flat * cosine), dim=1)
     upwards = torch.stack((-steep * sine, flat * level, -steep * cosine), dim=1)
-    turn = _turn_from_y(_direction(up))
+    turn = turn_from_y(_direction(up))
     return outwards @ turn.mT, upwards @ turn.mT
 
 
@@ -99,21 +100,6 @@ def _direction(up: UpAxis | Sequence[float]) -> Sequence[float]:
         raise ValueError(
             f"turntable_cameras: up must be one of x, y, z, -x, -y, -z or three numbers, got {up!r}"
         )
+    if not 0 < math.hypot(*up) < math.inf:
+        raise ValueError(f"turntable_cameras: up must be a direction, got {list(up)}")
     return up
-
-
-def _turn_from_y(direction: Sequence[float]) -> Float[Tensor, "3 3"]:
-    """The rotation that takes y there the short way; about x where there is none."""
-    up = torch.tensor([float(each) for each in direction], dtype=torch.float64, device="cpu")
-    length = float(up.norm())
-    if not 0 < length < math.inf:
-        raise ValueError(f"turntable_cameras: up must be a direction, got {list(direction)}")
-    x, y, z = (up / length).tolist()
-    if y < -1 + 1e-9:
-        return torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64, device="cpu"))
-    rows = [
-        [1 - x * x / (1 + y), x, -x * z / (1 + y)],
-        [-x, y, -z],
-        [-x * z / (1 + y), z, 1 - z * z / (1 + y)],
-    ]
-    return torch.tensor(rows, dtype=torch.float64, device="cpu")

@@ -22,19 +22,21 @@ from lightning_rast.render.pictures import (
     contact_sheet,
     depth_pictures,
     face_pictures,
+    in_groups,
     normals_pictures,
     present,
     save_gif,
     save_png,
     sheet_size,
-    supersampled,
     thumbnail,
 )
 from lightning_rast.render.renderer import OUTPUTS, Renderer, Rendering
 from lightning_rast.render.turntable import turntable_cameras
 from lightning_rast.scene import Asset, Camera, Mesh, MeshFileError, load_asset, load_mesh
+from lightning_rast.scene.appearance import see_through_parts
 
 _SMALLEST, _LARGEST = 1e-12, 1e15  # of a mesh's longest side
+_MOST_NAMES = 5
 # Averages over several samples per pixel; the others are what is at the pixels' centres.
 _AVERAGED, _SAMPLED = ("color", "normals", "coverage"), ("depth", "face_idx")
 
@@ -98,7 +100,24 @@ def _asset(path: Path, options: TurntableOptions) -> Asset:
     asset = load_asset(path)
     if not asset.has_appearance and asset.notes:
         return replace(asset, notes=(*asset.notes, "the file has no colours: drawn in clay"))
-    return asset
+    return replace(asset, notes=(*asset.notes, *_opacity_notes(asset)))
+
+
+def _opacity_notes(asset: Asset) -> list[str]:
+    try:
+        materials = see_through_parts(asset)
+    except ValueError:
+        return []  # its colours are refused, with the reason
+    kinds = {"MASK": "cut out", "BLEND": "blended"}
+    names = [
+        f"{material.name or 'one without a name'} ({kinds[material.alpha_mode]})"
+        for material in materials
+    ]
+    if not names:
+        return []
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return [f"see-through materials are drawn opaque, in masks and depths too: {shown}{more}"]
 
 
 def _write(asset: Asset, cameras: Camera, folder: Path, options: TurntableOptions) -> None:
@@ -142,9 +161,9 @@ def _pictures(
             shading=options.shading,
             albedo=albedo_of(options.color or CLAY),
             antialias=is_averaged,
+            supersampling=options.supersampling if is_averaged else 1,
         )
-        factor = options.supersampling if is_averaged else 1
-        for views, rendering in supersampled(renderer, mesh, cameras, factor, colors):
+        for views, rendering in in_groups(renderer, mesh, cameras, colors):
             for name in wanted:
                 encoded = _encoded(name, rendering, options.background, depth_range)
                 for view, picture in enumerate(encoded, start=views.start):

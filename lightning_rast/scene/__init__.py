@@ -31,3 +31,35 @@ from lightning_rast.scene.report import MeshReport as MeshReport
 from lightning_rast.scene.report import mesh_report as mesh_report
 from lightning_rast.scene.topology import Topology as Topology
 from lightning_rast.scene.topology_report import TopologyReport as TopologyReport
+
+__all__ = [
+    "Asset",
+    "Camera",
+    "ComponentReport",
+    "Exported",
+    "Material",
+    "Mesh",
+    "MeshFileError",
+    "MeshReport",
+    "PixelCenters",
+    "Texture",
+    "Topology",
+    "TopologyReport",
+    "count_self_intersections",
+    "cube",
+    "cut_apart",
+    "cylinder",
+    "export_mesh",
+    "flipped_faces",
+    "grid",
+    "icosphere",
+    "load_asset",
+    "load_mesh",
+    "mesh_report",
+    "quad",
+    "save_mesh",
+    "screen_from_ndc",
+    "self_intersections",
+    "torus",
+    "with_vertex_colors",
+]

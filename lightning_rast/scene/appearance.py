@@ -64,6 +64,27 @@ def parts_of(asset: Asset) -> list[tuple[Material, np.ndarray]]:
     return [(asset.materials[k], np.flatnonzero(index == k)) for k in np.unique(index).tolist()]
 
 
+def see_through_parts(asset: Asset) -> list[Material]:
+    """Materials in use through which something may be seen: what their alpha mode makes of the
+    least alpha of their colour, their texture and the corners of their faces.
+
+    Raises:
+        ValueError: a texture cannot be decoded.
+    """
+    found = []
+    for material, faces in parts_of(asset):
+        if material.alpha_mode == "OPAQUE":
+            continue
+        alpha = material.color[3]
+        if asset.colors is not None:
+            alpha *= float(asset.colors[torch.from_numpy(faces), :, 3].min())
+        if material.texture is not None and asset.uvs is not None:
+            alpha *= int(material.texture.pixels()[..., 3].min()) / 255
+        if alpha < (material.alpha_cutoff if material.alpha_mode == "MASK" else 1):
+            found.append(material)
+    return found
+
+
 def flat_colors(asset: Asset) -> np.ndarray | None:
     """(F, 3, 4) in sRGB: what is shown at the corners, textures included; None if all is white.
 

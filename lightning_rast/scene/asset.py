@@ -41,12 +41,14 @@ class Material:
     """color: red, green, blue in sRGB, and alpha, 0..1. A texture is multiplied with it.
 
     alpha_mode: as glTF says it: OPAQUE, MASK or BLEND.
+    alpha_cutoff: of MASK; where alpha is less, nothing is there.
     """
 
     name: str = ""
     color: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     texture: Texture | None = None
     alpha_mode: str = "OPAQUE"
+    alpha_cutoff: float = 0.5
     is_double_sided: bool = True
 
 

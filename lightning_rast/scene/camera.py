@@ -280,9 +280,9 @@ class Camera:
         Each axis scales on its own, so a change of aspect ratio stretches the picture.
         """
         check_image_size(image_size)
-        scale = self.K.new_tensor(
-            [image_size[1] / self.image_size[1], image_size[0] / self.image_size[0], 1.0]
-        )
+        factors = (image_size[1] / self.image_size[1], image_size[0] / self.image_size[0], 1.0)
+        # Filled in by the device: copying numbers from the host would make it wait.
+        scale = torch.stack([self.K.new_full((), factor) for factor in factors])
         return replace(self, K=scale[:, None] * self.K, image_size=image_size)
 
     def crop(self, top: int, left: int, image_size: tuple[int, int]) -> "Camera":

@@ -140,6 +140,8 @@ class GlbWriter:
             entry["name"] = material.name
         if material.alpha_mode != "OPAQUE":
             entry["alphaMode"] = material.alpha_mode
+        if material.alpha_mode == "MASK" and material.alpha_cutoff != 0.5:
+            entry["alphaCutoff"] = material.alpha_cutoff
         if material.is_double_sided:
             entry["doubleSided"] = True
         entries = self._header.setdefault("materials", [])

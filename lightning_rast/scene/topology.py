@@ -17,6 +17,11 @@ from lightning_rast.scene.topology_report import TopologyReport
 _MAX_FACES = 2**30 - 1
 _MAX_VERTS = 2**31 - 1
 
+_NOT_COMPILED = (
+    "how many edges a mesh has depends on its faces' values, which torch.compile cannot trace: "
+    "touch mesh.topology (or call Topology.from_faces) once before what is compiled"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Topology:
@@ -61,6 +66,9 @@ class Topology:
         Raises:
             ValueError: `faces` has another shape or type, or an index outside [0, num_verts).
         """
+        if torch.compiler.is_dynamo_compiling():
+            # With fullgraph=True an error, which quotes this; without, what it would be anyway.
+            torch._dynamo.graph_break(msg=_NOT_COMPILED)
         check_faces(faces, num_verts)
         faces = faces.detach().to(torch.int64)
         tail = faces.reshape(-1)

@@ -1,5 +1,8 @@
 """Which way is up in the world, as far as images tell."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -30,3 +33,19 @@ def upwards(camera_to_world: Float[Tensor, "N 4 4"]) -> list[float]:
     if abs(unit[axis]) > _NEARLY:
         unit = np.eye(3)[axis] * np.sign(unit[axis])
     return [round(float(x), 6) for x in unit]
+
+
+def turn_from_y(up: Sequence[float]) -> Float[Tensor, "3 3"]:
+    """The rotation that takes y to a direction the short way; about x where there is none.
+
+    `points @ turn` stands upright what has `up` upwards. In double, on the CPU.
+    """
+    x, y, z = (float(each) / math.hypot(*up) for each in up)
+    if y < -1 + 1e-9:
+        return torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64, device="cpu"))
+    rows = [
+        [1 - x * x / (1 + y), x, -x * z / (1 + y)],
+        [-x, y, -z],
+        [-x * z / (1 + y), z, 1 - z * z / (1 + y)],
+    ]
+    return torch.tensor(rows, dtype=torch.float64, device="cpu")

@@ -224,14 +224,28 @@ def test_a_mesh_beyond_the_viewers_limit_is_written_coarser_and_says_so(tmp_path
     assert "mesh/result/text_summary" in events.Tags()["tensors"]
 
 
-def test_what_is_up_in_the_images_is_up_in_the_turntable(tmp_path, monkeypatch):
-    fit = Fit(tmp_path)
+def with_world_on_its_side(fit):
+    """What was y, and up in the images, is x."""
     views = fit.datamodule.train_views
-    # The world lies on its side: what was y is x.
     turn = torch.eye(4, dtype=torch.float64)
     turn[:2, :2] = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
     cameras = replace(views.cameras, world_to_view=views.cameras.world_to_view @ turn)
     fit.datamodule.train_views = replace(views, cameras=cameras)
+    return fit
+
+
+def test_what_is_up_in_the_images_is_up_in_the_logged_mesh(tmp_path):
+    start = icosphere(1, radius=0.5, center=(0.3, 0.0, 0.1))
+    fit = with_world_on_its_side(Fit(tmp_path, start=start))
+    fit.run(MeshLog(every_n_steps=0), stop_at=1)
+    verts, faces = mesh_arrays(fit.events(), 0)
+    x, y, z = start.verts.numpy().T
+    np.testing.assert_allclose(verts, np.stack((-y, x, z), axis=1), atol=1e-7)
+    np.testing.assert_array_equal(faces, start.faces.numpy())
+
+
+def test_what_is_up_in_the_images_is_up_in_the_turntable(tmp_path, monkeypatch):
+    fit = with_world_on_its_side(Fit(tmp_path))
     asked = []
 
     def noted(*args, up, **kwargs):

@@ -7,6 +7,7 @@ import pytest
 
 from lightning_rast.callbacks import Evaluation, ProgressDisplay, progress
 from lightning_rast.callbacks.progress import duration
+from lightning_rast.pyramid_module import PyramidModule
 from tests.callbacks.problem import STEPS, Fit
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -32,15 +33,16 @@ def test_without_a_terminal_there_is_a_plain_line_for_every_tenth(tmp_path, show
     lines = show(io.StringIO(), Evaluation(every_n_steps=1)).splitlines()
     steps = [int(found[1]) for line in lines if (found := re.search(r"step +(\d+)/20 ", line))]
     assert steps == list(range(2, STEPS + 1, 2))
-    assert all(re.search(r"held-out IoU 0\.\d{4}  .* \d+:\d\d left$", line) for line in lines[:-2])
+    words = r"held-out IoU 0\.\d{4} at 24 px  .* \d+:\d\d left$"
+    assert all(re.search(words, line) for line in lines[:-2])
     assert not re.search(r"[\x1b\r]", "".join(lines))
     assert lines[-2].endswith(str(tmp_path))
-    assert re.match(r"held-out IoU 0\.\d{4}; ", lines[-1])
+    assert re.match(r"held-out IoU 0\.\d{4} at 24 px; ", lines[-1])
 
 
 def test_without_held_out_views_the_training_iou_is_shown(show):
     output = show(io.StringIO(), Evaluation(every_n_steps=1), held_out=False)
-    assert re.search(r"  IoU 0\.\d{4}", output)
+    assert re.search(r"  IoU 0\.\d{4} at 24 px", output)
     assert "held-out" not in output
 
 
@@ -64,16 +66,44 @@ def test_a_slow_training_says_something_between_two_tenths(show, monkeypatch):
     assert sum(" %  step " in line for line in lines) == STEPS
 
 
-@pytest.mark.parametrize("columns", [60, 140])
-def test_on_a_terminal_there_is_a_bar_that_fits(show, monkeypatch, columns):
+def last_status(output):
+    """The bar, as it is drawn last, and what stands beside it."""
+    return re.findall(r"[^\r\n]*left", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "\r", output))[-1]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+@pytest.mark.parametrize("place", ["", ", rung 11 of 11 (0.0125), polish"])
+def test_on_a_terminal_there_is_a_bar_that_fits(show, monkeypatch, columns, place):
+    whole = PyramidModule.place.fget
+    monkeypatch.setattr(
+        PyramidModule, "place", property(lambda module: whole(module) + place[: columns - 58])
+    )
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "xterm")
     output = show(Terminal(), Evaluation(every_n_steps=1))
-    last = re.findall(r"[^\r\n]*left", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "\r", output))[-1]
+    last = last_status(output)
     assert f"step {STEPS}/{STEPS}" in output
     assert "━" in output
     assert "…" not in output
     assert len(last) <= columns
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (60, ["IoU"]),
+        (72, ["IoU", "at 24 px"]),
+        (84, ["IoU", "at 24 px", "ms/step"]),
+        (120, ["IoU", "at 24 px", "ms/step", "loss"]),
+    ],
+)
+def test_what_has_no_room_beside_the_bar_is_left_out_the_loss_first(
+    show, monkeypatch, columns, told
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    last = last_status(show(Terminal(), Evaluation(every_n_steps=1)))
+    assert [word for word in ("IoU", "at 24 px", "ms/step", "loss") if word in last] == told
 
 
 def test_an_error_gives_the_terminal_back(show, monkeypatch):

@@ -70,7 +70,7 @@ class _Pretence(TorchFunctionMode):
             _watch.refuse(func.__name__)
             return args[0].clone() if func == Tensor.cpu else func(*args, **kwargs)
         to_gpu = any(map(_is_gpu, (*args[1:], *kwargs.values())))
-        if to_gpu and func in _FROM_HOST:
+        if (to_gpu and func in _FROM_HOST) or (func == Tensor.new_tensor and _is_marked(args[0])):
             _watch.refuse(func.__name__)
         if func == Tensor.cuda or (func == Tensor.to and to_gpu):
             if not _is_marked(args[0]):

@@ -86,7 +86,9 @@ def painted(parts: Parts, verts: Tensor) -> Tensor:
     return torch.cat([color[:, None], masks, depth[:, None], normals], dim=1)
 
 
-def cosines(parts: Parts, size: int, *, count: int, samples: int) -> dict[str, tuple[float, float]]:
+def cosines(
+    parts: Parts, size: int, *, count: int, samples: int, finer: int = 1
+) -> dict[str, tuple[float, float]]:
     """Of each kind of channel: cosine between derivatives of the truth and of `antialias`, along
     `count` fields, and the ratio of their lengths."""
     truth, ours = derivatives_by_channel(
@@ -98,6 +100,7 @@ def cosines(parts: Parts, size: int, *, count: int, samples: int) -> dict[str, t
         count=count,
         samples=samples,
         premultiplied=True,
+        finer=finer,
     )
     widths = {"color": 1, "masks": int(parts.part.max()) + 1, "depth": 1, "normals": 3}
     kinds = zip(*(of.split([*widths.values()], dim=1) for of in (truth, ours)), strict=True)

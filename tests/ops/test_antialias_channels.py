@@ -14,8 +14,8 @@ of_levels = pytest.mark.parametrize(
 
 
 @functools.cache
-def measured(name: str, level: int) -> dict[str, tuple[float, float]]:
-    return cosines(SCENES[name](level), SIZE, count=6, samples=16)
+def measured(name: str, level: int, finer: int = 1) -> dict[str, tuple[float, float]]:
+    return cosines(SCENES[name](level), SIZE, count=6, samples=16, finer=finer)
 
 
 @of_levels
@@ -32,5 +32,13 @@ def test_gradients_point_where_differences_do(name: str, level: int, kind: str):
 def test_gradients_of_normals_point_there_roughly(name: str, level: int):
     # Towards an outline normals turn ever faster; a pixel's centre is one sample of that.
     cosine, ratio = measured(name, level)["normals"]
-    assert cosine > 0.85
-    assert 1 < ratio < 2
+    assert cosine > 0.92
+    assert 0.9 < ratio < 1.4
+
+
+@of_levels
+@of_scenes
+def test_gradients_of_normals_of_four_samples_point_where_differences_do(name: str, level: int):
+    cosine, ratio = measured(name, level, 2)["normals"]
+    assert cosine > 0.97
+    assert 0.9 < ratio < 1.15

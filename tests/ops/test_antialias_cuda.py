@@ -5,41 +5,18 @@ for accesses out of bounds, and with `--tool racecheck`, `initcheck` or `syncche
 shared memory, uninitialised reads and misused barriers. All should report no error.
 """
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import Fragments, antialias, contour_cuda
-from lightning_rast.ops._library import has_cuda
+from lightning_rast.ops import Fragments, antialias
 from lightning_rast.ops.antialias import _topology_tensors
 from tests.ops.antialias_gpu_cases import MESHES, Case, pictured, views
 from tests.ops.column_weights import column_weights
 from tests.ops.contour_soups import near_clipped_soup, tied_soup
 from tests.ops.contour_views import seen_from
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture(autouse=True)
-def enough_room() -> Iterator[None]:
-    contour_cuda.reserve_contour_pieces(100_000)
-    yield
-    assert not contour_cuda.contour_overflowed()
-    contour_cuda.reserve_contour_pieces(0)
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
+pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("enough_room")]
 
 
 def on_gpu(case: Case) -> Case:

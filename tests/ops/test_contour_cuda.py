@@ -6,43 +6,21 @@ shared memory, uninitialised reads and misused barriers. All should report no er
 """
 
 import warnings
-from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
 from lightning_rast.ops import contour_coverage, contour_cuda
-from lightning_rast.ops._library import has_cuda
 from lightning_rast.scene import Topology
 from tests.ops.column_weights import column_weights
 from tests.ops.contour_meshes import Surface, bumpy_sphere, crumpled_sheet, noisy_sphere, torus
 from tests.ops.contour_soups import near_clipped_soup, tied_soup
 from tests.ops.contour_views import seen_from
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
+pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("enough_room")]
 
 IMAGE_SIZE = (48, 52)
-
-
-@pytest.fixture(autouse=True)
-def enough_room() -> Iterator[None]:
-    contour_cuda.reserve_contour_pieces(100_000)
-    yield
-    assert not contour_cuda.contour_overflowed()
-    contour_cuda.reserve_contour_pieces(0)
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
 
 
 def views(mesh: Surface, num_views: int = 3) -> Tensor:

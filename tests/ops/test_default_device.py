@@ -10,41 +10,24 @@ from PIL import Image
 from torch import Tensor
 
 from lightning_rast.ops import (
-    antialias,
     contour_coverage,
     contour_pieces,
     fill_thin_parts,
-    fragment_derivatives,
-    interpolate,
     rasterize,
-    soft_coverage,
     transform_points,
 )
 from lightning_rast.ops.surface import level_surface
 from lightning_rast.ops.voxelize import winding_numbers
 from lightning_rast.render import AssetColors
 from lightning_rast.scene import Asset, Material, Texture, cube
-from tests.ops.contour_meshes import icosphere
-from tests.ops.contour_views import seen_from
+from tests.ops.operator_table import MATRICES, MESH, OPERATORS, SIZE, VERTS
 
-MESH = icosphere(1)
-VERTS = seen_from(MESH.verts)
-SIZE = (12, 14)
-FRAGMENTS = rasterize(VERTS, MESH.faces, SIZE)
-IMAGE = torch.rand(1, *SIZE, 2, dtype=torch.float64)
 COVERAGE = contour_coverage(VERTS, MESH.topology, SIZE)
-MATRICES = torch.eye(4, dtype=torch.float64)[None]
-
-DIFFERENTIABLE: dict[str, Callable[[Tensor], Tensor]] = {
-    "contour_coverage": lambda verts: contour_coverage(verts, MESH.topology, SIZE),
-    "soft_coverage": lambda verts: soft_coverage(verts, MESH.faces, SIZE, sigma=0.7),
-    "rasterize": lambda verts: rasterize(verts, MESH.faces, SIZE).depth,
-    "interpolate": lambda verts: interpolate(verts, MESH.faces, FRAGMENTS),
-    "fragment_derivatives": lambda verts: fragment_derivatives(verts, MESH.faces, FRAGMENTS)[0],
-    "antialias": lambda verts: antialias(IMAGE, FRAGMENTS, verts, MESH.topology),
+DIFFERENTIABLE = OPERATORS | {
     "fill_thin_parts": lambda verts: (
         fill_thin_parts(rasterize(verts, MESH.faces, SIZE), COVERAGE, verts, MESH.topology).depth
     ),
+    # With a gradient to the matrices as well.
     "transform_points": lambda verts: transform_points(verts[0, :, :3], MATRICES * verts[0, 0, 3]),
 }
 

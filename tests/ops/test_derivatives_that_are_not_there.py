@@ -8,38 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from lightning_rast.ops import (
-    antialias,
-    contour_coverage,
-    fragment_derivatives,
-    interpolate,
-    rasterize,
-    soft_colors,
-    soft_coverage,
-    transform_points,
-)
-from tests.ops.contour_meshes import icosphere
-from tests.ops.contour_views import seen_from
+from tests.ops.operator_table import OPERATORS, VERTS
 
-MESH = icosphere(1)
-VERTS = seen_from(MESH.verts)
-SIZE = (12, 14)
-FRAGMENTS = rasterize(VERTS, MESH.faces, SIZE)
-IMAGE = torch.rand(1, *SIZE, 2, dtype=torch.float64)
-MATRICES = torch.eye(4, dtype=torch.float64)[None]
-
-OPERATORS: dict[str, Callable[[Tensor], Tensor]] = {
-    "contour_coverage": lambda verts: contour_coverage(verts, MESH.topology, SIZE),
-    "soft_coverage": lambda verts: soft_coverage(verts, MESH.faces, SIZE, sigma=0.7),
-    "soft_colors": lambda verts: (
-        soft_colors(verts, MESH.faces, torch.ones(42, 1).double(), SIZE, sigma=0.7, gamma=0.1).image
-    ),
-    "rasterize": lambda verts: rasterize(verts, MESH.faces, SIZE).depth,
-    "interpolate": lambda verts: interpolate(verts, MESH.faces, FRAGMENTS),
-    "fragment_derivatives": lambda verts: fragment_derivatives(verts, MESH.faces, FRAGMENTS)[0],
-    "antialias": lambda verts: antialias(IMAGE, FRAGMENTS, verts, MESH.topology),
-    "transform_points": lambda verts: transform_points(verts[..., :3], MATRICES),
-}
 named = pytest.mark.parametrize(("name", "operator"), OPERATORS.items(), ids=OPERATORS)
 
 

@@ -5,7 +5,6 @@ looks for accesses out of bounds, and with `--tool racecheck`, `initcheck` or `s
 in shared memory, uninitialised reads and misused barriers. All should report no error.
 """
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -13,22 +12,9 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import interpolate
-from lightning_rast.ops._library import has_cuda
 from tests.ops.interpolate_gpu_cases import SHAPES, Case, case
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
+pytestmark = pytest.mark.cuda
 
 
 def on_gpu(case: Case) -> Case:

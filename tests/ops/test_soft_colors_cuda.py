@@ -5,7 +5,6 @@ looks for accesses out of bounds, and with `--tool racecheck`, `initcheck` or `s
 in shared memory, uninitialised reads and misused barriers. All should report no error.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,25 +12,12 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import soft_colors
-from lightning_rast.ops._library import has_cuda
 from tests.ops.column_weights import column_weights
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
 from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
+pytestmark = pytest.mark.cuda
 
 
 def corner_colors(scene: Scene, num_channels: int = 3) -> Tensor:

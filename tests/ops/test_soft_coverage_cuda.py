@@ -5,34 +5,19 @@ looks for accesses out of bounds, and with `--tool racecheck`, `initcheck` or `s
 in shared memory, uninitialised reads and misused barriers. All should report no error.
 """
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
-from lightning_rast.ops._library import has_cuda
 from tests.ops.column_weights import column_weights
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
 from tests.ops.soft_scenes import SCENES, Scene, options
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
+pytestmark = pytest.mark.cuda
 
 KINDS = [("pixel", 50), ("softras", 50), ("pytorch3d", 1), ("pytorch3d", 4), ("pytorch3d", 50)]
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
 
 
 def outputs(scene: Scene, semantics: str, faces_per_pixel: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,5 @@
 """`fill_thin_parts` and `visible_faces` on a GPU: against the CPU, without stalls."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -9,36 +7,14 @@ from torch import Tensor
 from lightning_rast.ops import (
     Fragments,
     contour_coverage,
-    contour_cuda,
     fill_thin_parts,
     rasterize,
     visible_faces,
 )
-from lightning_rast.ops._library import has_cuda
 from lightning_rast.scene import Topology
 from tests.ops.contour_soups import Soup, near_clipped_soup, needle_soup, tied_soup
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture(autouse=True)
-def enough_room() -> Iterator[None]:
-    contour_cuda.reserve_contour_pieces(50_000)
-    yield
-    assert not contour_cuda.contour_overflowed()
-    contour_cuda.reserve_contour_pieces(0)
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
+pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("enough_room")]
 
 
 def filled(verts_clip: Tensor, topology: Topology, image_size: tuple[int, int]) -> Fragments:

@@ -1,27 +1,12 @@
 """`transform_points` on a GPU: against the CPU, repeatable, without stalls."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
 from lightning_rast.ops import transform_points
-from lightning_rast.ops._library import has_cuda
 from tests.ops.transform_cases import case, outputs
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
+pytestmark = pytest.mark.cuda
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["f32", "f64"])

@@ -93,8 +93,6 @@ def test_two_factorisations_smooth_with_the_same_bits(sphere):
 
 @pytest.mark.cuda
 def test_cuda_descends_where_the_cpu_does(sphere):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     values = torch.randn(sphere.num_verts, 3)
     topology = sphere.topology
     expected = stiff_smoother(topology, smoothing=4.0, bending=3.0)(values)

@@ -7,25 +7,12 @@ import torch
 from torch import Tensor
 
 from lightning_rast.losses.image import silhouette_l2
-from lightning_rast.ops import contour_coverage, contour_cuda
-from lightning_rast.ops._library import has_cuda
+from lightning_rast.ops import contour_coverage
 from lightning_rast.optim import AdamUniform, Smoother
 from lightning_rast.scene import Camera, Topology
 from tests.ops.contour_meshes import icosphere
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture(autouse=True)
-def enough_room() -> Iterator[None]:
-    contour_cuda.reserve_contour_pieces(10_000)
-    yield
-    assert not contour_cuda.contour_overflowed()
-    contour_cuda.reserve_contour_pieces(0)
+pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("enough_room")]
 
 
 @pytest.fixture

@@ -40,10 +40,12 @@ def derivatives_by_channel(
     count: int,
     samples: int,
     premultiplied: bool = False,
+    finer: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """The same of each channel `(count, C)`; `paint(verts)` gives attributes `(V, C)`.
 
-    Central differences of equal steps, small against a pixel and large against a sample.
+    Central differences of equal steps, small against a pixel and large against a sample. Ours is of
+    the mean of `finer x finer` antialiased pixels for each.
     """
     from lightning_rast.ops import antialias, interpolate, rasterize
     from lightning_rast.scene import Topology
@@ -61,10 +63,11 @@ def derivatives_by_channel(
         truth.append((ahead - behind) / (2 * step))
     leaf = verts.clone().requires_grad_()
     verts_clip = project(leaf)
-    fragments = rasterize(verts_clip, faces, (size, size))
+    fragments = rasterize(verts_clip, faces, (finer * size, finer * size))
     image = interpolate(paint(leaf), faces, fragments)
     topology = Topology.from_faces(faces, len(verts))
     smooth = antialias(image, fragments, verts_clip, topology, premultiplied=premultiplied)[0]
+    smooth = smooth.reshape(size, finer, size, finer, -1).mean(dim=(1, 3))
     ours = [
         (fields * torch.autograd.grad(channel, leaf, retain_graph=True)[0]).sum(dim=(1, 2))
         for channel in (smooth * weights).sum(dim=(0, 1))

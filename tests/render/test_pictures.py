@@ -26,9 +26,9 @@ from lightning_rast.render.pictures import (
     contact_sheet,
     depth_pictures,
     face_pictures,
+    in_groups,
     normals_pictures,
     sheet_size,
-    supersampled,
     thumbnail,
 )
 from lightning_rast.scene import Camera, Mesh, cube, grid, icosphere, torus
@@ -96,17 +96,6 @@ def test_many_views_are_rendered_in_groups(monkeypatch):
     np.testing.assert_array_equal(shaded_preview(mesh, camera), at_once)
 
 
-def test_supersampling_averages():
-    mesh, camera = torus(16, 8), turntable_cameras(torus(16, 8), 2, image_size=(20, 30))
-    renderer = Renderer(outputs=("color", "coverage"))
-    [(views, small)] = supersampled(renderer, mesh, camera, 2)
-    large = renderer(mesh, camera.resized((40, 60)))
-    assert views == slice(0, 2)
-    for name, image in (("color", small.color), ("coverage", small.coverage[..., None])):
-        blocks = getattr(large, name).reshape(2, 20, 2, 30, 2, -1)
-        torch.testing.assert_close(image, blocks.mean(dim=(2, 4)))
-
-
 def test_light_blends_with_the_background_before_it_is_coded():
     half = Rendering(coverage=torch.tensor([[[0.0, 0.5, 1]]]), color=torch.zeros(1, 1, 3, 3))
     grey = color_pictures(half, background=(1, 1, 1))[0, 0, :, 0]
@@ -116,7 +105,7 @@ def test_light_blends_with_the_background_before_it_is_coded():
 def test_a_transparent_picture_on_white_is_the_one_painted_on_white():
     mesh = cube()
     camera = turntable_cameras(mesh, 2, image_size=(30, 30))
-    [(_, rendering)] = supersampled(Renderer(), mesh, camera, 1)
+    [(_, rendering)] = in_groups(Renderer(), mesh, camera)
     rgba = color_pictures(rendering, background=None)
     alpha = rgba[..., 3:] / 255
     linear = linear_from_srgb(torch.from_numpy(rgba[..., :3] / 255)).numpy()

@@ -11,7 +11,7 @@ import torch
 from lightning_rast.render import Renderer
 from lightning_rast.scene import Camera, icosphere
 
-mesh, renderer = icosphere(2), Renderer()
+mesh, renderer = icosphere(2), Renderer(supersampling=SUPERSAMPLING)
 assert mesh.topology.is_closed  # known before, since building it is no part of a graph
 camera = Camera.look_at([[0, 0, 3.0], [3, 1, 0]], fov_deg=40, image_size=(24, 32))
 
@@ -30,6 +30,8 @@ torch.testing.assert_close(found[1], found[0])
 
 
 @pytest.mark.slow
-def test_it_compiles_as_one_graph():
+@pytest.mark.parametrize("supersampling", [1, 2])
+def test_it_compiles_as_one_graph(supersampling):
     # In a process of its own: dynamo cannot trace the checks of shapes that tests switch on.
-    subprocess.run([sys.executable, "-c", COMPILED], check=True, cwd=Path(__file__).parents[2])
+    script = COMPILED.replace("SUPERSAMPLING", str(supersampling))
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])

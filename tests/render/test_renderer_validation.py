@@ -24,6 +24,13 @@ def test_unknown_names_are_refused(unchecked):
         Renderer(weighting="mean")
 
 
+@pytest.mark.parametrize("supersampling", [0, -2, 1.5, 2.0, True, "2", None])
+def test_a_supersampling_that_is_no_whole_number_of_at_least_1_is_refused(supersampling, unchecked):
+    message = f"supersampling must be a whole number of at least 1, .*; got {supersampling!r}"
+    with pytest.raises(ValueError, match=message):
+        Renderer(supersampling=supersampling)
+
+
 def test_a_background_of_another_number_of_channels_is_refused():
     with pytest.raises(ValueError, match="background has 2 channels, the colours 3"):
         Renderer(background=(0.0, 1.0))(cube(), PERSPECTIVE)

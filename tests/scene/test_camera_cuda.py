@@ -1,26 +1,11 @@
 """Cameras on a GPU."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
-from lightning_rast.ops._library import has_cuda
 from lightning_rast.scene import Camera
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-    pytest.mark.skipif(not has_cuda(), reason="built without CUDA"),
-]
-
-
-@pytest.fixture
-def never_waiting() -> Iterator[None]:
-    """An operation that makes the host wait for the GPU raises."""
-    torch.cuda.set_sync_debug_mode("error")
-    yield
-    torch.cuda.set_sync_debug_mode("default")
+pytestmark = pytest.mark.cuda
 
 
 @pytest.mark.parametrize("orthographic", [False, True])

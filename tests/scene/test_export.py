@@ -141,6 +141,14 @@ def test_trimesh_sees_the_texture_where_it_is(tmp_path: Path, suffix: str):
     np.testing.assert_array_equal(pixels, asset.materials[0].texture.pixels())
 
 
+def test_the_cut_off_of_a_mask_comes_back(tmp_path: Path):
+    leaf = Material(name="leaf", alpha_mode="MASK", alpha_cutoff=0.25)
+    asset = Asset(mesh=cube(), material_idx=torch.zeros(12).int(), materials=(leaf,))
+    export_mesh(asset, tmp_path / "box.glb")
+    (loaded,) = load_asset(tmp_path / "box.glb").materials
+    assert (loaded.alpha_mode, loaded.alpha_cutoff) == ("MASK", 0.25)
+
+
 @pytest.mark.parametrize("suffix", [".obj", ".glb"])
 def test_materials_come_back(tmp_path: Path, suffix: str):
     export_mesh(two_materials(), tmp_path / f"box{suffix}")
@@ -150,6 +158,7 @@ def test_materials_come_back(tmp_path: Path, suffix: str):
     for material, expected in zip(loaded.materials, two_materials().materials, strict=True):
         assert material.color == pytest.approx(expected.color, abs=1e-6)
         assert material.alpha_mode == expected.alpha_mode
+        assert material.alpha_cutoff == expected.alpha_cutoff
     red = loaded.mesh.face_normals[loaded.material_idx == 0].sum(dim=0)
     expected_red = cube().face_normals[:6].sum(dim=0)
     torch.testing.assert_close(red, expected_red)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_rast.scene import Topology, cube, cylinder, grid, icosphere, torus
+from lightning_rast.scene import Mesh, Topology, cube, cylinder, grid, icosphere, torus
 
 
 def topology_of(*faces: tuple[int, int, int], num_verts: int = 0) -> Topology:
@@ -262,3 +262,30 @@ def test_tables_that_kernels_must_not_read_are_refused(change, message: str):
 def test_incidences_that_do_not_exist_are_refused(change, message: str):
     with pytest.raises(ValueError, match=message):
         replace(topology_of((0, 1, 2), (0, 2, 3)), **change)
+
+
+def edge_lengths(mesh: Mesh):
+    a, b = mesh.verts[mesh.topology.edge_verts.long()].unbind(1)
+    return (a - b).norm(dim=1)
+
+
+def untouched(mesh: Mesh) -> Mesh:
+    return Mesh(mesh.verts, mesh.faces)
+
+
+def test_a_topology_first_touched_in_one_compiled_graph_is_refused_with_the_remedy():
+    compiled = torch.compile(edge_lengths, fullgraph=True, backend="eager")
+    with pytest.raises(RuntimeError, match=r"touch mesh\.topology .* once before what is compiled"):
+        compiled(untouched(icosphere(1)))
+
+
+def test_a_topology_touched_before_goes_into_one_compiled_graph():
+    mesh = untouched(icosphere(1))
+    expected = edge_lengths(mesh)
+    compiled = torch.compile(edge_lengths, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(mesh), expected)
+
+
+def test_a_topology_may_be_first_touched_in_compiled_code_of_several_graphs():
+    compiled = torch.compile(edge_lengths, backend="eager")
+    torch.testing.assert_close(compiled(untouched(icosphere(1))), edge_lengths(icosphere(1)))

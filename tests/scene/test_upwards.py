@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lightning_rast.scene import Camera
-from lightning_rast.scene.upwards import upwards
+from lightning_rast.scene.upwards import turn_from_y, upwards
 
 SIDES = [[2.0, 0.3, 0.1], [0.2, 0.5, -2.0], [-1.5, 1.6, 0.4], [0.3, -0.4, 2.2]]
 
@@ -52,3 +52,17 @@ def test_up_is_y_where_images_do_not_agree():
     around = [[2.0, 0, 0], [0, 0, 2.0], [-2.0, 0, 0], [0, 0, -2.0]]
     on_their_side = tilted(seen(around, [0.0, 1.0, 0.0]), 90)
     assert upwards(on_their_side) == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("up", [[0.0, 1, 0], [0.0, 0, -2], [0.0, -1, 0], [-0.48, -0.6, 0.64]])
+def test_the_turn_from_y_is_a_rotation_that_takes_y_there(up):
+    turn = turn_from_y(up)
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3, dtype=torch.float64))
+    assert torch.linalg.det(turn).item() == pytest.approx(1)
+    direction = torch.tensor(up, dtype=torch.float64)
+    torch.testing.assert_close(turn[:, 1], direction / direction.norm())
+
+
+def test_y_is_left_where_it_is_to_the_bit():
+    points = torch.randn(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.equal(points @ turn_from_y([0.0, 1.0, 0.0]), points)
