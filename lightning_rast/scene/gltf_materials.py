@@ -105,13 +105,13 @@ class GltfMaterials:
         if isinstance(surface.get("baseColorTexture"), dict):
             texture, placement = self._placed(surface["baseColorTexture"])
         mode = entry.get("alphaMode", "OPAQUE")
-        (cutoff,) = document.numbers([entry.get("alphaCutoff", 0.5)], 1, "alpha cut-off").tolist()
+        cutoff = entry.get("alphaCutoff", 0.5) if mode == "MASK" else 0.5
         return Material(
             name=str(entry.get("name", ""))[:200],
             color=(red, green, blue, min(1.0, max(0.0, float(factor[3])))),
             texture=texture,
             alpha_mode=mode if mode in ("OPAQUE", "MASK", "BLEND") else "OPAQUE",
-            alpha_cutoff=cutoff,
+            alpha_cutoff=max(0.0, float(document.numbers([cutoff], 1, "alpha cut-off")[0])),
             is_double_sided=entry.get("doubleSided") is True,
         ), placement
 
