@@ -130,7 +130,8 @@ LRAST_HD void fragment_vjp(const FragmentCorners<double>& corners, double px, do
     along[j] = grad_bary[j] + grad_depth * corners.w[j];
     mean += along[j] * bary[j];
   }
-  for (int j = 0; j < 3; ++j) grad_cross[j] = (along[j] - mean) * inv_sum / scale;
+  const double factor = inv_sum / scale;
+  for (int j = 0; j < 3; ++j) grad_cross[j] = (along[j] - mean) * factor;
   for (int j = 0; j < 3; ++j) {
     const int k = j == 2 ? 0 : j + 1, l = j == 0 ? 2 : j - 1;
     const double grad_u = grad_cross[l] * v[k] - grad_cross[k] * v[l];

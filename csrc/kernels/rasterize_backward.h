@@ -21,28 +21,85 @@ template <typename T> struct RasterGradients {
   Pool<Buffer<FragmentRun>> runs;   // per chunk of rows
 };
 
+/// Sums over the pixels of a run, from which its gradient follows: in a row only x changes, and
+/// the corners seen from a pixel are linear in it.
+struct RunSums {
+  double cross[3];    // gradient of the crosses
+  double cross_x[3];  // the same times x from the first pixel on, in NDC
+  double w[3];        // gradient of depth times weights
+};
+
+/// fragment_vjp() of all pixels of a run together. (u, v): corners seen from the first one, (px, py).
+inline void add_run(const double* u, const double* v, const double* w, double px, double py,
+                    const RunSums& sums, FragmentCorners<double>& grad) {
+  for (int j = 0; j < 3; ++j) {
+    const int k = j == 2 ? 0 : j + 1, l = j == 0 ? 2 : j - 1;
+    const double grad_u = sums.cross[l] * v[k] - sums.cross[k] * v[l];
+    const double grad_u_x = sums.cross_x[l] * v[k] - sums.cross_x[k] * v[l];
+    const double grad_v = (sums.cross[k] * u[l] - sums.cross_x[k] * w[l]) -
+                          (sums.cross[l] * u[k] - sums.cross_x[l] * w[k]);
+    grad.x[j] += grad_u;
+    grad.y[j] += grad_v;
+    grad.w[j] += sums.w[j] - ((px * grad_u + grad_u_x) + py * grad_v);
+  }
+}
+
+/// Pixels [column, end) of a row, which show one face.
+template <typename T>
+void sum_run(const RasterizeBackwardArgs<T>& args, int64_t first, int column, int end, double py,
+             FragmentRun& run, const FragmentCorners<double>& corners) {
+  RunSums sums{};
+  const double first_px = ndc_of_column(column, args.width);
+  double first_u[3], v[3];
+  for (int j = 0; j < 3; ++j) {
+    first_u[j] = corners.x[j] - first_px * corners.w[j];
+    v[j] = corners.y[j] - py * corners.w[j];
+  }
+  for (; column < end; ++column) {
+    const int64_t at = first + column;
+    const double px = ndc_of_column(column, args.width);
+    double grad_bary[3] = {};
+    for (int i = 0; args.grad_bary && i < 3; ++i) grad_bary[i] = args.grad_bary[3 * at + i];
+    const double grad_depth = args.grad_depth ? double(args.grad_depth[at]) : 0.0;
+    double u[3], cross[3];
+    for (int j = 0; j < 3; ++j) u[j] = corners.x[j] - px * corners.w[j];
+    fragment_crosses(u, v, cross);
+    const double sum = (cross[0] + cross[1]) + cross[2];
+    if (!is_good_sum(fabs(sum))) {
+      fragment_vjp(corners, px, py, grad_bary, grad_depth, run.grad);
+      continue;
+    }
+    const double inv_sum = 1.0 / sum;
+    double along[3], bary[3], mean = 0.0;
+    for (int j = 0; j < 3; ++j) {
+      bary[j] = cross[j] * inv_sum;
+      along[j] = grad_bary[j] + grad_depth * corners.w[j];
+      mean += along[j] * bary[j];
+    }
+    for (int j = 0; j < 3; ++j) {
+      const double grad_cross = (along[j] - mean) * inv_sum;
+      sums.cross[j] += grad_cross;
+      sums.cross_x[j] += (px - first_px) * grad_cross;
+      sums.w[j] += grad_depth * bary[j];
+    }
+  }
+  add_run(first_u, v, corners.w, first_px, py, sums, run.grad);
+}
+
 template <typename T>
 void find_runs(const RasterizeBackwardArgs<T>& args, int64_t image, const T* verts, int64_t row,
                Buffer<FragmentRun>& runs) {
   const int64_t first = (image * args.height + row) * args.width;
-  FragmentCorners<double> corners{};
-  int32_t last = -1;
-  for (int column = 0; column < args.width; ++column) {
-    const int64_t at = first + column;
-    const int32_t f = args.face_idx[at];
-    if (f >= 0 && f != last) {
-      ClipPoint p[3];
-      for (int i = 0; i < 3; ++i) p[i] = load_clip(verts + 4 * int64_t(args.faces[3 * int64_t(f) + i]));
-      corners = fragment_corners(p);
-      runs.push({{}, f});
-    }
-    last = f;
+  const int32_t* const face_idx = args.face_idx + first;
+  const double py = ndc_of_row(int(row), args.height);
+  for (int column = 0, end; column < args.width; column = end) {
+    const int32_t f = face_idx[column];
+    for (end = column + 1; end < args.width && face_idx[end] == f;) ++end;
     if (f < 0) continue;
-    double grad_bary[3] = {};
-    for (int i = 0; args.grad_bary && i < 3; ++i) grad_bary[i] = args.grad_bary[3 * at + i];
-    fragment_vjp(corners, ndc_of_column(column, args.width), ndc_of_row(int(row), args.height),
-                 grad_bary, args.grad_depth ? double(args.grad_depth[at]) : 0.0,
-                 runs[runs.size() - 1].grad);
+    ClipPoint p[3];
+    for (int i = 0; i < 3; ++i) p[i] = load_clip(verts + 4 * int64_t(args.faces[3 * int64_t(f) + i]));
+    runs.push({{}, f});
+    sum_run(args, first, column, end, py, runs[runs.size() - 1], fragment_corners(p));
   }
 }
 
