@@ -226,8 +226,10 @@ LRAST_HD void blend_pixel(const View& view, int row, int column, const PixelPiec
     scale = weigh_neighbors(window, pixel, crossing, coverage, chunk, weight);
     if (scale == 0.0) return chunk.faces.resize(num_crossings);
   }
-  // Intersections are left alone: there, other surfaces look like a continuation.
-  const bool fades = object && !crossing && weight[kOwn] > 0.0 && weight[kOwn] < 1.0;
+  // Intersections are left alone: there, other surfaces look like a continuation. Equal colours
+  // fade into each other unseen.
+  const bool fades = object && !crossing && weight[kOwn] > 0.0 && weight[kOwn] < 1.0 &&
+                     (only < 0 || view.image_grad);
   const int inner = fades ? find_inner(window, pixel, sky >= 0, chunk) : -1;
   double share[kSky + 1] = {};
   if (only >= 0) share[only] = coverage;

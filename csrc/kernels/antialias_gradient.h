@@ -25,8 +25,10 @@ struct Fade { double own, inner, d_own, d_inner; };
 LRAST_HD Fade fade(double weight) {
   if (weight <= 0.5) return {0.0, weight, 0.0, 1.0};
   if (weight >= 1.0) return {weight, 0.0, 1.0, 0.0};
-  const double own = weight * (2.0 * weight - 1.0);
-  return {own, weight - own, 4.0 * weight - 1.0, 2.0 - 4.0 * weight};
+  const double hidden = 1.0 - weight;
+  const double inner = 4.0 * weight * hidden * hidden;
+  const double d_inner = 4.0 * hidden * (hidden - 2.0 * weight);
+  return {weight - inner, inner, 1.0 - d_inner, d_inner};
 }
 
 template <typename T>

@@ -233,16 +233,21 @@ LRAST_HD_LONG int find_inner(PixelWindow<View>& window, const PixelPieces* pixel
   const Piece* const piece = longest_of_own(pixel, outline, chunk, right);
   if (!piece) return -1;
   const Direction inwards = across(window, *piece, right);
-  int found = -1;
-  double best = 0.0;
-  for (int j = 0; j < 9; ++j) {
-    if (j == kOwn || window.face[j] < 0) continue;
-    const double along = lead_along(j, inwards);
-    if (!(along > best) || !is_same_surface(window, kOwn, j)) continue;
-    found = j;
-    best = along;
+  bool other[9] = {};  // known to show another surface
+  for (;;) {
+    int found = -1;
+    double best = 0.0;
+    for (int j = 0; j < 9; ++j) {
+      if (j == kOwn || window.face[j] < 0 || other[j]) continue;
+      const double along = lead_along(j, inwards);
+      if (!(along > best)) continue;
+      found = j;
+      best = along;
+    }
+    // To compare surfaces takes longest: mostly the first will do.
+    if (found < 0 || is_same_surface(window, kOwn, found)) return found;
+    other[found] = true;
   }
-  return found;
 }
 
 LRAST_END

@@ -82,8 +82,8 @@ def antialias(
       boundary comes closer to the centre, so that nothing jumps when the centre is hidden. Where
       colours change fast next to a boundary, that is rough: gradients of colours, masks and depth
       are within 10 degrees of the true ones, those of smooth surfaces' normals, which change
-      without bound there, within 25, and up to 1.3 times as long. The mean of 2 x 2 samples of a
-      finer picture brings them within 13 degrees (`Renderer(supersampling=2)`);
+      without bound there, within 25, and up to 1.4 times as long. The mean of 2 x 2 samples of a
+      finer picture brings them within 15 degrees (`Renderer(supersampling=2)`);
     - surfaces intersect as the planes of the faces do at the pixels' centres;
     - in a pixel with three or more surfaces, areas may not add up; they are then clamped;
     - what shows in no pixel nearby has no colour to blend: there the pixel stays as it is. That is

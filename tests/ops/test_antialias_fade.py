@@ -53,6 +53,16 @@ def test_a_line_that_passes_pixel_centres_changes_the_picture_without_jumps(
     assert changes.sum() > 1
 
 
+def test_colours_at_an_outline_come_from_hardly_farther_inside():
+    # Colours from the pixel's centre wherever it is visible, which jump, have an error of 1/16.
+    errors = []
+    for i in range(200):
+        x = 4 + (i + 0.5) / 200
+        truth = (4.5**2 - (x - 0.5) ** 2) / 4  # of half the column, between x and 5
+        errors.append(abs(float(picture(x, 0.0, over=False)[6, 4, 1]) - truth))
+    assert sum(errors) / 200 < 0.075
+
+
 def test_a_colour_fades_out_before_its_pixel_is_hidden():
     columns = torch.arange(16.0).double().expand(1, 16, 16)[..., None]
     shares = []
@@ -66,5 +76,5 @@ def test_a_colour_fades_out_before_its_pixel_is_hidden():
         (grad,) = torch.autograd.grad(smooth[0, 8, 4, 0], image)
         shares.append(grad[0, 8, 4:6, 0])
     areas = torch.tensor([0.95, 0.75, 0.55], dtype=torch.float64)
-    own = areas * (2 * areas - 1)
-    torch.testing.assert_close(torch.stack(shares), torch.stack([own, areas - own], dim=1))
+    inner = 4 * areas * (1 - areas) ** 2
+    torch.testing.assert_close(torch.stack(shares), torch.stack([areas - inner, inner], dim=1))
