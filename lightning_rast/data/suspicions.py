@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from lightning_rast.data.calibration import shown
 from lightning_rast.data.fitted_sphere import seen_center
 from lightning_rast.data.views import Views
 from lightning_rast.ops.advice import LightningRastWarning
@@ -15,7 +16,8 @@ _POOR_IOU = 0.75  # of the hull; exact views reach .95 and more
 
 
 def suspicions(views: Views, hull_ious: Sequence[float] = ()) -> Iterator[str]:
-    """Sentences on masks that look inverted, cameras that do not fit, views from one side only.
+    """Sentences on masks that look inverted, cameras that do not fit or that
+    mirror the world, views from one side only.
 
     hull_ious: `VisualHull.ious`, where a hull was carved. Nothing is said of views that are fine.
     """
@@ -37,6 +39,38 @@ def suspicions(views: Views, hull_ious: Sequence[float] = ()) -> Iterator[str]:
             f"all {len(views)} views look along nearly the same line (within {spread:.0f} degrees)"
             ": the shape along it will be a guess; add views from the side"
         )
+    yield from mirror_suspicion(views)
+
+
+def mirror_suspicion(views: Views) -> Iterator[str]:
+    """A sentence on cameras that mirror: nothing else shows it, since every overlay fits."""
+    mirrors = mirroring(views)
+    if not mirrors:
+        return
+    if len(mirrors) == len(views):
+        all_views = "the camera mirrors" if len(views) == 1 else f"all {len(views)} cameras mirror"
+        yield (
+            f"{all_views} the world (fx or fy is negative, as where a 3x4 matrix has a negative "
+            "determinant): unless the images are mirrored, the mesh will be the mirror image of "
+            "the object; export with --mirror"
+        )
+        return
+    # The fewer ones are named: those are likelier to be wrong.
+    others = sorted(set(range(len(views))) - set(mirrors))
+    few, which = (mirrors, "these") if len(mirrors) <= len(others) else (others, "all but these")
+    yield (
+        f"{len(mirrors)} of {len(views)} cameras mirror the world (fx or fy is negative), {which}: "
+        f"{shown(views.names[view] for view in few)}; the cameras of one object all do or none "
+        "does: some of these matrices, or of the images, are wrong"
+    )
+
+
+def mirroring(views: Views) -> list[int]:
+    """The views whose camera is left-handed: fx fy < 0, or a pose that is no rotation."""
+    cameras = views.cameras
+    pixels = torch.linalg.det(cameras.K[:, :2, :2].detach().double())
+    pose = torch.linalg.det(cameras.world_to_view[:, :3, :3].detach().double())
+    return (pixels * pose < 0).nonzero()[:, 0].tolist()
 
 
 def warn_of_suspicions(views: Views, hull_ious: Sequence[float] = ()) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lightning_rast.data.calibration import PixelCenters
 from lightning_rast.data.remedies import REMEDIES, remedied
-from lightning_rast.data.suspicions import look_inverted, spread_deg
+from lightning_rast.data.suspicions import look_inverted, mirror_suspicion, spread_deg
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.doctor.consensus import Consensus
 from lightning_rast.doctor.odd_views import OddView, odd_reasons
@@ -157,3 +157,4 @@ def _notes(views: Views, agreed: Consensus, is_sound: bool) -> Iterator[str]:
             f"cameras or masks are inexact (fit {agreed.score:.2f}, {_EXACT} and more is usual): "
             "refine the masks, or let training correct the cameras with cameras.enabled: true"
         )
+    yield from mirror_suspicion(views)

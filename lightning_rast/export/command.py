@@ -34,6 +34,8 @@ examples:
       a scan in millimetres whose z axis points up, as glTF wants it: in metres, y up
   lightning-rast export part.glb part.stl --units m:mm --up y:z
       for a 3D printer: STL in millimetres, z up
+  lightning-rast export logs/dino/version_0 dino.glb --mirror x
+      the mirror image, where training said that the cameras mirror the world
   lightning-rast export cow.glb cow.obj
       cow.obj, cow.mtl and its texture beside it
   lightning-rast export --report cow.obj
@@ -63,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     units=args.units,
                     up=args.up,
                     smooth=args.source.is_dir() if args.smooth is None else args.smooth,
+                    mirror=args.mirror,
                     with_report=not args.no_report or args.report or args.json is not None,
                 )
             except ExportError as error:
@@ -153,6 +156,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FROM[:TO]",
         help="the axis, y or z, that points up in the mesh and in the file; without TO y, as glTF "
         "wants it. By default nothing is turned",
+    )
+    parser.add_argument(
+        "--mirror",
+        nargs="?",
+        const="x",
+        choices=("x", "y", "z"),
+        help="the mirror image, along this axis of the mesh (x): for runs whose cameras mirror the "
+        "world. Faces stay outward, colours and textures where they are",
     )
     parser.add_argument(
         "--smooth",

@@ -35,13 +35,14 @@ def export(
     units: tuple[str, str] | None = None,
     up: tuple[str, str] = ("y", "y"),
     smooth: bool = False,
+    mirror: str | None = None,
     with_report: bool = True,
 ) -> Export:
     """Write `source` as `out` (None: nowhere) in `file_format`, and report on the surface as it is
     written, into `<out>.report.json` (cow.obj.report.json) too.
 
-    units: those of the source and of what is written; None leaves the numbers alone. smooth: see
-    `export_mesh`.
+    units: those of the source and of what is written; None leaves the numbers alone. smooth,
+    mirror: see `export_mesh`.
 
     Raises:
         ExportError: see there.
@@ -51,7 +52,7 @@ def export(
         notes = [f"{source.name}: {note}" for note in asset.notes]
         if units is not None:
             scale *= UNITS[units[0]] / UNITS[units[1]]
-        asset = _placed(asset, source, scale, up)
+        asset = _placed(asset, source, scale, up, mirror)
         written: list[Path] = []
         if out is not None:
             exported = export_mesh(asset, out, file_format=file_format, smooth=smooth)
@@ -78,7 +79,9 @@ def export(
         raise ExportError(f"cannot write {out}: {error.strerror or error}") from None
 
 
-def _placed(asset: Asset, source: Path, scale: float, up: tuple[str, str]) -> Asset:
+def _placed(
+    asset: Asset, source: Path, scale: float, up: tuple[str, str], mirror: str | None
+) -> Asset:
     largest = float(asset.mesh.verts.abs().max()) if asset.mesh.num_verts else 0.0
     # Positions that are not finite themselves are what others refuse.
     if math.isfinite(largest) and largest * scale > torch.finfo(torch.float32).max:
@@ -86,4 +89,4 @@ def _placed(asset: Asset, source: Path, scale: float, up: tuple[str, str]) -> As
             f"{source}: the scale takes positions beyond float32; give a smaller --scale, or look"
             " at --units"
         )
-    return placed(asset, scale, up)
+    return placed(asset, scale, up, mirror)

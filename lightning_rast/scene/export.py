@@ -20,6 +20,7 @@ from lightning_rast.scene.ply_file import write_ply
 from lightning_rast.scene.stl_file import write_stl
 
 WRITABLE = (".obj", ".ply", ".glb", ".stl")
+AXES = ("x", "y", "z")
 # Metres in one of each.
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "km": 1000.0, "in": 0.0254, "ft": 0.3048}
 # Rows are the new axes: turned about x, not mirrored.
@@ -43,6 +44,7 @@ def export_mesh(
     up: tuple[str, str] = ("y", "y"),
     file_format: str | None = None,
     smooth: bool = False,
+    mirror: str | None = None,
 ) -> Exported:
     """Write a mesh, with its colours where it is an `Asset`, as OBJ (+ MTL and textures), PLY, GLB
     or STL.
@@ -55,6 +57,8 @@ def export_mesh(
         file_format: "obj", "ply", "glb" or "stl", for a path that ends otherwise.
         smooth: GLB gets the vertices' normals, so that viewers shade it as a curved surface;
             without them they show flat faces, as a box wants. The others hold none.
+        mirror: "x", "y" or "z", the axis of `mesh` whose coordinates are negated, for a mesh that
+            is the mirror image of its object; faces are turned round, so that they face outward.
 
     OBJ and PLY keep positions exactly (float64 too), GLB and STL hold float32. GLB keeps vertex
     colours, base colours and textures; so does OBJ, whose colours have no alpha; PLY has colours of
@@ -65,7 +69,7 @@ def export_mesh(
         TypeError: the path comes first.
         MeshFileError: another format, a mesh without faces, positions that are not finite (also
             where `scale` takes them beyond float32), or a texture that cannot be decoded.
-        ValueError: scale or up make no sense.
+        ValueError: scale, up or mirror make no sense.
         OSError: a file cannot be written.
     """
     if isinstance(mesh, str | Path):
@@ -77,7 +81,7 @@ def export_mesh(
             f"{path}: can only write {', '.join(WRITABLE)}; choose one of these endings"
         )
     asset = mesh if isinstance(mesh, Asset) else Asset(mesh=mesh)
-    asset = _on_cpu(placed(asset, scale, up))
+    asset = _on_cpu(placed(asset, scale, up, mirror))
     verts = asset.mesh.verts.numpy()
     if asset.mesh.num_faces == 0:
         raise MeshFileError(f"{path}: the mesh has no faces; there is nothing to write")
@@ -102,12 +106,14 @@ def save_mesh(mesh: Mesh, path: str | Path) -> None:
     export_mesh(mesh, path)
 
 
-def placed(asset: Asset, scale: float, up: tuple[str, str]) -> Asset:
-    """Scaled and turned, as `export_mesh` says."""
+def placed(asset: Asset, scale: float, up: tuple[str, str], mirror: str | None = None) -> Asset:
+    """Mirrored, turned and scaled, as `export_mesh` says."""
     if not (math.isfinite(scale) and scale > 0):
         raise ValueError(f"scale must be a positive number, got {scale}")
     if len(up) != 2 or not set(up) <= {"y", "z"}:
         raise ValueError(f'up must be two of "y" and "z", before and after, got {up}')
+    if mirror is not None:
+        asset = mirrored(asset, mirror)
     verts = asset.mesh.verts.detach()
     if up != ("y", "y") and up[0] != up[1]:
         turn = torch.tensor(_Y_FROM_Z, dtype=verts.dtype, device=verts.device)
@@ -116,6 +122,21 @@ def placed(asset: Asset, scale: float, up: tuple[str, str]) -> Asset:
     if scale != 1.0:
         verts = verts * scale
     return replace(asset, mesh=asset.mesh.with_verts(verts))
+
+
+def mirrored(asset: Asset, axis: str) -> Asset:
+    """The mirror image: coordinates along `axis` negated, faces and what belongs to their corners
+    in reverse order, so that what faced outward still does and shows the same colours."""
+    if axis not in AXES:
+        raise ValueError(f'mirror must be "x", "y" or "z", got {axis!r}')
+    verts = asset.mesh.verts.detach().clone()
+    verts[:, AXES.index(axis)] *= -1
+    return replace(
+        asset,
+        mesh=Mesh(verts, asset.mesh.faces.flip(1)),
+        colors=None if asset.colors is None else asset.colors.flip(1),
+        uvs=None if asset.uvs is None else asset.uvs.flip(1),
+    )
 
 
 def _on_cpu(asset: Asset) -> Asset:

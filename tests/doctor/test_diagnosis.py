@@ -9,7 +9,7 @@ import torch
 from benchmarks.doctor_cases import Break, breaks, half_blank, mask_sets, noisy_cameras
 from lightning_rast.data import Views, ViewsError, orbit_cameras, synthetic_views, view_directions
 from lightning_rast.doctor.diagnosis import diagnose
-from lightning_rast.scene import load_mesh
+from lightning_rast.scene import Camera, load_mesh
 from tests.conftest import REPOSITORY
 
 # Where the right remedy stands out, few others are looked at closely.
@@ -63,6 +63,16 @@ def test_good_views_agree(views: Views):
     assert not found.odd
     assert not found.notes
     assert float(found.ious.min()) > 0.95
+
+
+def test_cameras_that_mirror_the_world_agree_with_a_note(views: Views):
+    cameras = views.cameras
+    P = cameras.K @ cameras.world_to_view[:, :3] * torch.tensor([1.0, 1, -1, 1])
+    cameras = Camera.from_projection_matrix(P, cameras.image_size, pixel_centers="half")
+    found = diagnose(replace(views, cameras=cameras))
+    assert found.agree
+    [note] = found.notes
+    assert "all 12 cameras mirror the world" in note
 
 
 @pytest.mark.slow

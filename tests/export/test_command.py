@@ -62,6 +62,19 @@ def test_up_turns_the_mesh(box):
     assert load_mesh("out.glb").bounds[1].tolist() == pytest.approx([1, 6, 1])
 
 
+@pytest.mark.parametrize(("given", "index"), [(["--mirror"], 0), (["--mirror", "z"], 2)])
+def test_mirror_writes_the_mirror_image(box, capsys, given, index):
+    mesh = load_mesh(box)
+    save_mesh(mesh.with_verts(mesh.verts + torch.tensor([3.0, 4.0, 5.0])), "away.ply")
+    assert main(["away.ply", "out.glb", *given]) == 0
+    expected = [3.0, 4.0, 5.0]
+    expected[index] *= -1
+    mirrored = load_mesh("out.glb")
+    assert mirrored.bounds.mean(dim=0).tolist() == pytest.approx(expected)
+    assert mirrored.volume.item() == pytest.approx(8)
+    assert "watertight              yes" in capsys.readouterr().out
+
+
 def test_a_run_is_named_by_its_folder(box):
     Path("run").mkdir()
     box.rename("run/mesh.ply")

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,16 @@ from lightning_rast.scene import (
 from lightning_rast.scene.asset import linear_from_srgb, srgb_from_linear
 
 FORMATS = [".obj", ".ply", ".glb", ".stl"]
+
+
+SIGNS_X = torch.tensor([-1.0, 1.0, 1.0])
+
+
+def colors_by_place(asset: Asset) -> dict[tuple[float, ...], list[float]]:
+    assert asset.colors is not None
+    corners = asset.mesh.verts[asset.mesh.faces.long()].reshape(-1, 3).tolist()
+    colors = asset.colors.reshape(-1, 4).tolist()
+    return {tuple(place): color for place, color in zip(corners, colors, strict=True)}
 
 
 def colored_ball() -> Asset:
@@ -228,6 +239,48 @@ def test_up_turns_without_mirroring(tmp_path: Path, suffix: str, up, axis: int, 
     center = loaded.bounds.mean(dim=0)
     assert center.tolist() == pytest.approx([0, 5.0 * sign, 0])
     assert loaded.volume.item() == pytest.approx(2)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(("axis", "index"), [("x", 0), ("y", 1), ("z", 2)])
+def test_a_mirror_image_is_reflected_closed_and_outward(tmp_path: Path, suffix, axis, index):
+    ring = torus(9, 7, center=(1, 2, 3))
+    export_mesh(ring, tmp_path / f"ring{suffix}", mirror=axis)
+    loaded = load_asset(tmp_path / f"ring{suffix}").mesh
+    signs = torch.ones(3)
+    signs[index] = -1
+    expected = {tuple(place) for place in (ring.verts * signs).tolist()}
+    assert {tuple(place) for place in loaded.verts.tolist()} == expected
+    assert loaded.topology.is_closed
+    assert loaded.volume.item() == pytest.approx(ring.volume.item())
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".ply", ".glb"])
+def test_a_mirror_image_keeps_its_vertices_colours(tmp_path: Path, suffix: str):
+    ball = colored_ball()
+    export_mesh(ball, tmp_path / f"ball{suffix}", mirror="x")
+    loaded = load_asset(tmp_path / f"ball{suffix}")
+    loaded = replace(loaded, mesh=loaded.mesh.with_verts(loaded.mesh.verts * SIGNS_X))
+    seen, expected = colors_by_place(loaded), colors_by_place(ball)
+    assert seen.keys() == expected.keys()
+    for place, color in expected.items():
+        assert seen[place] == pytest.approx(color, abs=2e-3)
+
+
+def test_a_mirror_image_keeps_its_texture_coordinates(tmp_path: Path):
+    box = textured_quads()
+    export_mesh(box, tmp_path / "box.obj", mirror="x")
+    loaded = load_asset(tmp_path / "box.obj")
+    assert loaded.uvs is not None
+    assert box.uvs is not None
+    corners = loaded.mesh.verts[loaded.mesh.faces.long()] * SIGNS_X
+    torch.testing.assert_close(corners.flip(1), box.mesh.verts[box.mesh.faces.long()])
+    torch.testing.assert_close(loaded.uvs.flip(1), box.uvs)
+
+
+def test_an_unknown_mirror_axis_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match='mirror must be "x", "y" or "z"'):
+        export_mesh(cube(), tmp_path / "box.ply", mirror="w")
 
 
 def test_up_there_and_back_is_exact(tmp_path: Path):
