@@ -1,7 +1,5 @@
 // csrc/kernels/antialias_sides.h: which pixels show what lies on the sides of a border (CPU, CUDA).
 #pragma once
-#include <string.h>
-
 #include "../core/pixel_union.h"
 #include "antialias_crossing.h"
 

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_rast.ops import antialias, rasterize
+from lightning_rast.ops import antialias, interpolate, rasterize
 from lightning_rast.scene import Topology
-from tests.ops.contour_views import on_screen
+from tests.ops.antialias_channels import Parts, knot, painted
+from tests.ops.antialias_scenes import crossing
+from tests.ops.contour_views import on_screen, seen_from
+from tests.reference.directional import smooth_directions, smooth_weights
 
 SIZE = (16, 16)
 QUAD = torch.tensor([[0, 1, 2], [0, 2, 3]], dtype=torch.int32)
@@ -78,3 +81,47 @@ def test_a_colour_fades_out_before_its_pixel_is_hidden():
     areas = torch.tensor([0.95, 0.75, 0.55], dtype=torch.float64)
     inner = 4 * areas * (1 - areas) ** 2
     torch.testing.assert_close(torch.stack(shares), torch.stack([areas - inner, inner], dim=1))
+
+
+def seen_normals(parts: Parts, verts: Tensor) -> Tensor:
+    """Normals that stay with the vertices, as weighted sums over the picture: `(3,)`."""
+    size = (32, 32)
+    verts_clip = seen_from(verts)
+    fragments = rasterize(verts_clip, parts.faces, size)
+    image = interpolate(painted(parts, parts.verts)[:, -3:], parts.faces, fragments)
+    topology = Topology.from_faces(parts.faces, len(verts))
+    smooth = antialias(image, fragments, verts_clip, topology, premultiplied=True)[0]
+    return (smooth * smooth_weights(size)[..., None]).sum(dim=(0, 1))
+
+
+def test_gradients_along_a_motion_add_up_to_the_change_of_the_picture():
+    # By two pixels, so that outlines and folds pass many pixels' centres.
+    parts, steps = knot(3), 60
+    field = smooth_directions(parts.verts, 2)[1]
+    step = field * (4 / 32 / steps / field.abs().max())
+
+    def change_by_gradient(verts: Tensor) -> Tensor:
+        verts = verts.clone().requires_grad_()
+        grads = (
+            torch.autograd.grad(channel, verts, retain_graph=True)[0]
+            for channel in seen_normals(parts, verts)
+        )
+        return torch.stack([(grad * step).sum() for grad in grads])
+
+    change = seen_normals(parts, parts.verts + steps * step) - seen_normals(parts, parts.verts)
+    told = sum(change_by_gradient(parts.verts + (i + 0.5) * step) for i in range(steps))
+    assert (told - change).norm() < 0.2 * change.norm()
+
+
+def test_where_all_shown_colours_are_equal_the_gradient_is_the_same_if_the_image_needs_one():
+    scene = crossing(3)
+    verts_clip = seen_from(scene.verts).requires_grad_()
+    fragments = rasterize(verts_clip.detach(), scene.faces, (32, 32))
+    topology = Topology.from_faces(scene.faces, len(scene.verts))
+    mask = (fragments.face_idx >= 0).double()[..., None]
+    grads = []
+    for image_grad in (False, True):
+        image = mask.clone().requires_grad_(image_grad)
+        smooth = antialias(image, fragments, verts_clip, topology, premultiplied=True)
+        grads.append(torch.autograd.grad(smooth.square().sum(), verts_clip)[0])
+    torch.testing.assert_close(grads[1], grads[0], rtol=0, atol=1e-12)
