@@ -62,6 +62,8 @@ class Mesh:
             faces = topology.faces
         self.verts = verts
         self.faces: Int32[Tensor, "F 3"] = faces.to(torch.int32)
+        # Of all meshes that with_verts() made of each other: empty until one is asked for it.
+        self._shared_topology: list[Topology] = []
 
     def __repr__(self) -> str:
         return f"Mesh({self.num_verts} verts, {self.num_faces} faces, {self.verts.dtype})"
@@ -77,12 +79,21 @@ class Mesh:
     @lazy_property
     def topology(self) -> Topology:
         """Edges as vertices are indexed: `weld` first where positions are repeated at seams."""
-        return Topology.from_faces(self.faces, self.num_verts)
+        if not self._shared_topology:
+            self._shared_topology.append(Topology.from_faces(self.faces, self.num_verts))
+        return self._shared_topology[0]
 
     def with_verts(self, verts: Float[Tensor, "V 3"]) -> "Mesh":
-        """The same faces (and topology, if known) on other positions."""
+        """The same faces on other positions. The topology, too, is one: known already, or looked up
+        by the first of these meshes that is asked for it."""
         known = self.__dict__.get("topology")
-        return Mesh(verts, self.faces if known is None else known.faces, topology=known)
+        is_shared = len(verts) == self.num_verts
+        if known is None and is_shared and self._shared_topology:
+            known = self._shared_topology[0]
+        moved = Mesh(verts, self.faces if known is None else known.faces, topology=known)
+        if is_shared:
+            moved._shared_topology = self._shared_topology
+        return moved
 
     def to(self, target: torch.device | str | torch.dtype) -> "Mesh":
         """On another device, or with positions of another floating-point type."""

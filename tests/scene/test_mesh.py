@@ -136,6 +136,23 @@ def test_bad_parts_are_named(verts: torch.Tensor, faces: torch.Tensor, message: 
         Mesh(verts, faces)
 
 
+def test_meshes_moved_before_the_topology_was_known_share_it_too():
+    mesh = icosphere(1)
+    moved = mesh.with_verts(2 * mesh.verts)
+    again = moved.with_verts(3 * mesh.verts)
+    assert again.topology is moved.topology
+    assert mesh.topology is moved.topology
+    assert mesh.with_verts(mesh.verts).topology is mesh.topology
+
+
+def test_a_mesh_of_more_vertices_has_a_topology_of_its_own():
+    mesh = icosphere(1)
+    assert mesh.with_verts(2 * mesh.verts).topology.num_verts == mesh.num_verts
+    larger = mesh.with_verts(torch.cat([mesh.verts, mesh.verts[:1]]))
+    assert larger.topology.num_verts == mesh.num_verts + 1
+    assert mesh.topology.num_verts == mesh.num_verts
+
+
 def test_a_foreign_topology_is_refused():
     topology = Topology.from_faces(cube().faces, 8)
     with pytest.raises(ValueError, match="topology is of 8 vertices and 12 faces"):
