@@ -89,7 +89,11 @@ LRAST_HD ColorTriangle<T> make_color_triangle(const SoftFace& face, const double
   return out;
 }
 
-/// A triangle at pixels, beyond its outline too: coordinates are clipped at 0.
+/// Coordinates are clipped at this instead of 0, which changes no digit: at a pixel on a sliver all
+/// three may be negative, by rounding, and then all corners count alike instead of 0 / 0.
+constexpr double kLeastShare = 1e-20;
+
+/// A triangle at pixels, beyond its outline too: coordinates are clipped.
 template <typename V> struct ColorPoint {
   V share[3];      // barycentric coordinates on the screen, clipped, not normalised
   V bary[3];       // perspective-correct, of sum 1
@@ -102,8 +106,8 @@ template <typename T, typename V>
 LRAST_HD ColorPoint<V> color_point(const ColorTriangle<T>& triangle, V x, V y) {
   ColorPoint<V> out;
   for (int i = 0; i < 3; ++i)
-    out.share[i] = larger(
-        (x * V(triangle.x[i]) + y * V(triangle.y[i])) + V(triangle.constant[i]), V(T(0)));
+    out.share[i] = larger(V(T(kLeastShare)),
+                          (x * V(triangle.x[i]) + y * V(triangle.y[i])) + V(triangle.constant[i]));
   for (int i = 0; i < 3; ++i) out.bary[i] = out.share[i] * V(triangle.weight[i]);
   out.inverse_sum = V(T(1)) / ((out.share[0] + out.share[1]) + out.share[2]);
   out.inverse_flat = V(T(1)) / ((out.bary[0] + out.bary[1]) + out.bary[2]);
@@ -120,7 +124,7 @@ template <typename T, typename V>
 LRAST_HD void color_point_vjp(const ColorTriangle<T>& triangle, const ColorPoint<V>& point,
                               bool perspective, const V* grad_bary, V grad_key, V* grad_share,
                               V* grad_corner_key) {
-  const V none = V(T(0));
+  const V none = V(T(0)), least = V(T(kLeastShare));
   const V mean = (grad_bary[0] * point.bary[0] + grad_bary[1] * point.bary[1]) +
                  grad_bary[2] * point.bary[2];
   const V per_share = grad_key * point.inverse_sum;
@@ -128,7 +132,7 @@ LRAST_HD void color_point_vjp(const ColorTriangle<T>& triangle, const ColorPoint
     const V flat = (grad_bary[i] - mean) * point.inverse_flat;
     const V share =
         flat * V(triangle.weight[i]) + per_share * (V(triangle.key[i]) - point.key);
-    grad_share[i] = select(less(none, point.share[i]), share, none);
+    grad_share[i] = select(less(least, point.share[i]), share, none);
     grad_corner_key[i] = per_share * point.share[i];
     if (perspective) grad_corner_key[i] = grad_corner_key[i] + flat * point.share[i];
   }

@@ -4,9 +4,12 @@
 
 LRAST_BEGIN
 
+/// Depth keys lie within these bounds, so that float holds them: what is farther is equally far.
+constexpr double kLargestKey = 1e30;
+
 /// What depths are compared by, larger is nearer: 1 / w, or -z / w where all w of a view are equal.
 LRAST_HD double depth_key(ClipPoint p, bool perspective) {
-  return perspective ? 1.0 / p.w : -p.z / p.w;
+  return clamped(perspective ? 1.0 / p.w : -p.z / p.w, -kLargestKey, kLargestKey);
 }
 
 /// Depth key of a face at any pixel. Of a whole face that of the barycentric coordinates, clipped
@@ -89,12 +92,13 @@ LRAST_HD TileDepth<T> depth_in_tile(const SoftDepth& depth, bool perspective, do
 
 /// Depth key at pixels x, y from the tile's middle, which are so far across the face's sides. Where
 /// the plane of a perspective view passes behind the camera, the corners count that the pixel lies
-/// beyond, as in PyTorch3D.
+/// beyond, as in PyTorch3D. Finite for every face: a NaN would count in some comparisons and not in
+/// others. larger(bound, key) is the bound where the key is NaN.
 template <typename T, typename V>
 LRAST_HD V key_at(const TileDepth<T>& depth, const V* across, V x, V y) {
   if (!depth.whole) {
     const V key = (x * V(depth.x) + y * V(depth.y)) + V(depth.constant);
-    return smaller(larger(key, V(depth.low)), V(depth.high));
+    return smaller(larger(V(depth.low), key), V(depth.high));
   }
   V share[3];
   for (int k = 0; k < 3; ++k) share[k] = across[k] * V(depth.weight[k]);
@@ -104,10 +108,13 @@ LRAST_HD V key_at(const TileDepth<T>& depth, const V* across, V x, V y) {
     const V turn = with_sign(V(T(1)), sum);
     for (int k = 0; k < 3; ++k) share[k] = share[k] * turn;
   }
-  for (int k = 0; k < 3; ++k) share[k] = larger(share[k], V(T(0)));
+  // A pixel on a sliver may be outside of all three sides, by rounding: then all corners count alike.
+  for (int k = 0; k < 3; ++k) share[k] = larger(share[k], V(T(1e-30)));
   const V sum = (share[0] * V(depth.value[0]) + share[1] * V(depth.value[1])) +
                 share[2] * V(depth.value[2]);
-  return sum / ((share[0] + share[1]) + share[2]);
+  // Of corners so far away that float does not hold the distance to them, infinity / infinity.
+  const V key = sum / ((share[0] + share[1]) + share[2]);
+  return smaller(larger(V(T(-kLargestKey)), key), V(T(kLargestKey)));
 }
 
 LRAST_END

@@ -70,7 +70,9 @@ def soft_colors(
 
     Differentiable once in `verts_clip` (x, y, w; z of orthographic views and where the near plane
     cuts a face), `colors` and `background`, except where `soft_coverage` is not and where a pixel
-    is exactly on the line of a side.
+    is exactly on the line of a side. Corners may lie as far outside of the picture as those of
+    `soft_coverage`; in float32, gradients may not be finite for corners 1e30 pixels away, nor for
+    w so small that they overflow.
 
     Raises:
         ValueError: a shape, dtype, device or number does not fit; a vertex is not finite; a face

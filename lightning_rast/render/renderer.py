@@ -130,7 +130,8 @@ class Renderer:
 
         Raises:
             TypeError: `colors` are nothing of the above.
-            ValueError: a shape or device does not fit, or a vertex is not finite on the screen.
+            ValueError: a shape or device does not fit, a vertex is not finite on the screen, or
+                `supersampling` makes 2**31 samples or more of a view.
         """
         self._warn(mesh)
         verts_clip = camera.world_to_clip(mesh.verts)
@@ -148,8 +149,13 @@ class Renderer:
         """Whose pixels are the samples."""
         if self.supersampling == 1:
             return camera
-        height, width = camera.image_size
-        return camera.resized((height * self.supersampling, width * self.supersampling))
+        height, width = (pixels * self.supersampling for pixels in camera.image_size)
+        if height * width >= 2**31:
+            raise ValueError(
+                f"supersampling = {self.supersampling} of images of {camera.image_size} makes "
+                f"({height}, {width}) samples, and fewer than 2**31 are possible; lower one of them"
+            )
+        return camera.resized((height, width))
 
     def _at_centres(
         self, mesh: Mesh, camera: Camera, colors: Colors, verts_clip: Tensor

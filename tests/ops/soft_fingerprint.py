@@ -8,11 +8,13 @@ from torch import Tensor
 from lightning_rast.ops import soft_coverage
 from tests.ops.contour_fingerprint import uneven_weights
 from tests.ops.one_thread import on_one_thread
-from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene, options, soup_scene
+from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene, options, sliver_scene, soup_scene
 
 
 def all_scenes() -> list[Scene]:
     scenes = [make() for make in SCENES.values()]
+    slivers = sliver_scene()
+    scenes.append(Scene(slivers.verts_clip[:50], slivers.faces.repeat(3, 1), slivers.image_size))
     return scenes + [soup_scene(num_faces=300, size=90, seed=seed) for seed in range(3)]
 
 

@@ -84,6 +84,27 @@ def soup_scene(num_faces: int = 60, size: int = 40, seed: int = 0, thinness: flo
     return Scene(verts_clip, faces, (size, size))
 
 
+def sliver_scene(num_views: int = 400, height: float = 1e-9, size: int = 32) -> Scene:
+    """A triangle about as thin as rounding in each view, through the centre of a pixel, before one
+    that fills the picture. Every other view is orthographic."""
+    generator = torch.Generator().manual_seed(0)
+    pixel = torch.randint(0, size, (num_views, 1, 2), generator=generator).double()
+    angle = 2 * torch.pi * torch.rand(num_views, 1, generator=generator).double()
+    along = torch.stack([angle.cos(), angle.sin()], dim=-1)
+    across = torch.stack([-angle.sin(), angle.cos()], dim=-1)
+    thin = (pixel + 0.5) / (size / 2) - 1 + along * torch.tensor([[-0.7], [0.8], [0.11]]).double()
+    thin[:, 2:] += height * across
+    wide = torch.tensor([[-30.0, -30], [30, -30], [0, 30]]).double().expand(num_views, 3, 2)
+    w = torch.tensor([2.0, 2.1, 2.2, 5, 5, 5]).double().expand(num_views, 6).clone()
+    w[1::2] = 2.0
+    z = torch.tensor([0.0, 0, 0, 1, 1, 1]).double().expand(num_views, 6)
+    verts_clip = torch.cat(
+        [torch.cat([thin, wide], dim=1) * w[..., None], z[..., None], w[..., None]], -1
+    )
+    faces = torch.arange(6, dtype=torch.int32).reshape(2, 3)
+    return Scene(verts_clip, faces, (size, size))
+
+
 def one_triangle() -> Surface:
     return surface([[-0.6, -0.5, 0], [0.7, -0.4, 0.2], [0.1, 0.6, -0.1]], [[0, 1, 2]])
 

@@ -11,7 +11,14 @@ from torch.autograd import gradcheck
 from lightning_rast.ops import soft_colors, soft_coverage
 from tests.ops.instruction_sets import printed_by
 from tests.ops.soft_colors_fingerprint import colors_of, fingerprint
-from tests.ops.soft_scenes import SCENES, Scene, cut_scene, orthographic_scene, soup_scene
+from tests.ops.soft_scenes import (
+    SCENES,
+    Scene,
+    cut_scene,
+    orthographic_scene,
+    sliver_scene,
+    soup_scene,
+)
 from tests.reference import soft_colors as reference
 
 SOFTNESS: dict[str, float] = {"pixel": 0.7, "softras": 2e-3}
@@ -204,6 +211,19 @@ def test_extreme_depth_softness_stays_finite(gamma: float):
         assert grad.isfinite().all()
         assert image.min() >= -1e-4
         assert image.max() <= 1 + 1e-4
+
+
+@pytest.mark.parametrize("semantics", SOFTNESS)
+def test_slivers_show_colors_of_their_corners(semantics: str):
+    # Thinner than rounding: all barycentric coordinates of a pixel may be negative.
+    scene = sliver_scene()
+    verts = scene.verts_clip.float().requires_grad_()
+    colors = colors_of(scene).float().requires_grad_()
+    image, _ = rendered(scene._replace(verts_clip=verts), colors, semantics)
+    grads = torch.autograd.grad(image.sum(), (verts, colors))
+    assert all(grad.isfinite().all() for grad in grads)
+    assert image.min() > colors.min() - 1e-5
+    assert image.max() < colors.max() + 1e-5
 
 
 def test_no_faces_show_the_background():

@@ -23,7 +23,7 @@ from tests.cuda_shim.on_the_cpu import (
 )
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
-from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene
+from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene, sliver_scene
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,12 @@ def test_orders_of_threads(library, order, semantics):
 def test_numbers_of_channels(num_channels):
     scene = SCENES["cut at the near plane"]()
     assert_same(scene, options(scene, "pixel"), torch.float64, num_channels)
+
+
+def test_slivers():
+    scene = sliver_scene()
+    scene = scene._replace(verts_clip=scene.verts_clip[:20])
+    assert_same(scene, options(scene, "pixel"))
 
 
 @pytest.mark.parametrize("gamma", [1e-3, 10.0])

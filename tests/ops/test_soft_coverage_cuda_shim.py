@@ -22,7 +22,7 @@ from tests.cuda_shim.on_the_cpu import (
 )
 from tests.ops.contour_meshes import bumpy_sphere, icosphere
 from tests.ops.contour_views import seen_from
-from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene
+from tests.ops.soft_scenes import SCENES, SOFTNESS, Scene, sliver_scene
 
 KINDS = [("pixel", None), ("softras", None), ("pytorch3d", 1), ("pytorch3d", 4), ("pytorch3d", 50)]
 
@@ -113,6 +113,14 @@ def test_equal_depths_are_decided_by_number():
     faces = mesh.faces.repeat(5, 1)
     scene = Scene(seen_from(mesh.verts), faces, (20, 22))
     assert_same(scene, options(scene, "pytorch3d", 3))
+
+
+@pytest.mark.parametrize("faces_per_pixel", [1, 2])
+def test_slivers(faces_per_pixel):
+    # Views in which a pixel that counts is, by rounding, outside of all three sides.
+    scene = sliver_scene()
+    scene = scene._replace(verts_clip=scene.verts_clip[[1, 39, 105, 115, 179, 308]])
+    assert_same(scene, options(scene, "pytorch3d", faces_per_pixel, softness=0.1))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["f32", "f64"])

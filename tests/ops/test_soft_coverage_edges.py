@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from lightning_rast.ops import soft_coverage
-from lightning_rast.ops.soft_coverage import Semantics
+from lightning_rast.ops.soft_coverage import Semantics, soft_model
 from tests.ops.contour_meshes import icosphere
 from tests.ops.contour_views import on_screen, seen_from
-from tests.ops.soft_scenes import SOFTNESS, options
+from tests.ops.soft_scenes import SOFTNESS, options, sliver_scene
 from tests.reference import soft_coverage as reference
 
 BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -82,6 +82,30 @@ def test_thin_faces_match_the_reference(thickness: float, dtype: torch.dtype):
     image, _ = render(verts_clip, numbered(1), (24, 28), sigma=0.7)
     assert 0.4 < image.max() < 0.6
     torch.testing.assert_close(image.double(), expected, rtol=0, atol=1e-5)
+
+
+def test_slivers_hide_what_is_behind_them():
+    # Thinner than rounding: pixels on them may be outside of all three sides.
+    scene = sliver_scene()
+    chosen = {"semantics": "pytorch3d", "sigma": 2e-4, "faces_per_pixel": 1}
+    verts_clip = scene.verts_clip.float()
+    image, _ = render(verts_clip, scene.faces, scene.image_size, **chosen)
+    alone, _ = render(verts_clip, scene.faces[:1], scene.image_size, **chosen)
+    assert (alone > 0).flatten(1).any(dim=1).sum() > 200
+    assert torch.equal(image, torch.where(alone > 0, alone, 1.0))
+
+
+@pytest.mark.parametrize(("reach", "w"), [(1e41, 1e-3), (1e6, 1e-39)])
+def test_depth_keys_are_finite_at_any_distance(reach: float, w: float):
+    # Distances to sides, or 1 / w, that float does not hold.
+    ndc = reach * torch.tensor([[-1.0, -1], [1, -1], [0, 1]]).double()
+    near = torch.cat([ndc * w, torch.zeros(3, 1), torch.full((3, 1), w)], dim=1)
+    verts_clip = torch.cat([near, near * torch.tensor([1, 1, 1, 1.5])])[None].float()
+    model = soft_model("soft_coverage", (8, 8), 2e-3, "pytorch3d", 1e-4, None, 1)
+    _, _, last_key, _ = torch.ops.lightning_rast.soft_coverage(
+        verts_clip, numbered(2), 8, 8, *model
+    )
+    assert last_key.isfinite().all()
 
 
 @ALL

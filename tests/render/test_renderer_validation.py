@@ -31,6 +31,14 @@ def test_a_supersampling_that_is_no_whole_number_of_at_least_1_is_refused(supers
         Renderer(supersampling=supersampling)
 
 
+@pytest.mark.parametrize("antialias", [True, False])
+def test_too_many_samples_are_refused_in_the_name_of_supersampling(antialias):
+    renderer = Renderer(antialias=antialias, supersampling=2**14)
+    message = r"supersampling = 16384 of images of \(24, 32\) makes \(393216, 524288\) samples"
+    with pytest.raises(ValueError, match=message):
+        renderer(cube(), PERSPECTIVE)
+
+
 def test_a_background_of_another_number_of_channels_is_refused():
     with pytest.raises(ValueError, match="background has 2 channels, the colours 3"):
         Renderer(background=(0.0, 1.0))(cube(), PERSPECTIVE)
