@@ -44,10 +44,26 @@ inline void add_run(const double* u, const double* v, const double* w, double px
   }
 }
 
+/// Gradient of a pixel's weights, into `grad_bary`; returns that of its depth.
+template <typename T>
+double load_grads(const RasterizeBackwardArgs<T>& args, int64_t at, double* grad_bary) {
+  for (int i = 0; i < 3; ++i) grad_bary[i] = args.grad_bary ? double(args.grad_bary[3 * at + i]) : 0.0;
+  return args.grad_depth ? double(args.grad_depth[at]) : 0.0;
+}
+
 /// Pixels [column, end) of a row, which show one face.
 template <typename T>
 void sum_run(const RasterizeBackwardArgs<T>& args, int64_t first, int column, int end, double py,
              FragmentRun& run, const FragmentCorners<double>& corners) {
+  constexpr int kFew = 2;  // pixels, for which sums cost more than they save
+  double grad_bary[3];
+  if (end - column <= kFew) {
+    for (; column < end; ++column) {
+      const double grad_depth = load_grads(args, first + column, grad_bary);
+      fragment_vjp(corners, ndc_of_column(column, args.width), py, grad_bary, grad_depth, run.grad);
+    }
+    return;
+  }
   RunSums sums{};
   const double first_px = ndc_of_column(column, args.width);
   double first_u[3], v[3];
@@ -56,11 +72,8 @@ void sum_run(const RasterizeBackwardArgs<T>& args, int64_t first, int column, in
     v[j] = corners.y[j] - py * corners.w[j];
   }
   for (; column < end; ++column) {
-    const int64_t at = first + column;
     const double px = ndc_of_column(column, args.width);
-    double grad_bary[3] = {};
-    for (int i = 0; args.grad_bary && i < 3; ++i) grad_bary[i] = args.grad_bary[3 * at + i];
-    const double grad_depth = args.grad_depth ? double(args.grad_depth[at]) : 0.0;
+    const double grad_depth = load_grads(args, first + column, grad_bary);
     double u[3], cross[3];
     for (int j = 0; j < 3; ++j) u[j] = corners.x[j] - px * corners.w[j];
     fragment_crosses(u, v, cross);
