@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from lightning_rast.callbacks.evaluation import parts
+from lightning_rast.callbacks.evaluation import EVALUATED_AT, parts
 from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 
@@ -35,8 +35,9 @@ class ProgressDisplay(pl.Callback):
     Time left is that of the steps that are likely to follow. A mesh that is made anew has as many
     again, which nobody knows before.
 
-    IoU is the held-out views' mean, as last measured, in the size that is trained on (which may
-    be less than that of the files); the training views' if there are no others.
+    IoU is the held-out views' mean, as last measured (of which step, if not of this one), in the
+    size that is trained on (which may be less than that of the files); the training views' if there
+    are no others.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -140,7 +141,9 @@ class ProgressDisplay(pl.Callback):
         for name, words in (("heldout", "held-out IoU"), ("train", "IoU")):
             iou = trainer.callback_metrics.get(f"{name}/iou_mean")
             if iou is not None:
-                return [f"{words} {float(iou):.4f}{size}"]
+                step = int(trainer.callback_metrics.get(EVALUATED_AT, trainer.global_step))
+                when = "" if step == trainer.global_step else f" (step {step})"
+                return [f"{words} {float(iou):.4f}{size}{when}"]
         return []
 
     def _status(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> str:

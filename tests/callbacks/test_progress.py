@@ -42,6 +42,25 @@ def test_without_a_terminal_there_is_a_plain_line_for_every_tenth(tmp_path, show
     assert re.match(r"held-out IoU 0\.\d{4} at 24 px; ", lines[-1])
 
 
+def test_an_iou_that_was_measured_some_steps_before_says_at_which(show):
+    lines = show(io.StringIO(), Evaluation(every_n_steps=8)).splitlines()
+    found = {
+        int(step[1]): re.search(r"IoU 0\.\d{4} at 24 px(?: \(step (\d+)\))?  ", line)
+        for line in lines
+        if (step := re.search(r"step +(\d+)/20 ", line))
+    }
+    told = {step: match and match[1] for step, match in found.items()}
+    assert told == {
+        **dict.fromkeys((2, 4, 6), "0"),
+        8: None,
+        **dict.fromkeys((10, 12, 14), "8"),
+        16: None,
+        18: "16",
+        20: None,
+    }
+    assert all(found.values())
+
+
 def test_without_held_out_views_the_training_iou_is_shown(show):
     output = show(io.StringIO(), Evaluation(every_n_steps=1), held_out=False)
     assert re.search(r"  IoU 0\.\d{4} at 24 px", output)
