@@ -93,6 +93,13 @@ class LadderModule(ReconstructionModule):
         return self.ladder.progress_at(self.position)
 
     @property
+    def steps_left(self) -> int:
+        polished = [entry["steps"] for entry in self.stage_log if entry["kind"] == "polish"]
+        return self.ladder.steps_left(
+            self.position, polish_steps=polished[-1] if polished else None
+        )
+
+    @property
     def place(self) -> str:
         if self.is_finished:
             return f"step {self.global_step}"

@@ -48,6 +48,11 @@ class ReconstructionModule(pl.LightningModule, ABC):
 
     @property
     @abstractmethod
+    def steps_left(self) -> int:
+        """How many steps are likely to follow; more if something comes up on the way."""
+
+    @property
+    @abstractmethod
     def place(self) -> str:
         """Where the fit is, in a few words."""
 

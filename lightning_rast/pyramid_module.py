@@ -36,6 +36,10 @@ class PyramidModule(ReconstructionModule):
         return min(1.0, self.global_step / self.schedule.steps)
 
     @property
+    def steps_left(self) -> int:
+        return max(0, self.schedule.steps - self.global_step)
+
+    @property
     def place(self) -> str:
         total = str(self.schedule.steps)
         return f"step {self.global_step:{len(total)}d}/{total}"

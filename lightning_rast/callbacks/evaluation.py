@@ -1,6 +1,7 @@
 """Measures how well the silhouettes fit, on training and held-out views."""
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor
 
 from lightning_rast.callbacks.event_file import add_scalars
@@ -9,13 +10,16 @@ from lightning_rast.data.datamodule import ViewsDataModule
 from lightning_rast.evaluation import view_ious
 from lightning_rast.module import ReconstructionModule
 
+EVALUATED_AT = "evaluated_at"
+
 
 class Evaluation(pl.Callback):
     """Mean and least IoU (`box_iou`) over the training and the held-out views.
 
     At the full size that is trained on, whatever the pyramid's level; image files may be larger.
 
-    Written as scalars, and kept in `trainer.callback_metrics` for others to show.
+    Written as scalars, and kept in `trainer.callback_metrics` for others to show, with the step
+    that they are of as `EVALUATED_AT`.
     """
 
     def __init__(self, *, every_n_steps: int) -> None:
@@ -45,7 +49,8 @@ class Evaluation(pl.Callback):
             if views is not None:
                 iou = view_ious(module, views).cpu()
                 found[f"{name}/iou_mean"], found[f"{name}/iou_min"] = iou.mean(), iou.min()
-        trainer.callback_metrics.update(found)
+        at = {EVALUATED_AT: torch.tensor(trainer.global_step)}
+        trainer.callback_metrics.update(found | at)
         add_scalars(trainer, {tag: float(value) for tag, value in found.items()})
 
 

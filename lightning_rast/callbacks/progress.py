@@ -1,9 +1,11 @@
 """Shows how far training is and how well it fits."""
 
+import itertools
 import math
+import statistics
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +13,31 @@ import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from lightning_rast.callbacks.evaluation import parts
+from lightning_rast.callbacks.evaluation import EVALUATED_AT, parts
 from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
 
 # Drawing takes a few milliseconds.
 _SECONDS_BETWEEN_DRAWINGS = 0.25
-# Time left is told from the last few seconds: steps become slower at finer pyramid levels.
+# Time left is told from the last few seconds: steps become slower at finer pyramid levels. The
+# first seconds hold what happens only once, and say nothing of the others.
 _MARKS, _SECONDS_BETWEEN_MARKS = 12, 0.25
+_SECONDS_UNTOLD = 3.0
 _NUM_PLAIN_LINES, _SECONDS_BETWEEN_LINES = 10, 60.0
 _BAR_PARTS = 1000
 _LEAST_BAR = 12  # columns, beside what there is to tell
 
 
 class ProgressDisplay(pl.Callback):
-    """A bar with step, loss, IoU and time left on a terminal; elsewhere a line every tenth, and
-    every minute where a tenth takes longer.
+    """A bar with step, loss, IoU and, after some seconds, time left on a terminal; elsewhere a
+    line every tenth, and every minute where a tenth takes longer.
 
-    IoU is the held-out views' mean, as last measured, in the size that is trained on (which may
-    be less than that of the files); the training views' if there are no others.
+    Time left is that of the steps that are likely to follow. A mesh that is made anew has as many
+    again, which nobody knows before.
+
+    IoU is the held-out views' mean, as last measured (of which step, if not of this one), in the
+    size that is trained on (which may be less than that of the files); the training views' if there
+    are no others.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,8 +45,7 @@ class ProgressDisplay(pl.Callback):
         self.console = Console(highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        # Time, step, and what part of the fit is done.
-        self._marks: deque[tuple[float, int, float]] = deque(maxlen=_MARKS)
+        self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)  # time and step
         self._began = self._drawn = 0.0
         self._tenths = 0
         self._num_told = 0
@@ -48,7 +55,7 @@ class ProgressDisplay(pl.Callback):
         module, _ = parts(trainer, pl_module)
         self._tenths = int(_NUM_PLAIN_LINES * module.progress)
         self._num_told = len(module.messages)
-        self._marks = deque([(self._began, trainer.global_step, module.progress)], maxlen=_MARKS)
+        self._marks = deque([(self._began, trainer.global_step)], maxlen=_MARKS)
         self._drawn = self._began
         if self._is_watched:
             self._bar = Progress(
@@ -78,7 +85,7 @@ class ProgressDisplay(pl.Callback):
         step, progress = trainer.global_step, module.progress
         now = time.perf_counter()
         if now - self._marks[-1][0] > _SECONDS_BETWEEN_MARKS:
-            self._marks.append((now, step, progress))
+            self._marks.append((now, step))
         for message in module.messages[self._num_told :]:
             self.console.print(message)
         self._num_told = len(module.messages)
@@ -134,7 +141,9 @@ class ProgressDisplay(pl.Callback):
         for name, words in (("heldout", "held-out IoU"), ("train", "IoU")):
             iou = trainer.callback_metrics.get(f"{name}/iou_mean")
             if iou is not None:
-                return [f"{words} {float(iou):.4f}{size}"]
+                step = int(trainer.callback_metrics.get(EVALUATED_AT, trainer.global_step))
+                when = "" if step == trainer.global_step else f" (step {step})"
+                return [f"{words} {float(iou):.4f}{size}{when}"]
         return []
 
     def _status(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> str:
@@ -155,13 +164,21 @@ class ProgressDisplay(pl.Callback):
         if "loss" in outputs and left_out < 1:
             found.append(f"loss {float(outputs['loss'].detach()):.2e}")
         found.extend(self._iou(trainer, with_size=left_out < 3))
-        began, first_step, first_progress = self._marks[0]
-        spent = time.perf_counter() - began
+        now = time.perf_counter()
+        began, first_step = self._marks[0]
         if step > first_step and left_out < 2:
-            found.append(f"{1e3 * spent / (step - first_step):.3g} ms/step")
-        if (gained := module.progress - first_progress) > 0:
-            found.append(f"{duration(spent / gained * (1 - module.progress))} left")
+            found.append(f"{1e3 * (now - began) / (step - first_step):.3g} ms/step")
+        if now - self._began > _SECONDS_UNTOLD and len(self._marks) > 1:
+            found.append(f"{duration(seconds_left(self._marks, module.steps_left))} left")
         return found
+
+
+def seconds_left(marks: Sequence[tuple[float, int]], steps_left: int) -> float:
+    """At the median pace between two or more marks, (time, step) in order of both: a pause for a
+    remeshing or a picture does not count for the steps that follow."""
+    pairs = itertools.pairwise(marks)
+    paces = [(to[0] - since[0]) / max(1, to[1] - since[1]) for since, to in pairs]
+    return statistics.median(paces) * steps_left
 
 
 def duration(seconds: float) -> str:

@@ -124,6 +124,22 @@ class Ladder:
         done = sum(stage.steps for stage in self.stages[: position.stage])
         return (done + position.step) / max(1, self.most_steps)
 
+    def steps_left(self, position: Position, *, polish_steps: int | None = None) -> int:
+        """Steps that are likely to follow, without those of a mesh made anew before there is one.
+
+        polish_steps: what the last polish took, as the next ones probably will; None = all.
+        """
+        end = len(self.stages) if position.round else self.again_at
+        left = 0
+        for number, stage in enumerate(self.stages[position.stage : end]):
+            steps = stage.steps
+            if stage.bending > position.longest or (stage.kind == "polish" and position.noise):
+                steps = 0
+            elif stage.kind == "polish" and polish_steps is not None:
+                steps = min(steps, polish_steps)
+            left += max(0, steps - position.step) if number == 0 else steps
+        return left
+
 
 def make_ladder(
     bending: Sequence[float],

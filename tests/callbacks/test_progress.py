@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lightning_rast.callbacks import Evaluation, ProgressDisplay, progress
-from lightning_rast.callbacks.progress import duration
+from lightning_rast.callbacks.progress import duration, seconds_left
 from lightning_rast.pyramid_module import PyramidModule
 from tests.callbacks.problem import STEPS, Fit
 
@@ -20,8 +20,10 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def show(tmp_path, monkeypatch):
-    def shown(stream, *others, **keywords):
+    def shown(stream, *others, untold=0.0, **keywords):
         monkeypatch.setattr("sys.stdout", stream)
+        monkeypatch.setattr(progress, "_SECONDS_UNTOLD", untold)
+        monkeypatch.setattr(progress, "_SECONDS_BETWEEN_MARKS", 0.0)
         fit = Fit(tmp_path, **keywords)
         fit.run(*others, ProgressDisplay(tmp_path))
         return stream.getvalue()
@@ -38,6 +40,25 @@ def test_without_a_terminal_there_is_a_plain_line_for_every_tenth(tmp_path, show
     assert not re.search(r"[\x1b\r]", "".join(lines))
     assert lines[-2].endswith(str(tmp_path))
     assert re.match(r"held-out IoU 0\.\d{4} at 24 px; ", lines[-1])
+
+
+def test_an_iou_that_was_measured_some_steps_before_says_at_which(show):
+    lines = show(io.StringIO(), Evaluation(every_n_steps=8)).splitlines()
+    found = {
+        int(step[1]): re.search(r"IoU 0\.\d{4} at 24 px(?: \(step (\d+)\))?  ", line)
+        for line in lines
+        if (step := re.search(r"step +(\d+)/20 ", line))
+    }
+    told = {step: match and match[1] for step, match in found.items()}
+    assert told == {
+        **dict.fromkeys((2, 4, 6), "0"),
+        8: None,
+        **dict.fromkeys((10, 12, 14), "8"),
+        16: None,
+        18: "16",
+        20: None,
+    }
+    assert all(found.values())
 
 
 def test_without_held_out_views_the_training_iou_is_shown(show):
@@ -104,6 +125,21 @@ def test_what_has_no_room_beside_the_bar_is_left_out_the_loss_first(
     monkeypatch.setenv("TERM", "xterm")
     last = last_status(show(Terminal(), Evaluation(every_n_steps=1)))
     assert [word for word in ("IoU", "at 24 px", "ms/step", "loss") if word in last] == told
+
+
+def test_in_the_first_seconds_no_time_left_is_told(show):
+    output = show(io.StringIO(), Evaluation(every_n_steps=1), untold=1e9)
+    assert "ms/step" in output
+    assert " left" not in output
+
+
+def test_time_left_is_that_of_the_steps_which_follow_at_the_pace_of_most_marks():
+    marks = [(0.0, 0), (2.0, 1), (2.5, 11), (3.0, 21), (4.5, 22), (5.0, 32)]
+    assert seconds_left(marks, 40) == pytest.approx(40 * 0.05)
+
+
+def test_no_time_is_left_without_steps_to_do():
+    assert seconds_left([(0.0, 0), (1.0, 4)], 0) == 0
 
 
 def test_an_error_gives_the_terminal_back(show, monkeypatch):

@@ -53,6 +53,46 @@ def test_rungs_of_a_mesh_made_anew_are_counted_down_from_a_length():
     assert [ladder.rungs_again(length) for length in (math.inf, 0.02, 0.01)] == [2, 2, 1]
 
 
+@pytest.fixture
+def three_rungs():
+    """4 + 3 (2 + 10) steps, and 2 (2 + 10) of a mesh made anew."""
+    return make_ladder([0.05, 0.02, 0.01], polish_steps=10, again_from=0.03)
+
+
+def test_steps_left_are_those_of_a_run_whose_mesh_is_not_made_anew(three_rungs):
+    assert three_rungs.steps_left(Position()) == 4 + 3 * 12
+
+
+def test_steps_left_grow_fewer_with_each_step(three_rungs):
+    assert three_rungs.steps_left(Position(stage=0, step=3)) == 1 + 3 * 12
+
+
+def test_steps_left_are_of_polishes_as_long_as_the_last_one(three_rungs):
+    assert three_rungs.steps_left(Position(), polish_steps=6) == 4 + 3 * 8
+
+
+def test_a_polish_that_is_longer_than_the_last_one_leaves_no_step_less_than_none(three_rungs):
+    polish = Position(stage=kinds(three_rungs).index("polish"), step=9)
+    assert three_rungs.steps_left(polish, polish_steps=6) == 2 * 8
+
+
+def test_where_masks_contradict_each_other_no_polish_is_left(three_rungs):
+    assert three_rungs.steps_left(Position(noise=2.0)) == 4 + 3 * 2
+
+
+def test_of_a_mesh_made_anew_the_rungs_are_left_that_it_needs(three_rungs):
+    start = Position(stage=three_rungs.again_at, round=1)
+    assert three_rungs.steps_left(start) == 2 * 12
+    start.longest = 0.01
+    assert three_rungs.steps_left(start) == 12
+
+
+def test_nothing_is_left_at_the_end(three_rungs):
+    end = len(three_rungs.stages)
+    assert three_rungs.steps_left(Position(stage=end)) == 0
+    assert three_rungs.steps_left(Position(stage=end, round=1)) == 0
+
+
 def test_rungs_of_a_sphere_come_before_the_warm_up_and_only_once():
     ladder = make_ladder([0.2, 0.05], first_fine=1)
     assert [stage.bending for stage in ladder.stages][:4] == [0.2, 0.2, 0.05, 0]
