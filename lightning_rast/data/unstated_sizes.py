@@ -149,7 +149,8 @@ def _warn_of_odd_sizes(
             f"{calibration.path} states no image size, and of {len(sizes)} masks {_count(odd)} not"
             f" of the usual {_text(usual)} pixels: {listed}. Each is used as if its camera were for"
             f" just that size; if the photograph had {_text(usual)}, scale the mask back to that,"
-            " or pad it where it was cropped"
+            " or pad it where it was cropped",
+            deeper=1,
         )
 
 
@@ -173,5 +174,6 @@ def _text(size: _Size) -> str:
     return f"{size[1]} x {size[0]}"
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=5)
+def _warn(text: str, *, deeper: int = 0) -> None:
+    """With the line that called `load_views`."""
+    warnings.warn(text, stacklevel=5 + deeper)
