@@ -11,7 +11,12 @@ from torch import Tensor
 
 from lightning_rast.data.area import area_average
 from lightning_rast.data.background import DEFAULT_THRESHOLD
-from lightning_rast.data.calibration import UNKNOWN_SIZE, CalibratedView, Calibration
+from lightning_rast.data.calibration import (
+    UNKNOWN_SIZE,
+    CalibratedView,
+    Calibration,
+    is_scaled,
+)
 from lightning_rast.data.errors import EmptyMaskError, ViewsError
 from lightning_rast.data.fitted_sphere import seen_center
 from lightning_rast.data.mask_files import FoundMask
@@ -22,6 +27,7 @@ from lightning_rast.data.sources import (
     pinhole_image,
     read_coverage,
 )
+from lightning_rast.data.unstated_sizes import with_photographs_sizes
 from lightning_rast.data.views import NEAR_OF_DISTANCE, Views
 from lightning_rast.scene import Camera
 
@@ -65,7 +71,8 @@ def assembled(
     used: list[_One] = []
     used_names: list[str] = []
     doubts: list[tuple[Path, str]] = []
-    for view, mask, name in zip(calibration.views, masks, names, strict=True):
+    sized = with_photographs_sizes(calibration, masks)
+    for view, mask, name in zip(sized.views, masks, names, strict=True):
         how = MaskReading(reading=mask.reading, threshold=threshold, inverted=inverted)
         try:
             used.append(_one(view, mask, how, max_image_size, doubts))
@@ -130,9 +137,7 @@ def _fitting(view: CalibratedView, image_size: tuple[int, int]) -> Camera:
     if calibrated in (UNKNOWN_SIZE, image_size):
         return replace(view.camera, image_size=image_size)
     height, width = calibrated
-    scale = max(image_size) / max(calibrated)
-    # A scaled image's sides are rounded.
-    if abs(image_size[0] - scale * height) > 1 or abs(image_size[1] - scale * width) > 1:
+    if not is_scaled(image_size, calibrated):
         raise ViewsError(
             f"{view.label}: wrong size, the image is {image_size[1]} x {image_size[0]} pixels"
             f" but the camera is for {width} x {height}; were the images cropped or turned after"

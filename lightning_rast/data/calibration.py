@@ -106,6 +106,13 @@ def matrix_camera(
         raise ViewsError(f"{label}: {error}") from None
 
 
+def is_scaled(image_size: tuple[int, int], calibrated: tuple[int, int]) -> bool:
+    """Whether an image (H, W) is one of the calibrated size, scaled; its sides are rounded."""
+    scale = max(image_size) / max(calibrated)
+    pairs = zip(image_size, calibrated, strict=True)
+    return all(abs(side - scale * own) <= 1 for side, own in pairs)
+
+
 def check_distinct(masks: Iterable[tuple[str, Path]]) -> None:
     """Raises ViewsError where two views, given by label and file, have the same mask."""
     seen: dict[Path, str] = {}

@@ -30,11 +30,15 @@ MASK_FOLDERS = ("masks", "mask", "silhouettes")
 
 @dataclass(frozen=True)
 class FoundMask:
-    """Where a view's mask is, how it is read from there, and the photograph, if there is one."""
+    """Where a view's mask is, how it is read from there, and the photograph, if there is one.
+
+    image_is_scaled_down: it is to look at, and says nothing of the size that the cameras are for.
+    """
 
     path: Path
     reading: Reading
     image: Path | None
+    image_is_scaled_down: bool = False
 
 
 def find_masks(calibration: Calibration, masks: str = "auto") -> list[FoundMask]:
@@ -62,10 +66,12 @@ def find_masks(calibration: Calibration, masks: str = "auto") -> list[FoundMask]
     if isinstance(found, str):
         return find_masks(calibration, found)
     complete = _complete(calibration, found)
-    if not any(photographs):
+    are_scaled_down = not any(photographs)
+    if are_scaled_down:
         photographs = scaled_down(calibration.folder, complete)
     return [
-        FoundMask(mask, "mask", image) for mask, image in zip(complete, photographs, strict=True)
+        FoundMask(mask, "mask", image, image_is_scaled_down=are_scaled_down)
+        for mask, image in zip(complete, photographs, strict=True)
     ]
 
 

@@ -102,7 +102,8 @@ def test_a_limited_size_scales_cameras_and_keeps_the_area(folder):
 
 def test_masks_of_different_sizes_are_padded_with_unknown(folder):
     write_mask(folder / "masks" / "1.png", size=(20, 40))
-    views = load_mask_views(folder)
+    with pytest.warns(UserWarning, match=r"1\.png \(20 x 40\)"):
+        views = load_mask_views(folder)
     assert views.image_size == (40, 32)
     assert views.known is not None
     assert views.known.sum(dim=(1, 2)).tolist() == [24 * 32, 40 * 20, 24 * 32]
