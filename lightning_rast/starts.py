@@ -7,7 +7,7 @@ import torch
 
 from lightning_rast.config import Config, StartConfig
 from lightning_rast.data.fitted_sphere import fitted_sphere
-from lightning_rast.data.suspicions import no_hull, warn_of_suspicions
+from lightning_rast.data.suspicions import mirror_suspicion, no_hull, warn_of_suspicions
 from lightning_rast.data.views import Views, ViewsError
 from lightning_rast.ops.advice import LightningRastWarning, warn_about_inside_out
 from lightning_rast.optim.agreement import Targets
@@ -83,6 +83,12 @@ def _without_touching_parts(mesh: Mesh) -> Mesh:
         stacklevel=2,
     )
     return cut
+
+
+def warn_again(views: Views) -> None:
+    """What a run that goes on must hear again, since its record is written anew."""
+    for text in mirror_suspicion(views):
+        warnings.warn(text, LightningRastWarning, stacklevel=2)
 
 
 def tell_of_start(config: Config, mesh: Mesh, views: Views) -> None:

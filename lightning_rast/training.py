@@ -46,7 +46,7 @@ from lightning_rast.optim.schedule import Schedule
 from lightning_rast.pyramid_module import PyramidModule
 from lightning_rast.runs import Run, RunError, checkpoint_step
 from lightning_rast.scene import Mesh, MeshFileError, icosphere, load_mesh
-from lightning_rast.starts import HALF_EXTENT, Start, make_start, tell_of_start
+from lightning_rast.starts import HALF_EXTENT, Start, make_start, tell_of_start, warn_again
 from lightning_rast.warning_notes import noted_warnings
 
 
@@ -126,7 +126,9 @@ def make_module(config: Config, views: Views, *, is_resumed: bool = False) -> Re
     """
     began = time.perf_counter()
     start = Start(icosphere(0), 1.0) if is_resumed else make_start(config.start, views)
-    if not is_resumed:
+    if is_resumed:
+        warn_again(views)
+    else:
         tell_of_start(config, start.mesh, views)
     if config.schedule.kind == "pyramid":
         return PyramidModule(config, start.mesh, scale=start.half_extent)

@@ -11,6 +11,8 @@ from lightning_rast.data.views import Views
 from lightning_rast.ops.advice import LightningRastWarning
 
 ADVICE = "`lightning-rast doctor` on the data finds out more"
+# Of a run's recorded warnings, that with this part says that its mesh is a mirror image.
+MIRROR_ADVICE = "export with --mirror"
 _NARROW_DEG = 25.0
 _POOR_IOU = 0.75  # of the hull; exact views reach .95 and more
 
@@ -52,7 +54,7 @@ def mirror_suspicion(views: Views) -> Iterator[str]:
         yield (
             f"{all_views} the world (fx or fy is negative, as where a 3x4 matrix has a negative "
             "determinant): unless the images are mirrored, the mesh will be the mirror image of "
-            "the object; export with --mirror"
+            f"the object; {MIRROR_ADVICE}"
         )
         return
     # The fewer ones are named: those are likelier to be wrong.

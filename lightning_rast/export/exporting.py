@@ -1,5 +1,6 @@
 """Reads a mesh file, writes another, and says what state the surface is in."""
 
+import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import torch
 
+from lightning_rast.data.suspicions import MIRROR_ADVICE
+from lightning_rast.runs import METRICS_NAME
 from lightning_rast.scene import Asset, MeshFileError, load_asset, mesh_report
 from lightning_rast.scene.export import UNITS, export_mesh, placed
 from lightning_rast.scene.report_text import report_json, report_page, write_report
@@ -53,6 +56,11 @@ def export(
         if units is not None:
             scale *= UNITS[units[0]] / UNITS[units[1]]
         asset = _placed(asset, source, scale, up, mirror)
+        if mirror is None and is_of_mirrored_run(source):
+            notes.append(
+                "the cameras of this run mirror the world: unless their images are mirrored, this "
+                "is the mirror image of the object; --mirror writes the object as it is"
+            )
         written: list[Path] = []
         if out is not None:
             exported = export_mesh(asset, out, file_format=file_format, smooth=smooth)
@@ -77,6 +85,17 @@ def export(
         raise ExportError(str(error)) from None
     except OSError as error:
         raise ExportError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def is_of_mirrored_run(mesh: Path) -> bool:
+    """Whether the run in whose folder this mesh file lies has been warned that its cameras mirror
+    the world. False where there is no such record."""
+    try:
+        record = json.loads((mesh.parent / METRICS_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    told = record.get("warnings") if isinstance(record, dict) else None
+    return isinstance(told, list) and any(MIRROR_ADVICE in str(text) for text in told)
 
 
 def _placed(

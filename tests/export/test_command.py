@@ -1,13 +1,16 @@
 """`lightning-rast export`: what it writes and says, and how it refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lightning_rast.data import orbit_cameras, synthetic_views, view_directions
+from lightning_rast.data.suspicions import mirror_suspicion
 from lightning_rast.export.command import main
-from lightning_rast.scene import Mesh, cube, load_asset, load_mesh, save_mesh
+from lightning_rast.scene import Mesh, cube, icosphere, load_asset, load_mesh, save_mesh
 
 
 @pytest.fixture
@@ -73,6 +76,38 @@ def test_mirror_writes_the_mirror_image(box, capsys, given, index):
     assert mirrored.bounds.mean(dim=0).tolist() == pytest.approx(expected)
     assert mirrored.volume.item() == pytest.approx(8)
     assert "watertight              yes" in capsys.readouterr().out
+
+
+@pytest.fixture
+def mirrored_run(box) -> Path:
+    """A run's folder, with what training records of cameras that mirror the world."""
+    ball = icosphere(1)
+    cameras = orbit_cameras(ball, view_directions("fibonacci", 8), image_size=32)
+    mirror = torch.tensor([[-1.0], [1.0], [1.0]])
+    views = synthetic_views(ball, cameras)
+    told = list(mirror_suspicion(replace(views, cameras=replace(cameras, K=mirror * cameras.K))))
+    assert len(told) == 1
+    Path("run").mkdir()
+    box.rename("run/mesh.ply")
+    Path("run/metrics.json").write_text(json.dumps({"warnings": told}))
+    return Path("run")
+
+
+def test_a_run_whose_cameras_mirror_is_exported_with_a_note(mirrored_run, capsys):
+    assert main([str(mirrored_run), "out.glb", "--no-report"]) == 0
+    assert "note: the cameras of this run mirror the world" in capsys.readouterr().err
+
+
+def test_a_mirrored_run_is_exported_without_a_note(mirrored_run, capsys):
+    assert main([str(mirrored_run), "out.glb", "--no-report", "--mirror"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"warnings": null}', '{"warnings": ["other"]}'])
+def test_other_records_of_a_run_give_no_note(mirrored_run, capsys, record):
+    (mirrored_run / "metrics.json").write_text(record)
+    assert main([str(mirrored_run), "out.glb", "--no-report"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_run_is_named_by_its_folder(box):

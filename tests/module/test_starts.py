@@ -1,6 +1,7 @@
 """What is said of the mesh that a training starts from."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from lightning_rast.config import Config
 from lightning_rast.data import ViewsError, orbit_cameras, synthetic_views, view_directions
 from lightning_rast.ops.advice import LightningRastWarning
-from lightning_rast.scene import Mesh, icosphere, save_mesh, torus
+from lightning_rast.scene import Camera, Mesh, icosphere, save_mesh, torus
 from lightning_rast.training import make_module
 
 RING = torus(32, 16)
@@ -72,3 +73,15 @@ def test_a_start_that_touches_itself_is_cut_apart(start, views):
     with pytest.warns(LightningRastWarning, match="cut apart at 1 vertices"):
         module = make_module(start(both), views)
     assert module.mesh().topology.is_manifold
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_cameras_that_mirror_the_world_are_told_of_once(start, views, is_resumed):
+    cameras = views.cameras
+    P = cameras.K @ cameras.world_to_view[:, :3] * torch.tensor([1.0, 1, -1, 1])
+    mirroring = Camera.from_projection_matrix(P, cameras.image_size, pixel_centers="half")
+    flipped = Mesh(RING.verts * torch.tensor([1.0, 1, -1]), RING.faces.flip(1))
+    with pytest.warns(LightningRastWarning) as caught:
+        make_module(start(flipped), replace(views, cameras=mirroring), is_resumed=is_resumed)
+    [text] = [str(one.message) for one in caught]
+    assert "all 6 cameras mirror the world" in text
