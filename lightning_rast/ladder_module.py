@@ -361,8 +361,10 @@ class LadderModule(ReconstructionModule):
             before, self._kept = self._kept, None
             assert before is not None
             verdict = verdict_on(before, self.mesh(), self._views, settings)
+            old, new = verdict.iou
+            settled = "kept" if verdict.accepted else f"dropped: {verdict.reason}"
             self.messages.append(
-                f"it {'stays' if verdict.accepted else 'is dropped'}: {verdict.reason}"
+                f"{self._anew}: training IoU {old:.4f} -> {new:.4f}, the new mesh is {settled}"
             )
             if not verdict.accepted:
                 self._replace(before)
@@ -374,11 +376,17 @@ class LadderModule(ReconstructionModule):
             return len(self.ladder.stages)
         position.longest = longest_again(self.config, remade)
         again = self.ladder.rungs_again(position.longest)
-        self.messages.append(f"mesh made anew: {remade.reason}; {again} rungs follow")
+        self.messages.append(f"{self._anew}: {remade.reason}; {again} rungs follow")
         self._kept = self.mesh().with_verts(self.verts.detach().clone())
         self._replace(remade.mesh)
         position.round = 1
         return self.ladder.again_at
+
+    @property
+    def _anew(self) -> str:
+        """With the step at which the rounds change: there the mesh was replaced."""
+        step = sum(entry["steps"] for entry in self.stage_log if entry["round"] == 0)
+        return f"mesh made anew at step {step}"
 
     def _replace(self, mesh: Mesh) -> None:
         self._install(mesh.to(self.verts.device).to(self.verts.dtype))

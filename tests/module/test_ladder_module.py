@@ -14,6 +14,7 @@ from lightning_rast.evaluation import view_ious
 from lightning_rast.ladder_stages import Remade
 from lightning_rast.optim.ladder import Position
 from lightning_rast.optim.schedule import Schedule
+from lightning_rast.optim.topology import Verdict
 from lightning_rast.runs import Run, RunError
 from lightning_rast.scene import icosphere, save_mesh
 from lightning_rast.training import make_module, make_trainer, make_views
@@ -101,6 +102,24 @@ def test_a_mesh_that_was_only_mended_goes_down_fewer_rungs_than_one_of_other_top
     expected = [f"rung {rung} of 2 ({config.ladder.bending[rung - 1]})" for rung in rungs]
     assert [stage["name"].partition(",")[0] for stage in again] == expected
     assert f"; {len(rungs)} rungs follow" in module.report()["topology"]
+
+
+@pytest.mark.parametrize(("accepted", "settled"), [(True, "kept"), (False, "dropped: worse")])
+def test_the_verdict_on_a_mesh_made_anew_says_which_mesh_and_how_it_fits(
+    config, views, tmp_path, monkeypatch, accepted, settled
+):
+    config.ladder.polish_steps = 0
+    remade = Remade(icosphere(3), "wished by a test", is_mended=False)
+    verdict = Verdict(accepted, "worse", (0.95, 0.96), (0.0, 0.0))
+    monkeypatch.setattr(ladder_module, "remade_mesh", lambda *_, **__: remade)
+    monkeypatch.setattr(ladder_module, "verdict_on", lambda *_, **__: verdict)
+    module = fitted(config, views[0], tmp_path)
+    assert isinstance(module, ladder_module.LadderModule)
+    steps = sum(stage["steps"] for stage in module.stage_log if not stage["round"])
+    assert 0 < steps < module.global_step
+    told = "training IoU 0.9500 -> 0.9600, the new mesh is " + settled
+    assert module.messages[-1] == f"mesh made anew at step {steps}: {told}"
+    assert module.messages[0].startswith(f"mesh made anew at step {steps}: wished by a test")
 
 
 def test_masks_that_leave_nothing_are_refused_with_a_way_out(config, views):
