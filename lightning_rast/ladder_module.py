@@ -121,6 +121,10 @@ class LadderModule(ReconstructionModule):
             **{f"mesh/{name}": last[name] for name in sorted(counted)},
         }
 
+    @property
+    def num_self_intersections(self) -> int | None:
+        return self.stage_log[-1]["self_intersections"] if self.stage_log else None
+
     def report(self) -> dict[str, Any]:
         """Seconds by kind of stage, all stages in order (held_back: vertices whose moves were
         shortened, counted in every step), pairs of faces that cross and faces that look backwards

@@ -73,6 +73,11 @@ class ReconstructionModule(pl.LightningModule, ABC):
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """One step on the views of a batch."""
 
+    @property
+    def num_self_intersections(self) -> int | None:
+        """Pairs of faces that cross, where they were counted anyway."""
+        return None
+
     def mesh(self) -> Mesh:
         """The current mesh, attached to the graph; its topology is shared between steps."""
         return Mesh(self.verts, self.faces, topology=self._topology)

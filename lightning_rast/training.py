@@ -281,7 +281,7 @@ def make_callbacks(
     callbacks.append(metrics)
     if log.report:  # of the files that those before it wrote
         callbacks.append(ReportPage(run.folder, config))
-    callbacks.append(ProgressDisplay(run.folder))
+    callbacks.append(ProgressDisplay(run.folder, warnings=warnings))
     return callbacks
 
 

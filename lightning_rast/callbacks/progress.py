@@ -2,10 +2,11 @@
 
 import itertools
 import math
+import shlex
 import statistics
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from lightning_rast.callbacks.evaluation import EVALUATED_AT, parts
 from lightning_rast.callbacks.moments import is_finished
 from lightning_rast.callbacks.write_failure import outlives_write_failure
+from lightning_rast.data.suspicions import ADVICE
+from lightning_rast.module import ReconstructionModule
+from lightning_rast.runs import CONFIG_NAME
 
 # Drawing takes a few milliseconds.
 _SECONDS_BETWEEN_DRAWINGS = 0.25
@@ -40,8 +44,10 @@ class ProgressDisplay(pl.Callback):
     are no others.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, warnings: Sequence[str] = ()) -> None:
+        """warnings: kept up to date by whoever notes them."""
         self.folder = folder
+        self.warnings = warnings
         self.console = Console(highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -117,11 +123,23 @@ class ProgressDisplay(pl.Callback):
                 page = self.folder / "report.html"
                 shown = page if page.exists() else "metrics.json beside it"
                 self.console.print(f"{iou}; scores, pictures: {shown}")
+            module, _ = parts(trainer, pl_module)
+            for line in self._doubts(module):
+                self.console.print(line, markup=False)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         self._close()
+
+    def _doubts(self, module: ReconstructionModule) -> Iterator[str]:
+        """What was found on the way that a good IoU does not show, and what to do about it."""
+        if crossing := module.num_self_intersections:
+            run = shlex.quote(str(self.folder))
+            yield f"{crossing} pairs of faces cross; more of it: lightning-rast evaluate {run}"
+        if any(ADVICE in text for text in self.warnings):
+            config = shlex.quote(str(self.folder / CONFIG_NAME))
+            yield f"cameras or masks looked wrong at the start: lightning-rast doctor {config}"
 
     @property
     def _is_watched(self) -> bool:

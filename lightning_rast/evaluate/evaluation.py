@@ -74,7 +74,8 @@ def evaluate(config: Config, request: Request) -> Evaluation:
         train, held_out = problem.datamodule.train_views, problem.datamodule.held_out_views
         if request.with_hull:
             hull, k = better_hull(train, held_out)
-            subjects[f"hull 256^3, k = {k}"] = hull
+            denied = "" if k == 1 else f", {k - 1} view may deny"
+            subjects[f"hull 256^3{denied}"] = hull
         subjects["start"] = problem.module.mesh()
         to_reference = _frame(request)
         corrected, num_corrected = _with_corrected_cameras(train, request.metrics)

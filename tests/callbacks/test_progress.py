@@ -7,6 +7,7 @@ import pytest
 
 from lightning_rast.callbacks import Evaluation, ProgressDisplay, progress
 from lightning_rast.callbacks.progress import duration, seconds_left
+from lightning_rast.data.suspicions import ADVICE
 from lightning_rast.pyramid_module import PyramidModule
 from tests.callbacks.problem import STEPS, Fit
 
@@ -140,6 +141,25 @@ def test_time_left_is_that_of_the_steps_which_follow_at_the_pace_of_most_marks()
 
 def test_no_time_is_left_without_steps_to_do():
     assert seconds_left([(0.0, 0), (1.0, 4)], 0) == 0
+
+
+def test_the_end_says_that_faces_cross_and_where_to_look(tmp_path, show, monkeypatch):
+    monkeypatch.setattr(PyramidModule, "num_self_intersections", property(lambda _: 7))
+    last = show(io.StringIO(), Evaluation(every_n_steps=1)).splitlines()[-1]
+    assert last.startswith("7 pairs of faces cross")
+    assert last.endswith(f": lightning-rast evaluate {tmp_path}")
+
+
+@pytest.mark.parametrize(("warnings", "is_told"), [(["odd; " + ADVICE], True), (["odd"], False)])
+def test_the_end_names_the_doctor_where_a_warning_advised_it(
+    tmp_path, monkeypatch, warnings, is_told
+):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stdout", stream)
+    Fit(tmp_path).run(ProgressDisplay(tmp_path, warnings=warnings))
+    told = f"lightning-rast doctor {tmp_path / 'config.yaml'}\n"
+    assert stream.getvalue().endswith(told) == is_told
+    assert ("lightning-rast doctor" in stream.getvalue()) == is_told
 
 
 def test_an_error_gives_the_terminal_back(show, monkeypatch):
