@@ -15,16 +15,9 @@ from lightning_rast.ops import (
     transform_points,
     visible_faces,
 )
-from tests.ops.contour_meshes import icosphere
-from tests.ops.contour_views import seen_from
+from tests.ops.operator_table import FRAGMENTS, IMAGE, MATRICES, MESH, SIZE, VERTS
 
-MESH = icosphere(1)
-VERTS = seen_from(MESH.verts)
-SIZE = (12, 14)
 RANGES = torch.tensor([[0, MESH.faces.shape[0] // 2]])
-FRAGMENTS = rasterize(VERTS, MESH.faces, SIZE)
-IMAGE = torch.rand(1, *SIZE, 2, dtype=torch.float64)
-MATRICES = torch.eye(4, dtype=torch.float64)[None]
 
 
 def as_negative_view(tensor: Tensor) -> Tensor:
