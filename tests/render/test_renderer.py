@@ -10,6 +10,7 @@ from torch.autograd import gradcheck
 from lightning_rast.ops import LightningRastWarning, advice
 from lightning_rast.render import Lights, Renderer, Rendering, render_silhouettes, renderer
 from lightning_rast.scene import Camera, Mesh, cube, grid, icosphere, quad, torus
+from tests.render.filling_scene import filling, images
 
 EYES = torch.tensor([[0.0, 0, 3], [3, 0.5, 0], [-1, 2, 2]])
 PERSPECTIVE = Camera.look_at(EYES, fov_deg=60, image_size=(24, 32))
@@ -20,10 +21,6 @@ both_lenses = pytest.mark.parametrize("camera", [PERSPECTIVE, ORTHOGRAPHIC])
 @pytest.fixture
 def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(advice, "_given", set())
-
-
-def images(rendering: Rendering) -> dict[str, Tensor]:
-    return {name: image for name, image in vars(rendering).items() if image is not None}
 
 
 def bumpy(mesh: Mesh) -> Mesh:
@@ -286,33 +283,10 @@ def test_light_and_colour_are_multiplied():
 @pytest.mark.filterwarnings("ignore:visibility gradients are missing")
 @both_lenses
 def test_gradients_reach_vertices_colours_and_cameras(camera):
-    # The surface fills the picture: nothing but the inside of faces counts.
-    mesh = grid(2, 2, width=20, height=20).to(torch.float64)
-    waves = torch.stack((0 * mesh.verts[:, 0], 0 * mesh.verts[:, 0], mesh.verts.sum(1).sin()), 1)
-    mesh = mesh.with_verts(mesh.verts + 0.4 * waves)
-    camera = replace(camera[0], image_size=(3, 4)).resized((3, 4))
-    inputs = (
-        mesh.verts.clone(),
-        torch.rand(mesh.num_verts, 2).double(),
-        camera.world_to_view[:, :3].clone(),
-        camera.K[:, :2].clone(),
-    )
-
-    def render(verts: Tensor, colors: Tensor, pose: Tensor, K: Tensor) -> tuple[Tensor, ...]:
-        moved = replace(
-            camera,
-            world_to_view=torch.cat((pose, camera.world_to_view[:, 3:]), dim=1),
-            K=torch.cat((K, camera.K[:, 2:]), dim=1),
-        )
-        outputs = ("depth", "normals", "color")
-        rendering = Renderer(outputs=outputs, antialias=False)(
-            mesh.with_verts(verts), moved, colors
-        )
-        return tuple(images(rendering).values())
-
-    assert gradcheck(
-        render, [tensor.requires_grad_() for tensor in inputs], atol=1e-5, fast_mode=True
-    )
+    renderer = Renderer(outputs=("depth", "normals", "color"), antialias=False)
+    small = replace(camera[0], image_size=(3, 4)).resized((3, 4))
+    render, inputs = filling(renderer, small)
+    assert gradcheck(render, inputs, atol=1e-5, fast_mode=True)
 
 
 def test_gradients_at_outlines_are_those_of_the_coverage():

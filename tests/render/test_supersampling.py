@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from lightning_rast.render import Lights, Renderer, Rendering, TextureMap, render_silhouettes
+from lightning_rast.render import Lights, Renderer, TextureMap, render_silhouettes
 from lightning_rast.scene import Camera, Mesh, cube, grid, icosphere, quad, torus
+from tests.render.filling_scene import filling, images
 
 EYES = torch.tensor([[0.0, 0, 3], [3, 0.5, 0], [-1, 2, 2]])
 PERSPECTIVE = Camera.look_at(EYES, fov_deg=60, image_size=(12, 17))
@@ -18,10 +19,6 @@ both_lenses = pytest.mark.parametrize("camera", [PERSPECTIVE, ORTHOGRAPHIC])
 both_kinds = pytest.mark.parametrize("antialias", [True, False])
 factors = pytest.mark.parametrize("factor", [2, 3])
 LIGHTS = Lights(headlight=0.6, sun=0.4)
-
-
-def images(rendering: Rendering) -> dict[str, Tensor]:
-    return {name: image for name, image in vars(rendering).items() if image is not None}
 
 
 def finer(camera: Camera, factor: int) -> Camera:
@@ -121,35 +118,10 @@ def test_a_texture_is_looked_up_as_finely_as_it_is_sampled():
 @both_kinds
 @both_lenses
 def test_gradients_reach_vertices_colours_and_cameras(camera, antialias):
-    # The surface fills the picture: nothing but the inside of faces counts.
-    mesh = grid(2, 2, width=20, height=20).to(torch.float64)
-    waves = torch.stack((0 * mesh.verts[:, 0], 0 * mesh.verts[:, 0], mesh.verts.sum(1).sin()), 1)
-    mesh = mesh.with_verts(mesh.verts + 0.4 * waves)
-    camera = camera[0].resized((2, 3))
-    inputs = (
-        mesh.verts.clone(),
-        torch.rand(mesh.num_verts, 2).double(),
-        camera.world_to_view[:, :3].clone(),
-        camera.K[:, :2].clone(),
-    )
-
-    def render(verts: Tensor, colors: Tensor, pose: Tensor, K: Tensor) -> tuple[Tensor, ...]:
-        moved = replace(
-            camera,
-            world_to_view=torch.cat((pose, camera.world_to_view[:, 3:]), dim=1),
-            K=torch.cat((K, camera.K[:, 2:]), dim=1),
-        )
-        renderer = Renderer(
-            outputs=("depth", "normals", "color"),
-            lights=LIGHTS,
-            antialias=antialias,
-            supersampling=2,
-        )
-        return tuple(images(renderer(mesh.with_verts(verts), moved, colors)).values())
-
-    assert gradcheck(
-        render, [tensor.requires_grad_() for tensor in inputs], atol=1e-5, fast_mode=True
-    )
+    outputs = ("depth", "normals", "color")
+    renderer = Renderer(outputs=outputs, lights=LIGHTS, antialias=antialias, supersampling=2)
+    render, inputs = filling(renderer, camera[0].resized((2, 3)))
+    assert gradcheck(render, inputs, atol=1e-5, fast_mode=True)
 
 
 def test_gradients_at_outlines_are_those_of_the_picture():
